@@ -1,0 +1,128 @@
+# raftfs: folders in, programs out.  A new source file needs no line here; a
+# new daemon needs one word in DAEMONS.
+#
+#   make            build everything under $B (default build/)
+#   make run        a three-node cluster on loopback that holds real files
+#   make check      every test that fits in a coffee break; last line counts
+#   make help       all targets
+
+DAEMONS := supervisor timesyncd raftd storaged
+B       ?= build
+CC      ?= gcc
+CLANG   ?= clang
+CFLAGS  ?= -O2 -g
+SAN     ?=
+SEEDS   ?= 200
+PREFIX  ?= /usr
+DESTDIR ?=
+
+.DEFAULT_GOAL := all
+.SECONDEXPANSION:
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+include tests/deps.mk
+
+SAN_FLAGS  = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer \
+	-fno-sanitize-recover=all,)
+WARN       = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wpointer-arith -Wundef -Wvla -Werror
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(WARN) -I. -I$B -I$B/proto -pthread -fPIC \
+	-MMD -MP $(SAN_FLAGS) $(CFLAGS) $(EXTRA_CFLAGS)
+ALL_LDFLAGS = -pthread $(SAN_FLAGS) $(LDFLAGS)
+LIBS       = -lprotobuf-c -lconfuse -lev -lsodium -lssl -lcrypto -llmdb \
+	-lisal -lm
+
+objs = $(patsubst %.c,$B/%.o,$(wildcard $(addsuffix /*.c,$(1))))
+PROTO_GEN := $(patsubst proto/%.proto,$B/proto/%.pb-c.c,$(wildcard proto/*.proto))
+PROTO_HDR := $(PROTO_GEN:.c=.h)
+
+# Every archive a program or a test may want, upper layers first.
+BASE_LIBS := $B/shm.a $B/proto.a $B/common-os.a $B/common.a
+
+$B/common.a:    $(call objs,common)
+$B/common-os.a: $(call objs,common/os)
+$B/shm.a:       $(call objs,shm)
+$B/proto.a:     $(call objs,proto) $(PROTO_GEN:.c=.o)
+
+# A daemon is a folder: its I/O at the top, its pure core in core/.
+define daemon
+all: $B/raftfs-$(1)
+pure: $B/$(1)-core.pure
+$B/$(1)-core.a: $(call objs,$(1)/core)
+$B/$(1)-shell.a: $(filter-out %/main.o,$(call objs,$(1)))
+$B/raftfs-$(1): $B/$(1)/main.o $B/$(1)-shell.a $B/$(1)-core.a $(BASE_LIBS)
+endef
+$(foreach d,$(DAEMONS),$(eval $(call daemon,$(d))))
+
+# What a person touches: the library, the command, the mount.
+all: $B/raftfs $B/raftfs-mount $B/libraftfs.so $B/libraftfs-clock.so
+$B/client-lib.a:  $(call objs,client/lib)
+$B/client-cli.a:  $(filter-out %/main.o,$(call objs,client/cli))
+$B/client-mount.a: $(filter-out %/main.o,$(call objs,client/mount))
+$B/raftfs:       $B/client/cli/main.o $B/client-cli.a $B/client-lib.a $(BASE_LIBS)
+$B/raftfs-mount: $B/client/mount/main.o $B/client-mount.a $B/client-lib.a $(BASE_LIBS)
+$B/raftfs-mount: LIBS += -lfuse3
+$B/libraftfs.so: $(call objs,client/lib) $(BASE_LIBS)
+$B/libraftfs-clock.so: $(call objs,shm) $B/common-os.a $B/common.a
+
+# Pattern rules for objects, archives and programs.
+$B/%.o: %.c | $(PROTO_HDR)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$B/proto/%.pb-c.o: $B/proto/%.pb-c.c
+	$(CC) $(ALL_CFLAGS) -Wno-error -w -c -o $@ $<
+
+$B/proto/%.pb-c.c $B/proto/%.pb-c.h: proto/%.proto
+	@mkdir -p $(@D)
+	protoc-c --proto_path=proto --c_out=$B/proto $<
+
+$B/%.a:
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(AR) rcs $@ $(filter %.o,$^)
+
+$B/raftfs $B/raftfs-mount $(DAEMONS:%=$B/raftfs-%):
+	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group \
+		$(filter %.a,$^) -Wl,--end-group $(LIBS)
+
+$B/%.so:
+	$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,$(@F).0 -o $@ $(filter %.o,$^) \
+		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+
+# Link a core with nothing but common/; whatever is still undefined is I/O.
+PURE := memcpy|memmove|memset|memcmp|memchr|strlen|strcmp|strncmp|strchr|strnlen|qsort|bsearch|snprintf|vsnprintf|malloc|calloc|realloc|free|abort|__assert_fail|__stack_chk_fail|__memcpy_chk|__memset_chk|__memmove_chk|__snprintf_chk|__vsnprintf_chk|sqrt|fabs|floor|ceil|llround|lround|round|crc32_iscsi|strtoll|strtoull|strtod|__errno_location|_GLOBAL_OFFSET_TABLE_
+$B/%-core.pure: $B/%-core.a $B/common.a
+	@$(LD) -r -o $@ --whole-archive $< --no-whole-archive $B/common.a
+	@if nm -u $@ | awk '{print $$2}' | grep -vxE '$(PURE)'; then \
+		echo "$*/core reaches outside common/ (names above)"; \
+		rm -f $@; exit 1; fi
+	@echo "pure: $*/core"
+
+# Tests: tests/DIR/X_test.c is one cmocka program.
+TEST_SRC  := $(wildcard tests/*/*_test.c)
+TEST_BIN  := $(TEST_SRC:%.c=$B/%)
+TEST_LIBS := $(DAEMONS:%=$B/%-shell.a) $(DAEMONS:%=$B/%-core.a) \
+	$B/client-cli.a $B/client-mount.a $B/client-lib.a $(BASE_LIBS)
+$(TEST_BIN): $B/%: $B/%.o $(TEST_LIBS)
+	$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) \
+		-Wl,--end-group -lcmocka -lfuse3 $(LIBS)
+
+# The simulator: whole clusters of the same cores from one seed.
+all: $B/raftfs-sim
+$B/raftfs-sim: $(call objs,tests/sim) $B/raftd-core.a $B/timesyncd-core.a \
+		$B/common.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group \
+		$(filter %.a,$^) -Wl,--end-group -lisal -lm
+
+.PHONY: all deps unit sim pure tidy lint system check check-full run clean help
+unit: $(TEST_BIN)
+sim: $B/raftfs-sim
+	$B/raftfs-sim --seeds $(SEEDS)
+
+clean:
+	rm -rf $B
+
+-include tests/targets.mk bpf/bpf.mk
+-include $(shell find $B -name '*.d' 2>/dev/null)
