@@ -1,0 +1,137 @@
+/* raftfs.conf: the single schema, read by libconfuse, checked in full.
+ *
+ * One file describes the cluster and this node (`self`); it is the same on all
+ * nodes but for `self`, the directories and the key file. Every error names
+ * file, line, option and reason; nothing is applied unless all of it is right.
+ *
+ * libconfuse 3.3 accepts some files that are wrong (an unterminated section at
+ * end of file, a scalar or untitled section repeated): a pre-check of braces
+ * and quotes and a duplicates-and-required pass close these holes.
+ */
+#ifndef RAFTFS_COMMON_OS_CONFIG_H
+#define RAFTFS_COMMON_OS_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/os/log.h"
+
+#define CONFIG_NODES_MAX 9
+#define CONFIG_NAME_MAX  32
+#define CONFIG_PATH_MAX  256
+#define CONFIG_KEY_BYTES 32
+
+/* node "n1" { id = 1  address = "127.0.0.1"  raft_port = 7101 ... key = "..." } */
+struct config_node {
+	char name[CONFIG_NAME_MAX];
+	uint32_t id; /* 1.. unique */
+	char address[64]; /* numeric IPv4 or IPv6 */
+	uint16_t raft_port;    /* TCP, and UDP for death notices */
+	uint16_t storage_port; /* TCP */
+	uint16_t time_port;    /* UDP */
+	uint8_t key[CONFIG_KEY_BYTES]; /* Ed25519 public key */
+};
+
+struct config {
+	char path[CONFIG_PATH_MAX]; /* as given, for messages */
+
+	/* this node */
+	char self[CONFIG_NAME_MAX];
+	uint32_t self_index; /* into nodes[] */
+	char data_dir[CONFIG_PATH_MAX]; /* /var/lib/raftfs */
+	char run_dir[CONFIG_PATH_MAX];	/* /run/raftfs: sockets, pid file */
+	char key_file[CONFIG_PATH_MAX]; /* this node's secret key */
+
+	/* cluster { id = "..." } and node sections, ascending by id */
+	char cluster_id[CONFIG_NAME_MAX];
+	struct config_node nodes[CONFIG_NODES_MAX];
+	uint32_t node_count;
+
+	struct {
+		int64_t sync_interval_ns;
+		uint32_t min_peers;
+		uint32_t max_peers;
+		int64_t timeout_ns;
+		double drift_threshold;
+		double adjustment_rate;
+		uint32_t history_size;
+		double max_rate_ppm;
+		double max_slew_ppm;
+		int64_t target_bound_ns;
+		int64_t void_after_ns;
+		int64_t max_rtt_ns;
+	} time_sync;
+
+	struct {
+		int64_t election_timeout_min_ns;
+		int64_t election_timeout_max_ns;
+		int64_t heartbeat_min_ns;
+		int64_t lease_ns; /* D; 0: leases off */
+		uint64_t segment_bytes;
+		uint64_t snapshot_after_bytes;	 /* of log since the last one */
+		uint64_t snapshot_after_entries;
+		uint64_t log_bytes_max; /* in memory; beyond it: back-pressure */
+	} raft;
+
+	struct {
+		uint64_t inline_max_bytes; /* <= 256 KiB ride in the log */
+		uint64_t chunk_bytes;	   /* 1 MiB windows */
+		uint64_t map_bytes;	   /* LMDB address space */
+		uint64_t reserve_bytes;	   /* free disk below this: NOSPC */
+		int64_t session_timeout_ns;
+	} storage;
+
+	struct {
+		char user[CONFIG_NAME_MAX]; /* children's; empty: as started */
+		bool cgroups;
+		bool bpf;
+		int64_t watchdog_ns;
+		int64_t stop_timeout_ns;
+		uint32_t restarts_max;	    /* N in T, then held */
+		int64_t restarts_window_ns;
+	} supervisor;
+
+	enum log_level log_level;
+
+	/* SHA-256 over what all nodes must agree on: cluster id, nodes, lease,
+	 * max_rate, chunk sizes. Peers' handshakes compare it. */
+	uint8_t digest[32];
+};
+
+/* One finding per call, already formatted as "file:line: option: reason". */
+struct config_errors {
+	void (*line)(void *ctx, const char *text);
+	void *ctx;
+};
+
+/* Read and check. On RFS_ERR_OK *config is filled, defaults included. INVALID:
+ * every fault found has been given to errors. IO: unreadable, said there too.
+ * fd variant: the same from an open descriptor (rewound first, not closed),
+ * `path` only for messages. Not thread-safe (libconfuse). */
+RFS_MUST_USE enum rfs_err config_load(const char *path,
+				      const struct config_errors *errors,
+				      struct config *config);
+RFS_MUST_USE enum rfs_err config_load_fd(int fd, const char *path,
+					 const struct config_errors *errors,
+					 struct config *config);
+
+/* This node's own section. Never NULL for a loaded config. */
+const struct config_node *config_self(const struct config *config);
+
+/* By id; NULL when there is none. */
+const struct config_node *config_node(const struct config *config,
+				      uint32_t id);
+
+/* What may not change while running (self, directories, cluster, nodes);
+ * NULL if b may replace a by reload, else the name of the first option that
+ * differs and needs a restart. Static storage. */
+const char *config_reload_blocker(const struct config *a,
+				  const struct config *b);
+
+/* The effective configuration as text, parsable again; into stream `out`
+ * (a FILE *). Secrets are not in it. */
+void config_print(const struct config *config, void *out_file);
+
+#endif

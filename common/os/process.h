@@ -1,0 +1,23 @@
+/* What every daemon's main does first and last: readiness, limits, privileges.
+ */
+#ifndef RAFTFS_COMMON_OS_PROCESS_H
+#define RAFTFS_COMMON_OS_PROCESS_H
+
+#include "common/err.h"
+
+/* Send one sd_notify(3) datagram, e.g. "READY=1\nSTATUS=leader of term 3", to
+ * NOTIFY_SOCKET; nothing happens when the variable is unset. Never blocks. */
+void process_notify(const char *state);
+
+/* umask 077, no core of secrets (PR_SET_DUMPABLE 0 unless RAFTFS_DUMPABLE),
+ * no_new_privs, stdin from /dev/null, SIGPIPE ignored. */
+void process_harden(void);
+
+/* Become `user` for good (all ids, groups emptied, no capabilities). OK also
+ * when user is empty or already is who we are. DENIED, NOENT: logged. */
+RFS_MUST_USE enum rfs_err process_become(const char *user);
+
+/* mkdir -p with mode 0700 for what is created; IO logged with the path. */
+RFS_MUST_USE enum rfs_err process_make_dir(const char *path);
+
+#endif
