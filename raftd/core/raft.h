@@ -1,0 +1,345 @@
+/* Raft, sans I/O: facts go in as events, duties come out as effects.
+ *
+ * The same object code runs in raftfs-raftd (driven by raftd/loop.c) and in
+ * the simulator (driven by tests/sim). It reads no clock, draws no randomness
+ * but from its seed, and allocates only in raft_new().
+ *
+ * Terms follow the Raft paper, figure 2, and Ongaro's thesis (pre-vote 9.6,
+ * check-quorum 6.2, ReadIndex 6.4); leases follow LeaseGuard (arXiv
+ * 2512.15659); time follows shm/clockpage.h.
+ *
+ * Durability contract.  Effects are carried out in field order.  Hard state
+ * is durable before anything later in the same effects happens.  Entries are
+ * written in the order given, but asynchronously: the host reports how far the
+ * disk got with RAFT_EV_PERSISTED, and only then does the core count this node
+ * towards a quorum or acknowledge to a leader.  So messages never wait for an
+ * entry write, and no message ever promises what the disk does not hold.
+ */
+#ifndef RAFTFS_RAFTD_CORE_RAFT_H
+#define RAFTFS_RAFTD_CORE_RAFT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/interval.h"
+#include "common/story.h"
+
+#define RAFT_NODES_MAX   9
+#define RAFT_NOBODY      0u /* node ids start at 1 */
+#define RAFT_ENTRIES_MAX 256 /* per AppendEntries */
+
+struct raft;
+
+/* A point on the cluster timeline: epochs are terms (SAFETY.md I1). */
+struct raft_stamp {
+	uint64_t epoch; /* term of the leader whose raw clock it is on */
+	int64_t ts_ns;	/* strictly rises along the log (I4) */
+};
+
+enum raft_entry_kind {
+	RAFT_ENTRY_NOOP = 0,	/* first entry of a term; data: hand-over record */
+	RAFT_ENTRY_COMMAND = 1, /* a client's command, opaque */
+	RAFT_ENTRY_EXTEND = 2,	/* no data: renews the lease (rule E1) */
+};
+
+struct raft_entry {
+	uint64_t index; /* from 1 */
+	uint64_t term;
+	struct raft_stamp stamp;
+	enum raft_entry_kind kind;
+	const void *data; /* may be NULL when bytes is 0 */
+	uint32_t bytes;
+};
+
+/* Data of the first entry of a term (I3): converts older stamps, errors add.
+ * Fixed little-endian image by raft_handover_encode()/decode(). */
+struct raft_handover {
+	uint64_t old_epoch;	 /* 0: none known */
+	struct interval old;	 /* old epoch's time at the hand-over instant;
+				  * empty: unknown */
+	int64_t new_ts_ns;	 /* the new epoch's time at the same instant */
+	uint32_t max_rate_ppb;	 /* rho in force */
+};
+#define RAFT_HANDOVER_BYTES 40
+void raft_handover_encode(const struct raft_handover *handover,
+			  uint8_t image[RAFT_HANDOVER_BYTES]);
+RFS_MUST_USE enum rfs_err raft_handover_decode(const void *image, size_t bytes,
+					       struct raft_handover *handover);
+
+/* "Now". Every event carries it; within one raft, raw_ns never goes back.
+ * The cluster clock part is what the clock page says at raw_ns: cluster time
+ * of that epoch is certainly inside the interval. usable = false: the page is
+ * UNSYNCED, DISRUPTED or unreadable; nothing but raw_ns counts then. */
+struct raft_now {
+	int64_t raw_ns;	 /* CLOCK_MONOTONIC_RAW of this node */
+	int64_t wall_ns; /* CLOCK_REALTIME; only seeds the very first timeline */
+	bool usable;
+	uint64_t epoch;
+	struct interval cluster;
+	uint32_t disruptions; /* page's counter; a change voids leases (I7).
+			       * Holds while not usable too: the last value
+			       * read, never reset to 0 meanwhile. */
+};
+
+enum raft_message_type {
+	RAFT_MSG_VOTE = 1,	   /* RequestVote, or its pre-vote form */
+	RAFT_MSG_VOTE_REPLY = 2,
+	RAFT_MSG_APPEND = 3,	   /* AppendEntries; heartbeat when empty */
+	RAFT_MSG_APPEND_REPLY = 4,
+	RAFT_MSG_SNAPSHOT = 5,	   /* header only; the host streams the body.
+				    * Repeated now and then until it arrived:
+				    * a stream under way just goes on */
+	RAFT_MSG_READ_INDEX = 6,   /* follower asks its leader */
+	RAFT_MSG_READ_INDEX_REPLY = 7,
+	RAFT_MSG_TIMEOUT_NOW = 8,  /* leadership transfer */
+};
+
+/* What a snapshot stands for; also the header of the snapshot file. */
+struct raft_snapshot_meta {
+	uint64_t index;
+	uint64_t term;
+	struct raft_stamp stamp; /* of the entry at index (I9) */
+};
+
+struct raft_message {
+	enum raft_message_type type;
+	uint32_t from;
+	uint32_t to;
+	uint64_t term;
+	union {
+		struct {
+			bool pre; /* pre-vote: term is the one it would use */
+			bool transfer; /* may override "I hear a leader" */
+			uint64_t last_index;
+			uint64_t last_term;
+		} vote;
+		struct {
+			bool pre;
+			bool granted;
+		} vote_reply;
+		struct {
+			uint64_t previous_index;
+			uint64_t previous_term;
+			uint64_t commit_index;
+			uint64_t round; /* echoed: confirms leadership */
+			const struct raft_entry *entries;
+			uint32_t count;
+		} append;
+		struct {
+			bool accepted;
+			uint64_t match_index; /* durable here, when accepted;
+					       * else the previous_index that
+					       * was refused */
+			uint64_t hint_index;  /* where to probe, when not */
+			uint64_t hint_term;
+			uint64_t round;
+		} append_reply;
+		struct raft_snapshot_meta snapshot;
+		struct {
+			uint64_t id; /* the asker's */
+		} read_index;
+		struct {
+			uint64_t id;
+			enum rfs_err err; /* OK, NOT_LEADER */
+			uint64_t index;
+		} read_index_reply;
+	};
+};
+
+enum raft_event_type {
+	RAFT_EV_TICK,		/* effects.deadline_raw_ns has passed */
+	RAFT_EV_RECEIVE,	/* a peer's message arrived, authenticated */
+	RAFT_EV_PERSISTED,	/* log durable up to and including an entry */
+	RAFT_EV_PROPOSE,	/* clients want commands appended */
+	RAFT_EV_READ,		/* a client wants a linearizable read point */
+	RAFT_EV_RTT,		/* a fresh round-trip measurement of a peer */
+	RAFT_EV_PEER_LOST,	/* hint: peer's raftd died or its link was reset */
+	RAFT_EV_SNAPSHOT_TAKEN, /* storaged holds a durable snapshot */
+	RAFT_EV_SNAPSHOT_INSTALLED, /* one from the leader is in place */
+	RAFT_EV_SNAPSHOT_FAILED,    /* sending to a peer broke off */
+	RAFT_EV_TRANSFER,	/* operator: hand leadership to a peer */
+};
+
+struct raft_proposal {
+	uint64_t id; /* the host's; comes back in effects.proposals */
+	const void *data;
+	uint32_t bytes;
+};
+
+/* Pointers are borrowed for the call: raft_step() copies what it keeps. */
+struct raft_event {
+	enum raft_event_type type;
+	struct raft_now now;
+	union {
+		const struct raft_message *message; /* RECEIVE */
+		struct {
+			uint64_t index; /* PERSISTED: that very entry, so that */
+			uint64_t term;	/* a truncated one never counts. Once
+					 * told to truncate, the host reports
+					 * only what it wrote after that. */
+		} persisted;
+		struct {
+			const struct raft_proposal *proposals;
+			uint32_t count;
+		} propose;
+		struct {
+			uint64_t id; /* READ: comes back in effects.reads */
+		} read;
+		struct {
+			uint32_t peer;
+			int64_t rtt_ns;
+		} rtt;
+		uint32_t peer; /* PEER_LOST, SNAPSHOT_FAILED, TRANSFER */
+		struct raft_snapshot_meta snapshot; /* SNAPSHOT_TAKEN, _INSTALLED */
+	};
+};
+
+/* Answer to one proposal: OK = appended at index and term; it took effect if
+ * and only if that very (index, term) is later committed. Otherwise nothing
+ * was appended: NOT_LEADER, or FULL (back-pressure: log memory, disk). */
+struct raft_proposal_done {
+	uint64_t id;
+	enum rfs_err err;
+	uint64_t index;
+	uint64_t term;
+};
+
+/* Answer to one READ: state that has applied `index` may answer it.
+ * NOT_LEADER: no leader known or leadership lost meanwhile; ask again.
+ * FULL: too many reads wait already. */
+struct raft_read_done {
+	uint64_t id;
+	enum rfs_err err;
+	uint64_t index;
+	bool by_lease; /* no message was sent for it */
+};
+
+/* Carry out in field order. Arrays belong to the raft and are valid until the
+ * next step. Fields not named by this step are zero. */
+struct raft_effects {
+	bool hard_state_changed; /* make term and voted_for durable first */
+	uint64_t term;
+	uint32_t voted_for;
+
+	bool reset_log; /* a snapshot replaced it: restart the log file after */
+	struct raft_snapshot_meta reset_to;
+	uint64_t truncate_from; /* 0: nothing; else drop entries >= this */
+	const struct raft_entry *append;
+	uint32_t append_count;
+
+	const struct raft_message *send;
+	uint32_t send_count;
+
+	uint64_t commit_index; /* always: entries up to here may be applied */
+
+	const struct raft_proposal_done *proposals;
+	uint32_t proposal_count;
+	const struct raft_read_done *reads;
+	uint32_t read_count;
+
+	uint64_t compact_to; /* 0: nothing; else entries <= this may leave the disk */
+
+	int64_t deadline_raw_ns; /* always: when the next TICK is due */
+};
+
+/* Fixed for the life of a raft. All members vote (membership is static here;
+ * the peers' handshake refuses a node whose member list or lease differs). */
+struct raft_config {
+	uint32_t self;
+	uint32_t members[RAFT_NODES_MAX]; /* self included, ascending */
+	uint32_t member_count;
+	int64_t election_timeout_min_ns; /* floor; actual follows measured RTT */
+	int64_t election_timeout_max_ns; /* ceiling */
+	int64_t heartbeat_min_ns;
+	int64_t lease_ns; /* D; 0 turns leases off: every read asks a quorum */
+	uint32_t max_rate_ppb; /* rho: any two raw clocks, |rate - 1| apart */
+	uint32_t inflight_entries_max; /* per follower, pipelining */
+	uint64_t inflight_bytes_max;
+	uint64_t log_entries_max; /* kept in memory between snapshots */
+	uint64_t log_bytes_max;
+	uint64_t seed;
+	struct story story;
+};
+
+/* What the disk held at start: hard state, snapshot, entries in order and
+ * without gap, the first at most snapshot.index + 1. Entries are copied; those
+ * the snapshot covers are skipped, and when the one at snapshot.index has
+ * another term all are (raft_log_last() tells). All zero: a fresh node. */
+struct raft_restart {
+	uint64_t term;
+	uint32_t voted_for;
+	struct raft_snapshot_meta snapshot;
+	const struct raft_entry *entries;
+	uint64_t entry_count;
+};
+
+/* A raft on the heap, or NULL when memory is out. Owned by the caller.
+ * It starts as a follower; first deadline by raft_deadline_ns(). */
+struct raft *raft_new(const struct raft_config *config,
+		      const struct raft_restart *restart,
+		      const struct raft_now *now);
+void raft_free(struct raft *raft);
+
+/* Cannot fail: capacity was fixed by raft_new(), and a message that makes no
+ * sense is counted and dropped, as if the network had lost it. */
+void raft_step(struct raft *raft, const struct raft_event *event,
+	       struct raft_effects *effects);
+
+int64_t raft_deadline_ns(const struct raft *raft);
+
+/* One entry of the in-memory log; NULL when compacted away or not there yet.
+ * Valid until the next step. The host applies commit_index through this. */
+const struct raft_entry *raft_log_at(const struct raft *raft, uint64_t index);
+uint64_t raft_log_first(const struct raft *raft); /* <= snapshot index + 1 */
+uint64_t raft_log_last(const struct raft *raft);
+
+enum raft_role {
+	RAFT_FOLLOWER = 0,
+	RAFT_PRECANDIDATE = 1,
+	RAFT_CANDIDATE = 2,
+	RAFT_LEADER = 3,
+};
+
+/* What the consensus page and `raftfs status` show. lease_until_raw_ns is the
+ * last instant on this node's raw clock at which a local read is allowed by
+ * R1 and R2 (limbo included: while it forbids reads, lease_valid is false). */
+struct raft_view {
+	enum raft_role role;
+	uint64_t term;
+	uint32_t voted_for;
+	uint32_t leader; /* RAFT_NOBODY: unknown */
+	uint64_t commit_index;
+	uint64_t last_index;
+	uint64_t first_index;
+	bool lease_valid;
+	int64_t lease_until_raw_ns;
+	uint32_t lease_disruptions; /* clock page counter it was computed under */
+	uint64_t epoch;		    /* timeline in force; 0: none yet */
+	int64_t epoch_raw_ns;	    /* leader only: its raw clock and the */
+	int64_t epoch_ts_ns;	    /* cluster time, at the epoch's first instant */
+	int64_t election_timeout_ns;
+	int64_t heartbeat_ns;
+	struct raft_peer_view {
+		uint32_t id;
+		uint64_t match_index;
+		uint64_t next_index;
+		int64_t rtt_ns;		/* smoothed; 0: not measured */
+		int64_t last_heard_raw_ns;
+		bool snapshotting;
+	} peers[RAFT_NODES_MAX]; /* leader: meaningful in full */
+	uint32_t peer_count;
+	struct raft_counters {
+		uint64_t elections_started;
+		uint64_t elections_won;
+		uint64_t messages_dropped;
+		uint64_t reads_by_lease;
+		uint64_t reads_by_quorum;
+		uint64_t stamps_disagreed; /* leader's stamp outside our interval */
+		uint64_t commits_waited_lease; /* C1 held a commit back */
+	} counters;
+};
+void raft_view(const struct raft *raft, struct raft_view *view);
+
+#endif
