@@ -1,0 +1,85 @@
+/* Reading and publishing the clock page. */
+#include "shm/clockpage.h"
+
+#include "common/units.h"
+#include "shm/seqlock.h"
+
+static void load_fields(const struct clockpage *page, struct clock_sample *s)
+{
+	s->quality = (enum clock_quality)SEQLOCK_GET(page->quality);
+	s->epoch = SEQLOCK_GET(page->epoch);
+	s->asof_ns = SEQLOCK_GET(page->asof_ns);
+	s->offset_ns = SEQLOCK_GET(page->offset_ns);
+	s->bound_ns = SEQLOCK_GET(page->bound_ns);
+	s->drift_ppb = SEQLOCK_GET(page->drift_ppb);
+	s->growth_ppb = SEQLOCK_GET(page->growth_ppb);
+	s->void_after_ns = SEQLOCK_GET(page->void_after_ns);
+	s->disruptions = SEQLOCK_GET(page->disruptions);
+	s->wall_offset_ns = SEQLOCK_GET(page->wall_offset_ns);
+	s->part_delay_ns = SEQLOCK_GET(page->part_delay_ns);
+	s->part_dispersion_ns = SEQLOCK_GET(page->part_dispersion_ns);
+	s->part_drift_ns = SEQLOCK_GET(page->part_drift_ns);
+	s->part_unslewed_ns = SEQLOCK_GET(page->part_unslewed_ns);
+}
+
+enum rfs_err clockpage_read(const struct clockpage *page,
+			    struct clock_sample *sample)
+{
+	struct clock_sample seen;
+	uint32_t before;
+
+	if (page->head.magic != CLOCKPAGE_MAGIC ||
+	    page->head.version != CLOCKPAGE_VERSION)
+		return RFS_ERR_VERSION;
+
+	for (int tries = 0; tries < CLOCKPAGE_RETRY_MAX; tries++) {
+		if (!seqlock_read_begin(&page->seq, &before))
+			continue;
+		load_fields(page, &seen);
+		if (!seqlock_read_end(&page->seq, before))
+			continue;
+		*sample = seen;
+		return RFS_ERR_OK;
+	}
+	return RFS_ERR_BUSY;
+}
+
+void clockpage_write(struct clockpage *page, const struct clock_sample *s)
+{
+	uint32_t odd = seqlock_write_begin(&page->seq);
+
+	SEQLOCK_PUT(page->quality, (uint32_t)s->quality);
+	SEQLOCK_PUT(page->epoch, s->epoch);
+	SEQLOCK_PUT(page->asof_ns, s->asof_ns);
+	SEQLOCK_PUT(page->offset_ns, s->offset_ns);
+	SEQLOCK_PUT(page->bound_ns, s->bound_ns);
+	SEQLOCK_PUT(page->drift_ppb, s->drift_ppb);
+	SEQLOCK_PUT(page->growth_ppb, s->growth_ppb);
+	SEQLOCK_PUT(page->void_after_ns, s->void_after_ns);
+	SEQLOCK_PUT(page->disruptions, s->disruptions);
+	SEQLOCK_PUT(page->wall_offset_ns, s->wall_offset_ns);
+	SEQLOCK_PUT(page->part_delay_ns, s->part_delay_ns);
+	SEQLOCK_PUT(page->part_dispersion_ns, s->part_dispersion_ns);
+	SEQLOCK_PUT(page->part_drift_ns, s->part_drift_ns);
+	SEQLOCK_PUT(page->part_unslewed_ns, s->part_unslewed_ns);
+	seqlock_write_end(&page->seq, odd);
+}
+
+struct interval clock_sample_at(const struct clock_sample *s, int64_t raw_ns)
+{
+	const struct interval none = { .low_ns = INT64_MAX,
+				       .high_ns = INT64_MIN };
+	int64_t age_ns = raw_ns - s->asof_ns;
+
+	if (s->quality != CLOCK_SYNCED && s->quality != CLOCK_HOLDOVER)
+		return none;
+	if (age_ns < 0 || raw_ns >= s->void_after_ns)
+		return none;
+
+	/* Both scalings round towards zero: two nanoseconds cover that. */
+	int64_t at_ns = raw_ns + s->offset_ns +
+			units_scale_ppb(age_ns, s->drift_ppb);
+	int64_t bound_ns =
+		s->bound_ns + units_scale_ppb(age_ns, s->growth_ppb) + 2;
+	return (struct interval){ at_ns - bound_ns, at_ns + bound_ns };
+}
