@@ -16,6 +16,7 @@
 #define FRAME_HEAD_BYTES     8u
 #define FRAME_BODY_BYTES_MAX (4u * 1024 * 1024)
 #define FRAME_VERSION	     1u
+#define FRAME_WITH_FD	     0x8000u /* or-ed into version: a descriptor came */
 
 /* Every type of every protocol, so that a message on the wrong socket is seen
  * for what it is. Blocks of 100 per .proto file. */
