@@ -1,0 +1,116 @@
+/* Readiness, limits, privileges: the first lines of every daemon. */
+#include "common/os/process.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "common/os/log.h"
+
+void process_notify(const char *state)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	size_t length;
+	int fd;
+
+	if (path == NULL || (path[0] != '/' && path[0] != '@'))
+		return;
+	length = strlen(path);
+	if (length < 2 || length >= sizeof(to.sun_path))
+		return;
+	memcpy(to.sun_path, path, length);
+	if (path[0] == '@')
+		to.sun_path[0] = '\0'; /* an abstract name */
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return;
+	/* Lost when the queue is full: states repeat, heartbeats too. */
+	if (sendto(
+		fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to,
+		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)) <
+	    0)
+		log_debug("notify %s: not delivered", path);
+	close(fd);
+}
+
+void process_harden(void)
+{
+	int null_fd;
+
+	umask(077);
+	if (getenv("RAFTFS_DUMPABLE") == NULL &&
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+		log_warn("cannot forbid core dumps, going on");
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		log_warn("cannot set no_new_privs, going on");
+	signal(SIGPIPE, SIG_IGN);
+	null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0)
+		log_warn("cannot take stdin from /dev/null, going on");
+	if (null_fd > STDIN_FILENO)
+		close(null_fd);
+}
+
+enum rfs_err process_become(const char *user)
+{
+	const struct passwd *entry;
+
+	if (user[0] == '\0')
+		return RFS_ERR_OK;
+	errno = 0;
+	entry = getpwnam(user);
+	if (entry == NULL) {
+		log_error("there is no user \"%s\" on this machine", user);
+		return RFS_ERR_NOENT;
+	}
+	if (entry->pw_uid == geteuid() && entry->pw_uid == getuid())
+		return RFS_ERR_OK;
+	/* Groups first: afterwards there is no right to. All ids at once, so
+	 * that none can be taken back; leaving uid 0 drops capabilities. */
+	if (setgroups(0, NULL) != 0 ||
+	    setresgid(entry->pw_gid, entry->pw_gid, entry->pw_gid) != 0 ||
+	    setresuid(entry->pw_uid, entry->pw_uid, entry->pw_uid) != 0) {
+		log_errno("become user \"%s\"", user);
+		return RFS_ERR_DENIED;
+	}
+	return RFS_ERR_OK;
+}
+
+enum rfs_err process_make_dir(const char *path)
+{
+	char part[4096];
+	size_t length = strlen(path);
+	struct stat st;
+
+	if (length == 0 || length >= sizeof(part)) {
+		log_error("create directory %s: bad length", path);
+		return RFS_ERR_IO;
+	}
+	for (size_t i = 1; i <= length; i++) {
+		if (path[i] != '/' && path[i] != '\0')
+			continue;
+		memcpy(part, path, i);
+		part[i] = '\0';
+		if (mkdir(part, 0700) != 0 && errno != EEXIST) {
+			log_errno("create directory %s", part);
+			return RFS_ERR_IO;
+		}
+	}
+	if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) {
+		errno = ENOTDIR;
+		log_errno("create directory %s", path);
+		return RFS_ERR_IO;
+	}
+	return RFS_ERR_OK;
+}
