@@ -422,7 +422,7 @@ static bool read_section(struct cursor *c, const char *name, const char *title)
 		if (token == TOKEN_BAD)
 			return false;
 		if (token != TOKEN_WORD || peek(c) != TOKEN_EQUALS) {
-			syntax(c, peek(c) == TOKEN_OPEN
+			syntax(c, option_section_exists(text)
 				      ? "a section inside a section: is a "
 					"'}' missing above?"
 				      : "expected: option = value");
