@@ -251,6 +251,8 @@ static void become_open(struct conn *conn)
 	conn->state = CONN_OPEN;
 	ev_timer_stop(conn->loop, &conn->setup);
 	watch(conn, EV_READ);
+	/* What was queued while setting up leaves now. */
+	ev_prepare_start(conn->loop, &conn->flush);
 	if (conn->events->opened) {
 		conn->depth++;
 		conn->events->opened(conn, conn->ctx);

@@ -1,4 +1,5 @@
 /* A connection: framed messages over a unix socket or over TLS 1.3, on libev.
+ * The process must ignore SIGPIPE (process_harden() does).
  *
  * Non-blocking throughout; every call and callback is on the thread that runs
  * the loop. Over TLS both ends prove their node key (5-security: no CA, the
