@@ -29,6 +29,7 @@
 #define RAFT_NODES_MAX   9
 #define RAFT_NOBODY      0u /* node ids start at 1 */
 #define RAFT_ENTRIES_MAX 256 /* per AppendEntries */
+#define RAFT_PROPOSALS_MAX 4096 /* per event */
 
 struct raft;
 

@@ -1,0 +1,250 @@
+/* Elections: roles and their moves, pre-vote, check-quorum.
+ *
+ * Deadlines are raw durations only (I12). Pre-vote (thesis 9.6) asks first
+ * whether a quorum would vote; only then the term goes up, so that a node which
+ * was cut off disturbs nobody when it returns. Check-quorum (thesis 6.2): a
+ * leader that a quorum no longer answers stops being one.
+ */
+#include "raftd/core/internal.h"
+
+#include <stdio.h>
+
+#include "common/check.h"
+
+static const char *role_name(enum raft_role role)
+{
+	static const char *const names[] = {
+		[RAFT_FOLLOWER] = "follower",
+		[RAFT_PRECANDIDATE] = "precandidate",
+		[RAFT_CANDIDATE] = "candidate",
+		[RAFT_LEADER] = "leader",
+	};
+
+	return names[role];
+}
+
+static void role_set(struct raft *raft, enum raft_role role, const char *why)
+{
+	if (raft->role != role)
+		raft_story(raft, "%s -> %s  term %llu%s%s",
+			   role_name(raft->role), role_name(role),
+			   (unsigned long long)raft->term, *why ? ", " : "",
+			   why);
+	raft->role = role;
+}
+
+void election_timer_reset(struct raft *raft)
+{
+	int64_t base_ns = rtt_election_timeout_ns(raft);
+
+	raft->election_deadline_raw_ns =
+		raft->now.raw_ns + base_ns +
+		(int64_t)prng_below(&raft->prng, (uint64_t)base_ns);
+}
+
+/* A cluster of one has nobody to wait for. */
+void election_timer_start(struct raft *raft)
+{
+	election_timer_reset(raft);
+	if (raft->members.count == 1)
+		raft->election_deadline_raw_ns = raft->now.raw_ns;
+}
+
+static void leader_lay_down(struct raft *raft)
+{
+	/* Our own timeline stays known to us exactly, as of now. */
+	int64_t ts_ns = timestamp_at(&raft->timeline, raft->now.raw_ns);
+
+	lease_clock_note(&raft->clock, raft->timeline.epoch, raft->now.raw_ns,
+			 (struct interval){ ts_ns, ts_ns });
+	raft->timeline = (struct timeline){ 0 };
+	raft->c1_deadline_raw_ns = RAFT_NEVER;
+	transfer_end(raft);
+}
+
+void become_follower(struct raft *raft, uint64_t term, uint32_t leader)
+{
+	bool led = raft->role == RAFT_LEADER;
+	bool news = term > raft->term || leader != raft->leader || led;
+
+	CHECK(term >= raft->term);
+	if (led)
+		leader_lay_down(raft);
+	if (term > raft->term) {
+		raft->term = term;
+		raft->voted_for = RAFT_NOBODY;
+		raft->hard_state_changed = true;
+	}
+	role_set(raft, RAFT_FOLLOWER, "");
+	raft->votes = 0;
+	if (!news)
+		return;
+	if (leader != RAFT_NOBODY)
+		raft_story(raft, "follows %u  term %llu", leader,
+			   (unsigned long long)term);
+	raft->leader = leader;
+	/* What is committed is in every later leader's log. */
+	raft->verified_index = raft->commit_index;
+	raft->leader_round = 0;
+	raft->answered_match = 0;
+	reads_fail(raft);
+	if (led)
+		election_timer_start(raft);
+}
+
+/* R2: the last command that an earlier leader may or may not have committed. */
+static uint64_t limbo_find_last_command(const struct raft *raft)
+{
+	for (uint64_t i = log_last_index(&raft->log); i > raft->commit_index;
+	     i--)
+		if (log_at(&raft->log, i)->kind == RAFT_ENTRY_COMMAND)
+			return i;
+	return 0;
+}
+
+/* I3: the first entry of the term says where its timeline starts. */
+static enum rfs_err append_first_of_term(struct raft *raft)
+{
+	uint64_t old_epoch = lease_clock_newest(&raft->clock);
+	struct interval old = lease_clock_at(&raft->clock, old_epoch,
+					     raft->now.raw_ns);
+	uint8_t image[RAFT_HANDOVER_BYTES];
+
+	raft->timeline = timestamp_open(raft->term, &raft->now,
+					log_last_stamp(&raft->log), old);
+	raft_handover_encode(
+		&(struct raft_handover){
+			.old_epoch = interval_is_empty(old) ? 0 : old_epoch,
+			.old = old,
+			.new_ts_ns = raft->timeline.ts_ns,
+			.max_rate_ppb = raft->config.max_rate_ppb,
+		},
+		image);
+	return raft_append_own(raft, RAFT_ENTRY_NOOP, image, sizeof(image));
+}
+
+static void become_leader(struct raft *raft)
+{
+	char voters[MEMBERS_TEXT_MAX];
+	char why[MEMBERS_TEXT_MAX + 32];
+
+	CHECK(members_is_quorum(&raft->members, raft->votes));
+	CHECK(raft->voted_for == raft->config.self);
+	snprintf(why, sizeof(why), "votes %s of %u",
+		 members_text(&raft->members, raft->votes, voters),
+		 raft->members.count);
+	role_set(raft, RAFT_LEADER, why);
+	raft->leader = raft->config.self;
+	raft->counters.elections_won++;
+	raft->limbo_last_command = limbo_find_last_command(raft);
+	raft->term_first_index = log_last_index(&raft->log) + 1;
+	raft->c1_settled = false;
+	raft->c1_deadline_raw_ns = RAFT_NEVER;
+	for (uint32_t i = 0; i < raft->members.count; i++)
+		raft->peers[i].heard_raw_ns = raft->now.raw_ns;
+	if (append_first_of_term(raft) != RFS_ERR_OK) {
+		raft_story(raft, "no room for the first entry of a term");
+		become_follower(raft, raft->term, RAFT_NOBODY);
+		return;
+	}
+	replicate_start(raft);
+	replicate_heartbeat(raft);
+}
+
+static void campaign(struct raft *raft, bool transfer)
+{
+	raft->term++;
+	raft->voted_for = raft->config.self;
+	raft->hard_state_changed = true;
+	raft->transferred = transfer;
+	raft->votes = 1u << raft->self_position;
+	raft->leader = RAFT_NOBODY;
+	raft->counters.elections_started++;
+	role_set(raft, RAFT_CANDIDATE, "");
+	election_timer_reset(raft);
+	vote_send_requests(raft);
+	election_vote_counted(raft);
+}
+
+void election_start(struct raft *raft, bool transfer)
+{
+	CHECK(raft->role != RAFT_LEADER);
+	reads_fail(raft);
+	if (transfer) {
+		campaign(raft, true);
+		return;
+	}
+	raft->leader = RAFT_NOBODY;
+	raft->votes = 1u << raft->self_position;
+	role_set(raft, RAFT_PRECANDIDATE, "");
+	election_timer_reset(raft);
+	vote_send_requests(raft);
+	election_vote_counted(raft);
+}
+
+void election_vote_counted(struct raft *raft)
+{
+	if (!members_is_quorum(&raft->members, raft->votes))
+		return;
+	if (raft->role == RAFT_PRECANDIDATE)
+		campaign(raft, false);
+	else if (raft->role == RAFT_CANDIDATE)
+		become_leader(raft);
+}
+
+bool election_hears_leader(const struct raft *raft)
+{
+	if (raft->role == RAFT_LEADER)
+		return true;
+	if (raft->leader == RAFT_NOBODY)
+		return false;
+
+	uint32_t at = members_position(&raft->members, raft->leader);
+
+	return !raft->peers[at].lost &&
+	       raft->now.raw_ns - raft->leader_heard_raw_ns <
+		       rtt_election_timeout_ns(raft);
+}
+
+void election_peer_lost(struct raft *raft, uint32_t peer)
+{
+	uint32_t at = members_position(&raft->members, peer);
+
+	if (at == MEMBERS_NONE || peer == raft->config.self) {
+		raft->counters.messages_dropped++;
+		return;
+	}
+	raft->peers[at].lost = true;
+	if (raft->role == RAFT_FOLLOWER && raft->leader == peer) {
+		raft_story(raft, "leader %u lost", peer);
+		election_start(raft, false);
+	}
+}
+
+/* When a quorum, ourselves included, was last heard; then the longest that a
+ * follower waits before it looks for another leader. */
+int64_t election_quorum_deadline_ns(const struct raft *raft)
+{
+	uint64_t silence[RAFT_NODES_MAX]; /* recent is higher */
+
+	if (raft->members.count == 1)
+		return RAFT_NEVER;
+	for (uint32_t i = 0; i < raft->members.count; i++)
+		silence[i] = UINT64_MAX - (uint64_t)(raft->now.raw_ns -
+						     raft->peers[i].heard_raw_ns);
+	silence[raft->self_position] = UINT64_MAX;
+
+	uint64_t reached = members_reached(&raft->members, silence);
+
+	return raft->now.raw_ns - (int64_t)(UINT64_MAX - reached) +
+	       2 * rtt_election_timeout_ns(raft);
+}
+
+void election_check_quorum(struct raft *raft)
+{
+	CHECK(raft->role == RAFT_LEADER);
+	if (raft->now.raw_ns < election_quorum_deadline_ns(raft))
+		return;
+	raft_story(raft, "no quorum answers");
+	become_follower(raft, raft->term, RAFT_NOBODY);
+}

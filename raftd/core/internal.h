@@ -1,0 +1,218 @@
+/* The state of one raft, shared by the files of this core and nobody else.
+ *
+ *			 deadline, or leader lost
+ *	  follower  ----------------------------------> precandidate
+ *	   ^  ^  ^   election_start(), election.c	    |
+ *	   |  |  |					    | quorum would
+ *	   |  |  '--- a leader, or a higher term -----------'  vote: campaign
+ *	   |  |	      become_follower()			    v
+ *	   |  '------------- the same ----------------- candidate
+ *	   |						    |
+ *	   '--- higher term, quorum silent, -- leader <-----' quorum votes:
+ *		raw clock disrupted			      become_leader()
+ *
+ * raft.c takes an event apart and calls the file that owns it; that file changes
+ * the log and the roles. Only then raft_step() lets replicate.c send entries and
+ * gathers the effects, so that pointers handed out stay valid.
+ */
+#ifndef RAFTFS_RAFTD_CORE_INTERNAL_H
+#define RAFTFS_RAFTD_CORE_INTERNAL_H
+
+#include "common/prng.h"
+#include "raftd/core/lease.h"
+#include "raftd/core/log.h"
+#include "raftd/core/members.h"
+#include "raftd/core/raft.h"
+#include "raftd/core/timestamp.h"
+
+#define RAFT_READS_MAX 4096
+#define RAFT_SEND_MAX  (RAFT_READS_MAX + 1024)
+#define RAFT_NEVER     INT64_MAX
+
+enum progress_state {
+	PROGRESS_PROBE,	   /* where do the logs part? one message at a time */
+	PROGRESS_STREAM,   /* known; entries flow ahead of the answers */
+	PROGRESS_SNAPSHOT, /* what it needs is compacted away */
+};
+
+/* The leader's view of one follower (paper: nextIndex, matchIndex). */
+struct progress {
+	enum progress_state state;
+	uint64_t next_index;
+	uint64_t match_index;  /* durable there */
+	uint64_t probe_last;   /* last entry the probe under way carries */
+	bool probe_waits;      /* for its answer, or the next heartbeat */
+	bool round_due;	       /* owes it a message of the present round */
+	uint64_t sent_commit;  /* what it was last told */
+	uint64_t acked_round;
+	uint64_t snapshot_index;
+	int64_t snapshot_again_raw_ns;
+};
+
+struct rtt {
+	int64_t smoothed_ns; /* RFC 6298: SRTT and RTTVAR; 0: not measured */
+	int64_t variation_ns;
+};
+
+struct peer {
+	struct progress progress; /* meaningful while leading */
+	struct rtt rtt;
+	int64_t heard_raw_ns;
+	bool lost; /* PEER_LOST since it was last heard */
+};
+
+/* A read waiting for its answer. */
+struct read {
+	uint64_t id;
+	uint32_t from;	     /* self, or the follower that asked */
+	bool forwarded;	     /* we asked our leader; answered by its reply */
+	uint64_t index;	     /* 0: parked until an own-term entry commits */
+	uint64_t round;	     /* confirmed once a quorum answers this one */
+	int64_t until_raw_ns; /* forwarded: give up then */
+};
+
+struct raft {
+	struct raft_config config;
+	struct members members;
+	uint32_t self_position;
+	struct prng prng;
+	struct raft_now now;
+
+	/* Figure 2, persistent. */
+	uint64_t term;
+	uint32_t voted_for;
+	struct log log;
+	struct raft_snapshot_meta snapshot;
+
+	/* Figure 2, volatile. */
+	uint64_t commit_index;
+	uint64_t durable_index; /* our disk holds the log up to here */
+	enum raft_role role;
+	uint32_t leader;
+	struct peer peers[RAFT_NODES_MAX]; /* by member position */
+
+	/* Elections. */
+	int64_t election_deadline_raw_ns;
+	int64_t leader_heard_raw_ns;
+	uint32_t votes; /* bits by member position */
+	bool transferred; /* this candidacy overrides "I hear a leader" */
+
+	/* Following. */
+	uint64_t verified_index; /* our log agrees with this leader's up to it */
+	uint64_t leader_round;	 /* the newest round it began */
+	uint64_t answered_match;
+
+	/* Leading. */
+	struct timeline timeline;
+	uint64_t term_first_index;   /* our first entry, a NOOP */
+	uint64_t limbo_last_command; /* R2: unsettled until commit passes it */
+	bool c1_settled;	     /* every inherited entry is older(D) */
+	int64_t c1_deadline_raw_ns;  /* when it will be; RAFT_NEVER: not asked */
+	int64_t heartbeat_deadline_raw_ns;
+	uint64_t round;
+	uint32_t transfer_to;
+	bool transfer_sent;
+	int64_t transfer_deadline_raw_ns;
+
+	struct lease_clock clock;
+
+	struct read *reads; /* RAFT_READS_MAX, oldest first */
+	uint32_t read_count;
+
+	struct raft_counters counters;
+
+	/* This step's effects, under way. */
+	bool hard_state_changed;
+	bool reset_log;
+	bool more; /* a limit stopped us: come back at once */
+	uint64_t truncate_from;
+	uint64_t append_from; /* 0: nothing */
+	uint64_t compact_to;
+	struct raft_message *send; /* RAFT_SEND_MAX */
+	uint32_t send_count;
+	struct raft_proposal_done *proposals_done; /* RAFT_PROPOSALS_MAX */
+	uint32_t proposal_done_count;
+	struct raft_read_done *reads_done; /* RAFT_READS_MAX + 1 */
+	uint32_t read_done_count;
+};
+
+/* raft.c */
+#define raft_story(raft, ...) story(&(raft)->config.story, __VA_ARGS__)
+/* A message to fill in; from, to and our term are set. Never NULL: when the
+ * step sends too much, the last one is overwritten, as if the network lost it. */
+struct raft_message *raft_send(struct raft *raft, enum raft_message_type type,
+			       uint32_t to);
+void raft_set_commit(struct raft *raft, uint64_t index);
+/* Append to our own log and to the effects. */
+RFS_MUST_USE enum rfs_err raft_append(struct raft *raft,
+				      const struct raft_entry *entry);
+/* The same for an entry this leader makes: index, term and stamp are set. */
+RFS_MUST_USE enum rfs_err raft_append_own(struct raft *raft,
+					  enum raft_entry_kind kind,
+					  const void *data, uint32_t bytes);
+struct peer *raft_peer(struct raft *raft, uint32_t id);
+
+/* election.c */
+void become_follower(struct raft *raft, uint64_t term, uint32_t leader);
+void election_start(struct raft *raft, bool transfer);
+void election_timer_reset(struct raft *raft);
+void election_timer_start(struct raft *raft); /* at once, when alone */
+bool election_hears_leader(const struct raft *raft);
+void election_vote_counted(struct raft *raft);
+void election_peer_lost(struct raft *raft, uint32_t peer);
+void election_check_quorum(struct raft *raft);
+int64_t election_quorum_deadline_ns(const struct raft *raft);
+
+/* rtt.c */
+void rtt_note(struct rtt *rtt, int64_t sample_ns);
+int64_t rtt_election_timeout_ns(const struct raft *raft);
+int64_t rtt_heartbeat_ns(const struct raft *raft);
+
+/* request_vote.c */
+void vote_send_requests(struct raft *raft);
+void vote_receive(struct raft *raft, const struct raft_message *message);
+void vote_reply_receive(struct raft *raft, const struct raft_message *message);
+
+/* append_entries.c */
+void append_receive(struct raft *raft, const struct raft_message *message);
+void append_reply_receive(struct raft *raft,
+			  const struct raft_message *message);
+/* Tell the leader what became durable, if that is news to it. */
+void append_answer_durable(struct raft *raft);
+
+/* replicate.c */
+void replicate_start(struct raft *raft);
+void replicate_heartbeat(struct raft *raft);
+void replicate_round(struct raft *raft); /* begin a new one */
+uint64_t replicate_round_confirmed(const struct raft *raft);
+void replicate_advance_commit(struct raft *raft);
+void replicate_flush(struct raft *raft);
+
+/* install_snapshot.c */
+void snapshot_receive(struct raft *raft, const struct raft_message *message);
+void snapshot_taken(struct raft *raft, const struct raft_snapshot_meta *meta);
+void snapshot_installed(struct raft *raft,
+			const struct raft_snapshot_meta *meta);
+void snapshot_failed(struct raft *raft, uint32_t peer);
+void snapshot_send(struct raft *raft, uint32_t to, struct progress *progress);
+/* Give back memory that only slow followers still wanted. */
+void snapshot_compact_fully(struct raft *raft);
+
+/* timeout_now.c */
+void transfer_start(struct raft *raft, uint32_t peer);
+void transfer_advance(struct raft *raft);
+void transfer_end(struct raft *raft);
+void timeout_now_receive(struct raft *raft, const struct raft_message *message);
+
+/* reads.c */
+void reads_ask(struct raft *raft, uint32_t from, uint64_t id);
+void reads_index_receive(struct raft *raft, const struct raft_message *message);
+void reads_index_reply_receive(struct raft *raft,
+			       const struct raft_message *message);
+void reads_advance(struct raft *raft);
+void reads_fail(struct raft *raft); /* leadership or leader lost */
+int64_t reads_deadline_ns(const struct raft *raft);
+/* R1 and R2: may this leader read at its commit index, and how long? */
+bool reads_lease_until(const struct raft *raft, int64_t *until_raw_ns);
+
+#endif

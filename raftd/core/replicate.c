@@ -1,0 +1,215 @@
+/* The leader's side of replication: what each follower gets, and when entries
+ * are committed.
+ *
+ * Per follower:  PROBE     one message at a time, until the logs agree
+ *		  STREAM    messages flow ahead of answers, within a window of
+ *			    entries and bytes not yet durable there
+ *		  SNAPSHOT  the host streams one; heartbeats go on
+ *
+ * A round is a question to everybody "do you still follow me?". Every
+ * heartbeat begins one, and so do reads; its number rides on all messages.
+ */
+#include "raftd/core/internal.h"
+
+#include "common/check.h"
+#include "common/units.h"
+
+#define REPLICATE_MESSAGE_BYTES (512 * KIB)
+#define REPLICATE_MESSAGES_STEP 32 /* per follower and step */
+
+void replicate_start(struct raft *raft)
+{
+	for (uint32_t i = 0; i < raft->members.count; i++)
+		raft->peers[i].progress = (struct progress){
+			.state = PROGRESS_PROBE,
+			.next_index = raft->term_first_index,
+		};
+	raft->round = 0;
+}
+
+void replicate_round(struct raft *raft)
+{
+	raft->round++;
+	for (uint32_t i = 0; i < raft->members.count; i++)
+		raft->peers[i].progress.round_due = true;
+}
+
+void replicate_heartbeat(struct raft *raft)
+{
+	raft->heartbeat_deadline_raw_ns =
+		raft->now.raw_ns + rtt_heartbeat_ns(raft);
+	for (uint32_t i = 0; i < raft->members.count; i++)
+		raft->peers[i].progress.probe_waits = false;
+	replicate_round(raft);
+}
+
+uint64_t replicate_round_confirmed(const struct raft *raft)
+{
+	uint64_t acked[RAFT_NODES_MAX];
+
+	for (uint32_t i = 0; i < raft->members.count; i++)
+		acked[i] = raft->peers[i].progress.acked_round;
+	acked[raft->self_position] = raft->round;
+	return members_reached(&raft->members, acked);
+}
+
+/* C1: nothing commits before every inherited entry is older(D). The last one
+ * is the youngest (lease.h says why it answers for all). */
+static bool commit_lease_settled(struct raft *raft)
+{
+	uint64_t last = raft->term_first_index - 1;
+
+	if (raft->c1_settled || raft->config.lease_ns == 0 || last == 0) {
+		raft->c1_settled = true;
+		return true;
+	}
+	CHECK(last >= raft->log.base.index);
+
+	struct lease_entry entry = {
+		.stamp = log_stamp_at(&raft->log, last),
+		.received_raw_ns = log_received_raw_ns(&raft->log, last),
+	};
+	int64_t from_ns = lease_older_from(&raft->clock, &entry,
+					   raft->config.lease_ns,
+					   raft->now.raw_ns);
+
+	raft->c1_settled = from_ns <= raft->now.raw_ns;
+	if (raft->c1_settled) {
+		raft->c1_deadline_raw_ns = RAFT_NEVER;
+		return true;
+	}
+	if (raft->c1_deadline_raw_ns == RAFT_NEVER) {
+		raft->counters.commits_waited_lease++;
+		raft_story(raft, "commit waits %lld ms for the old lease",
+			   (long long)((from_ns - raft->now.raw_ns +
+					NS_PER_MS - 1) / NS_PER_MS));
+	}
+	raft->c1_deadline_raw_ns = from_ns;
+	return false;
+}
+
+/* Figure 2, leaders, last rule: a majority holds it durably and its term is
+ * ours; section 5.4.2 says why older terms are never counted. */
+void replicate_advance_commit(struct raft *raft)
+{
+	uint64_t match[RAFT_NODES_MAX];
+
+	CHECK(raft->role == RAFT_LEADER);
+	for (uint32_t i = 0; i < raft->members.count; i++)
+		match[i] = raft->peers[i].progress.match_index;
+	match[raft->self_position] = raft->durable_index;
+
+	uint64_t reached = members_reached(&raft->members, match);
+
+	if (reached <= raft->commit_index ||
+	    log_term_at(&raft->log, reached) != raft->term)
+		return;
+	if (commit_lease_settled(raft))
+		raft_set_commit(raft, reached);
+}
+
+/* As many entries as fit one message, from p->next_index on. */
+static uint32_t batch_count(const struct raft *raft, const struct progress *p)
+{
+	uint64_t end = log_last_index(&raft->log) + 1;
+	uint64_t from = p->next_index;
+
+	if (end - from > RAFT_ENTRIES_MAX)
+		end = from + RAFT_ENTRIES_MAX;
+	while (end > from + 1 && log_bytes_between(&raft->log, from, end) >
+					 REPLICATE_MESSAGE_BYTES)
+		end = from + (end - from) / 2;
+	return (uint32_t)(end - from);
+}
+
+static bool window_open(const struct raft *raft, const struct progress *p)
+{
+	uint64_t first = p->match_index + 1;
+
+	if (first < log_first_index(&raft->log))
+		first = log_first_index(&raft->log);
+	return p->next_index - first < raft->config.inflight_entries_max &&
+	       log_bytes_between(&raft->log, first, p->next_index) <
+		       raft->config.inflight_bytes_max;
+}
+
+static void send_append(struct raft *raft, uint32_t to, struct progress *p,
+			uint64_t previous, uint32_t count)
+{
+	struct raft_message *m = raft_send(raft, RAFT_MSG_APPEND, to);
+
+	m->append.previous_index = previous;
+	m->append.previous_term = log_term_at(&raft->log, previous);
+	m->append.commit_index = raft->commit_index;
+	m->append.round = raft->round;
+	m->append.entries = log_at(&raft->log, previous + 1);
+	m->append.count = count;
+	if (count == 0)
+		m->append.entries = NULL;
+	p->round_due = false;
+	p->sent_commit = raft->commit_index;
+}
+
+static void flush_snapshot(struct raft *raft, uint32_t to, struct progress *p)
+{
+	if (raft->now.raw_ns >= p->snapshot_again_raw_ns)
+		snapshot_send(raft, to, p);
+	/* After index 0 all logs agree: only heard, never refused. */
+	if (p->round_due)
+		send_append(raft, to, p, 0, 0);
+}
+
+static void flush_probe(struct raft *raft, uint32_t to, struct progress *p)
+{
+	uint32_t count;
+
+	if (p->probe_waits && !p->round_due)
+		return;
+	count = batch_count(raft, p);
+	p->probe_last = p->next_index - 1 + count;
+	p->probe_waits = true;
+	send_append(raft, to, p, p->next_index - 1, count);
+}
+
+static void flush_stream(struct raft *raft, uint32_t to, struct progress *p)
+{
+	uint32_t sent = 0;
+
+	while (p->next_index <= log_last_index(&raft->log) &&
+	       window_open(raft, p)) {
+		uint32_t count = batch_count(raft, p);
+
+		if (sent++ == REPLICATE_MESSAGES_STEP) {
+			raft->more = true;
+			return;
+		}
+		send_append(raft, to, p, p->next_index - 1, count);
+		p->next_index += count;
+	}
+	if (p->round_due || p->sent_commit < raft->commit_index)
+		send_append(raft, to, p, p->next_index - 1, 0);
+}
+
+void replicate_flush(struct raft *raft)
+{
+	for (uint32_t i = 0; i < raft->members.count; i++) {
+		struct progress *p = &raft->peers[i].progress;
+		uint32_t to = raft->members.ids[i];
+
+		if (i == raft->self_position)
+			continue;
+		CHECK(p->next_index > p->match_index);
+		CHECK(p->next_index <= log_last_index(&raft->log) + 1);
+		if (p->state != PROGRESS_SNAPSHOT &&
+		    p->next_index < log_first_index(&raft->log)) {
+			p->state = PROGRESS_SNAPSHOT;
+			p->snapshot_again_raw_ns = raft->now.raw_ns;
+		}
+		if (p->state == PROGRESS_SNAPSHOT)
+			flush_snapshot(raft, to, p);
+		else if (p->state == PROGRESS_PROBE)
+			flush_probe(raft, to, p);
+		else
+			flush_stream(raft, to, p);
+	}
+}

@@ -1,0 +1,76 @@
+/* Timeouts that follow the network that is really there.
+ *
+ * Per peer a smoothed round trip and its variation (RFC 6298). What matters to
+ * an election is the slowest member of the fastest quorum. Everything here is
+ * raw durations (I12): a broken cluster clock changes nothing.
+ */
+#include "raftd/core/internal.h"
+
+#define RTT_ELECTION_FACTOR 10
+#define RTT_SAMPLE_MAX_NS   INT64_C(100000000000)
+
+void rtt_note(struct rtt *rtt, int64_t sample_ns)
+{
+	if (sample_ns <= 0 || sample_ns > RTT_SAMPLE_MAX_NS)
+		return;
+	if (rtt->smoothed_ns == 0) {
+		rtt->smoothed_ns = sample_ns;
+		rtt->variation_ns = sample_ns / 2;
+		return;
+	}
+
+	int64_t error_ns = sample_ns - rtt->smoothed_ns;
+	int64_t size_ns = error_ns < 0 ? -error_ns : error_ns;
+
+	rtt->variation_ns += (size_ns - rtt->variation_ns) / 4;
+	rtt->smoothed_ns += error_ns / 8;
+	if (rtt->smoothed_ns < 1)
+		rtt->smoothed_ns = 1;
+}
+
+/* High side of the round trip to the slowest member we need; 0: unknown. */
+static int64_t rtt_over_quorum_ns(const struct raft *raft)
+{
+	uint64_t speed[RAFT_NODES_MAX]; /* faster is higher, as reached() wants */
+
+	for (uint32_t i = 0; i < raft->members.count; i++) {
+		const struct rtt *rtt = &raft->peers[i].rtt;
+		int64_t high_ns = rtt->smoothed_ns + 4 * rtt->variation_ns;
+
+		speed[i] = rtt->smoothed_ns ? UINT64_MAX - (uint64_t)high_ns : 0;
+	}
+	speed[raft->self_position] = UINT64_MAX;
+
+	uint64_t reached = members_reached(&raft->members, speed);
+
+	return reached ? (int64_t)(UINT64_MAX - reached) : 0;
+}
+
+/* While nothing was measured the ceiling is the safe guess. */
+int64_t rtt_election_timeout_ns(const struct raft *raft)
+{
+	const struct raft_config *config = &raft->config;
+	int64_t rtt_ns = rtt_over_quorum_ns(raft);
+	int64_t base_ns = rtt_ns * RTT_ELECTION_FACTOR;
+
+	if (raft->members.count == 1)
+		return config->election_timeout_min_ns;
+	if (rtt_ns == 0 || base_ns > config->election_timeout_max_ns)
+		return config->election_timeout_max_ns;
+	if (base_ns < config->election_timeout_min_ns)
+		return config->election_timeout_min_ns;
+	return base_ns;
+}
+
+/* A fifth of our own timeout, but never so rare that a follower with a better
+ * network, whose timeout is at its floor, would give us up. */
+int64_t rtt_heartbeat_ns(const struct raft *raft)
+{
+	int64_t every_ns = rtt_election_timeout_ns(raft) / 5;
+
+	if (every_ns > raft->config.election_timeout_min_ns / 2)
+		every_ns = raft->config.election_timeout_min_ns / 2;
+	if (every_ns < raft->config.heartbeat_min_ns)
+		every_ns = raft->config.heartbeat_min_ns;
+	return every_ns > 0 ? every_ns : 1;
+}

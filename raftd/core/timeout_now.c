@@ -1,0 +1,58 @@
+/* Leadership transfer (thesis 3.10): catch the successor up, then tell it to
+ * stand at once.
+ *
+ * Meanwhile nothing new is appended and no read is answered by lease. The lease
+ * itself is not given back: the successor waits it out (C1).
+ */
+#include "raftd/core/internal.h"
+
+void transfer_end(struct raft *raft)
+{
+	raft->transfer_to = RAFT_NOBODY;
+	raft->transfer_sent = false;
+	raft->transfer_deadline_raw_ns = RAFT_NEVER;
+}
+
+void transfer_start(struct raft *raft, uint32_t peer)
+{
+	if (raft->role != RAFT_LEADER || peer == raft->config.self ||
+	    members_position(&raft->members, peer) == MEMBERS_NONE) {
+		raft->counters.messages_dropped++;
+		return;
+	}
+	raft_story(raft, "hands over to %u  term %llu", peer,
+		   (unsigned long long)raft->term);
+	raft->transfer_to = peer;
+	raft->transfer_sent = false;
+	raft->transfer_deadline_raw_ns =
+		raft->now.raw_ns + rtt_election_timeout_ns(raft);
+	transfer_advance(raft);
+}
+
+void transfer_advance(struct raft *raft)
+{
+	if (raft->transfer_to == RAFT_NOBODY)
+		return;
+	if (raft->now.raw_ns >= raft->transfer_deadline_raw_ns) {
+		raft_story(raft, "%u did not take over", raft->transfer_to);
+		transfer_end(raft);
+		return;
+	}
+
+	struct progress *p = &raft_peer(raft, raft->transfer_to)->progress;
+
+	if (raft->transfer_sent ||
+	    p->match_index != log_last_index(&raft->log))
+		return;
+	raft_send(raft, RAFT_MSG_TIMEOUT_NOW, raft->transfer_to);
+	raft->transfer_sent = true;
+}
+
+void timeout_now_receive(struct raft *raft, const struct raft_message *m)
+{
+	if (raft->role != RAFT_FOLLOWER || m->term != raft->term ||
+	    raft->leader != m->from)
+		return;
+	raft_story(raft, "told by %u to stand", m->from);
+	election_start(raft, true);
+}
