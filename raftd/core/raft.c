@@ -201,6 +201,9 @@ static void raft_propose(struct raft *raft, const struct raft_event *event)
 		enum rfs_err err = raft_propose_one(raft, one);
 		bool taken = err == RFS_ERR_OK;
 
+		if (!taken)
+			raft_story(raft, "refuses a command  %s",
+				   rfs_err_name(err));
 		raft->proposals_done[raft->proposal_done_count++] =
 			(struct raft_proposal_done){
 				.id = one->id,

@@ -76,6 +76,8 @@ static void reads_done(struct raft *raft, uint64_t id, enum rfs_err err,
 		       uint64_t index, bool by_lease)
 {
 	CHECK(raft->read_done_count < RAFT_READS_MAX + 1);
+	if (err != RFS_ERR_OK)
+		raft_story(raft, "no read  %s", rfs_err_name(err));
 	raft->reads_done[raft->read_done_count++] = (struct raft_read_done){
 		.id = id,
 		.err = err,
@@ -217,6 +219,10 @@ void reads_index_reply_receive(struct raft *raft, const struct raft_message *m)
 
 		if (!read->forwarded || read->id != m->read_index_reply.id)
 			continue;
+		if (m->read_index_reply.err == RFS_ERR_OK)
+			raft_story(raft, "%u answers -> read at commit %llu",
+				   m->from,
+				   (unsigned long long)m->read_index_reply.index);
 		reads_done(raft, read->id, m->read_index_reply.err,
 			   m->read_index_reply.index, false);
 		raft->read_count--;

@@ -9,23 +9,23 @@
 
 #include "common/check.h"
 
-void vote_send_requests(struct raft *raft)
+static void vote_send_request(struct raft *raft, uint32_t to)
 {
+	struct raft_message *m = raft_send(raft, RAFT_MSG_VOTE, to);
 	bool pre = raft->role == RAFT_PRECANDIDATE;
 
-	for (uint32_t i = 0; i < raft->members.count; i++) {
-		if (i == raft->self_position)
-			continue;
+	m->term = pre ? raft->term + 1 : raft->term;
+	m->vote.pre = pre;
+	m->vote.transfer = !pre && raft->transferred;
+	m->vote.last_index = log_last_index(&raft->log);
+	m->vote.last_term = log_last_term(&raft->log);
+}
 
-		struct raft_message *m =
-			raft_send(raft, RAFT_MSG_VOTE, raft->members.ids[i]);
-
-		m->term = pre ? raft->term + 1 : raft->term;
-		m->vote.pre = pre;
-		m->vote.transfer = !pre && raft->transferred;
-		m->vote.last_index = log_last_index(&raft->log);
-		m->vote.last_term = log_last_term(&raft->log);
-	}
+void vote_send_requests(struct raft *raft)
+{
+	for (uint32_t i = 0; i < raft->members.count; i++)
+		if (i != raft->self_position)
+			vote_send_request(raft, raft->members.ids[i]);
 }
 
 /* Section 5.4.1: later last term, or the same and not shorter. */
@@ -64,13 +64,17 @@ static const char *vote_refusal(const struct raft *raft,
 
 /* Two that lost the same leader ask at the same time. The better log, then the
  * lower id, goes on; the other steps back, or they would split the vote. */
-static void vote_yield(struct raft *raft, const struct raft_message *m)
+static void vote_settle_rivals(struct raft *raft, const struct raft_message *m)
 {
 	bool same = m->vote.last_term == log_last_term(&raft->log) &&
 		    m->vote.last_index == log_last_index(&raft->log);
 
-	if (raft->role == RAFT_PRECANDIDATE &&
-	    (!same || m->from < raft->config.self))
+	if (raft->role != RAFT_PRECANDIDATE)
+		return;
+	if (!vote_is_up_to_date(raft, m))
+		vote_send_request(raft, m->from); /* it may not have heard us
+						   * when we asked */
+	else if (!same || m->from < raft->config.self)
 		become_follower(raft, raft->term, RAFT_NOBODY);
 }
 
@@ -98,8 +102,7 @@ void vote_receive(struct raft *raft, const struct raft_message *m)
 	if (m->vote.pre) {
 		granted = granted && !election_hears_leader(raft);
 		vote_answer(raft, m, granted);
-		if (granted)
-			vote_yield(raft, m);
+		vote_settle_rivals(raft, m);
 		return;
 	}
 	if (granted) {

@@ -1,0 +1,591 @@
+/* The pretended world of cluster.h: one queue of things to come. */
+#include "tests/raftd/cluster.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/check.h"
+#include "common/prng.h"
+#include "common/units.h"
+
+#define MESSAGE_DELAY_NS  NS_PER_MS
+#define DISK_DELAY_NS     (100 * NS_PER_US)
+#define SNAPSHOT_DELAY_NS (5 * NS_PER_MS)
+#define CLOCK_BOUND_NS	  (100 * NS_PER_US)
+
+enum coming_type { COMING_MESSAGE, COMING_PERSISTED, COMING_INSTALLED };
+
+/* Something that will reach a node. */
+struct coming {
+	struct coming *next; /* by time, then in order of arrival */
+	int64_t at_ns;
+	enum coming_type type;
+	uint32_t node;
+	uint64_t life; /* of the node it was meant for, for its own disk */
+	struct raft_message message;
+	struct raft_entry *entries; /* owned, payloads too */
+	uint64_t index, term;	    /* PERSISTED */
+	struct raft_snapshot_meta snapshot;
+};
+
+struct node {
+	uint32_t id;
+	struct cluster *cluster;
+	struct raft *raft;
+	struct raft_config config;
+	uint64_t life; /* counts restarts and truncations */
+	bool usable;
+	uint32_t disruptions;
+	uint64_t epoch; /* the timeline its clock page shows */
+
+	/* Its disk. */
+	struct raft_restart disk;
+	struct raft_entry *entries;
+	uint64_t entry_capacity;
+
+	struct raft_read_done last_read;
+	struct raft_proposal_done last_proposal;
+};
+
+struct cluster {
+	struct cluster_options options;
+	int64_t now_ns;
+	struct coming *queue;
+	struct node nodes[RAFT_NODES_MAX];
+	bool down[RAFT_NODES_MAX + 1][RAFT_NODES_MAX + 1];
+	uint64_t next_id;
+	uint64_t message_count;
+	uint32_t lossy_percent;
+	struct prng prng;
+	FILE *lines;
+	char *text;
+	size_t text_bytes;
+	/* First instant of each epoch, as its leader said. */
+	struct {
+		int64_t raw_ns, ts_ns;
+	} epochs[1024];
+};
+
+static struct node *node_at(struct cluster *cluster, uint32_t id)
+{
+	CHECK(id >= 1);
+	CHECK(id <= cluster->options.node_count);
+	return &cluster->nodes[id - 1];
+}
+
+static void entries_free(struct raft_entry *entries, uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++)
+		free((void *)(uintptr_t)entries[i].data);
+}
+
+static struct raft_entry entry_copy(const struct raft_entry *entry)
+{
+	struct raft_entry copy = *entry;
+	void *data = malloc(entry->bytes + 1);
+
+	CHECK(data);
+	if (entry->bytes)
+		memcpy(data, entry->data, entry->bytes);
+	copy.data = data;
+	return copy;
+}
+
+static struct coming *coming_add(struct cluster *cluster, int64_t delay_ns,
+				 enum coming_type type, uint32_t node)
+{
+	struct coming *one = calloc(1, sizeof(*one));
+	struct coming **at = &cluster->queue;
+
+	CHECK(one);
+	one->at_ns = cluster->now_ns + delay_ns;
+	one->type = type;
+	one->node = node;
+	one->life = node_at(cluster, node)->life;
+	while (*at && (*at)->at_ns <= one->at_ns)
+		at = &(*at)->next;
+	one->next = *at;
+	*at = one;
+	return one;
+}
+
+static void coming_free(struct coming *one)
+{
+	if (one->entries)
+		entries_free(one->entries, one->message.append.count);
+	free(one->entries);
+	free(one);
+}
+
+static void node_line(void *ctx, const char *text)
+{
+	const struct node *node = ctx;
+
+	fprintf(node->cluster->lines, "%u: %s\n", node->id, text);
+}
+
+static struct raft_now node_now(const struct node *node)
+{
+	const struct cluster *cluster = node->cluster;
+	struct raft_now now = {
+		.raw_ns = cluster->now_ns,
+		.wall_ns = 1000 * NS_PER_SEC + cluster->now_ns,
+		.disruptions = node->disruptions,
+	};
+
+	if (!node->usable || node->epoch == 0)
+		return now;
+
+	int64_t ts_ns = cluster->epochs[node->epoch].ts_ns + cluster->now_ns -
+			cluster->epochs[node->epoch].raw_ns;
+
+	now.usable = true;
+	now.epoch = node->epoch;
+	now.cluster = (struct interval){ ts_ns - CLOCK_BOUND_NS,
+					 ts_ns + CLOCK_BOUND_NS };
+	return now;
+}
+
+/* The clock daemon's part: follow the timeline of the leader in force. */
+static void node_follow_clock(struct node *node)
+{
+	struct raft_view view;
+
+	raft_view(node->raft, &view);
+	if (view.role == RAFT_LEADER) {
+		CHECK(view.epoch < 1024);
+		node->cluster->epochs[view.epoch].raw_ns = view.epoch_raw_ns;
+		node->cluster->epochs[view.epoch].ts_ns = view.epoch_ts_ns;
+		node->epoch = view.epoch;
+	} else if (view.leader != RAFT_NOBODY &&
+		   node->cluster->epochs[view.epoch].raw_ns != 0) {
+		node->epoch = view.epoch;
+	}
+}
+
+static void disk_append(struct node *node, const struct raft_entry *entry)
+{
+	if (node->disk.entry_count == node->entry_capacity) {
+		node->entry_capacity = 2 * node->entry_capacity + 16;
+		node->entries = realloc(node->entries,
+					node->entry_capacity *
+						sizeof(*node->entries));
+		CHECK(node->entries);
+		node->disk.entries = node->entries;
+	}
+	node->entries[node->disk.entry_count++] = entry_copy(entry);
+}
+
+static void disk_truncate(struct node *node, uint64_t from)
+{
+	while (node->disk.entry_count &&
+	       node->entries[node->disk.entry_count - 1].index >= from)
+		entries_free(&node->entries[--node->disk.entry_count], 1);
+	node->life++;
+}
+
+static void disk_compact(struct node *node, uint64_t to)
+{
+	struct raft_entry *entries = node->entries;
+	uint64_t count = 0;
+
+	while (count < node->disk.entry_count && entries[count].index <= to) {
+		node->disk.snapshot = (struct raft_snapshot_meta){
+			.index = entries[count].index,
+			.term = entries[count].term,
+			.stamp = entries[count].stamp,
+		};
+		count++;
+	}
+	entries_free(entries, count);
+	node->disk.entry_count -= count;
+	memmove(entries, entries + count,
+		node->disk.entry_count * sizeof(*entries));
+}
+
+static void node_send(struct node *node, const struct raft_message *message)
+{
+	struct cluster *cluster = node->cluster;
+	struct coming *one;
+
+	cluster->message_count++;
+	if (cluster->down[node->id][message->to] ||
+	    prng_below(&cluster->prng, 100) < cluster->lossy_percent)
+		return;
+	one = coming_add(cluster, MESSAGE_DELAY_NS, COMING_MESSAGE,
+			 message->to);
+	one->message = *message;
+	if (message->type == RAFT_MSG_SNAPSHOT) {
+		struct coming *body = coming_add(cluster, SNAPSHOT_DELAY_NS,
+						 COMING_INSTALLED, message->to);
+
+		body->snapshot = message->snapshot;
+	}
+	if (message->type != RAFT_MSG_APPEND || message->append.count == 0)
+		return;
+	one->entries = calloc(message->append.count, sizeof(*one->entries));
+	CHECK(one->entries);
+	for (uint32_t i = 0; i < message->append.count; i++)
+		one->entries[i] = entry_copy(&message->append.entries[i]);
+	one->message.append.entries = one->entries;
+}
+
+static void node_write(struct node *node, const struct raft_effects *effects)
+{
+	node->disk.term = effects->term;
+	node->disk.voted_for = effects->voted_for;
+	if (effects->reset_log) {
+		disk_truncate(node, 0);
+		node->disk.snapshot = effects->reset_to;
+	}
+	if (effects->truncate_from)
+		disk_truncate(node, effects->truncate_from);
+	for (uint32_t i = 0; i < effects->append_count; i++)
+		disk_append(node, &effects->append[i]);
+	if (effects->append_count) {
+		struct coming *done = coming_add(node->cluster, DISK_DELAY_NS,
+						 COMING_PERSISTED, node->id);
+		const struct raft_entry *last =
+			&effects->append[effects->append_count - 1];
+
+		done->index = last->index;
+		done->term = last->term;
+	}
+}
+
+static void node_step(struct node *node, struct raft_event *event)
+{
+	struct raft_effects effects;
+
+	event->now = node_now(node);
+	raft_step(node->raft, event, &effects);
+	node_write(node, &effects);
+	for (uint32_t i = 0; i < effects.send_count; i++)
+		node_send(node, &effects.send[i]);
+	for (uint32_t i = 0; i < effects.proposal_count; i++)
+		node->last_proposal = effects.proposals[i];
+	for (uint32_t i = 0; i < effects.read_count; i++)
+		node->last_read = effects.reads[i];
+	if (effects.compact_to)
+		disk_compact(node, effects.compact_to);
+	node_follow_clock(node);
+}
+
+static void node_start(struct node *node)
+{
+	struct raft_now now = node_now(node);
+
+	now.usable = false;
+	node->raft = raft_new(&node->config, &node->disk, &now);
+	CHECK(node->raft);
+}
+
+/* Seeds such that deadlines come in the order of ids, well apart. */
+static void node_start_in_order(struct node *node)
+{
+	int64_t base_ns = node->config.election_timeout_max_ns;
+	int64_t count = node->cluster->options.node_count;
+	int64_t low_ns = base_ns + base_ns * (node->id - 1) / count;
+
+	for (node->config.seed = node->id;; node->config.seed += 100) {
+		node_start(node);
+		int64_t at = raft_deadline_ns(node->raft) -
+			     node->cluster->now_ns;
+		if (count == 1 ||
+		    (at >= low_ns && at < low_ns + base_ns / count / 2))
+			return;
+		raft_free(node->raft);
+	}
+}
+
+struct cluster *cluster_new(const struct cluster_options *options)
+{
+	struct cluster *cluster = calloc(1, sizeof(*cluster));
+
+	CHECK(cluster);
+	cluster->options = *options;
+	cluster->now_ns = 100 * NS_PER_SEC;
+	prng_seed(&cluster->prng, 1);
+	cluster->lines =
+		open_memstream(&cluster->text, &cluster->text_bytes);
+	CHECK(cluster->lines);
+	for (uint32_t i = 0; i < options->node_count; i++) {
+		struct node *node = &cluster->nodes[i];
+
+		node->id = i + 1;
+		node->cluster = cluster;
+		node->usable = true;
+		node->config = (struct raft_config){
+			.self = i + 1,
+			.member_count = options->node_count,
+			.election_timeout_min_ns = 100 * NS_PER_MS,
+			.election_timeout_max_ns = 100 * NS_PER_MS,
+			.heartbeat_min_ns = 20 * NS_PER_MS,
+			.lease_ns = options->lease_ns,
+			.max_rate_ppb = 200000,
+			.inflight_entries_max = options->inflight_entries_max,
+			.inflight_bytes_max = 4 * MIB,
+			.log_entries_max = options->log_entries_max,
+			.log_bytes_max = 4 * MIB,
+			.story = { node_line, node },
+		};
+		for (uint32_t k = 0; k < options->node_count; k++)
+			node->config.members[k] = k + 1;
+		node_start_in_order(node);
+	}
+	return cluster;
+}
+
+void cluster_free(struct cluster *cluster)
+{
+	while (cluster->queue) {
+		struct coming *one = cluster->queue;
+
+		cluster->queue = one->next;
+		coming_free(one);
+	}
+	for (uint32_t i = 0; i < cluster->options.node_count; i++) {
+		struct node *node = &cluster->nodes[i];
+
+		raft_free(node->raft);
+		entries_free(node->entries, node->disk.entry_count);
+		free(node->entries);
+	}
+	fclose(cluster->lines);
+	free(cluster->text);
+	free(cluster);
+}
+
+int64_t cluster_now_ns(const struct cluster *cluster)
+{
+	return cluster->now_ns;
+}
+
+static void coming_arrive(struct cluster *cluster, const struct coming *one)
+{
+	struct node *node = node_at(cluster, one->node);
+	struct raft_event event;
+
+	if (!node->raft)
+		return;
+	switch (one->type) {
+	case COMING_MESSAGE:
+		if (cluster->down[one->message.from][node->id])
+			return;
+		event.type = RAFT_EV_RECEIVE;
+		event.message = &one->message;
+		break;
+	case COMING_PERSISTED:
+		if (one->life != node->life)
+			return;
+		event.type = RAFT_EV_PERSISTED;
+		event.persisted.index = one->index;
+		event.persisted.term = one->term;
+		break;
+	case COMING_INSTALLED:
+		event.type = RAFT_EV_SNAPSHOT_INSTALLED;
+		event.snapshot = one->snapshot;
+		break;
+	}
+	node_step(node, &event);
+}
+
+/* The next deadline of any node; INT64_MAX: none. */
+static struct node *cluster_next_tick(struct cluster *cluster, int64_t *at_ns)
+{
+	struct node *next = NULL;
+
+	*at_ns = INT64_MAX;
+	for (uint32_t i = 0; i < cluster->options.node_count; i++) {
+		struct node *node = &cluster->nodes[i];
+
+		if (node->raft && raft_deadline_ns(node->raft) < *at_ns) {
+			*at_ns = raft_deadline_ns(node->raft);
+			next = node;
+		}
+	}
+	return next;
+}
+
+void cluster_run(struct cluster *cluster, int64_t ns)
+{
+	int64_t end_ns = cluster->now_ns + ns;
+
+	for (;;) {
+		int64_t tick_ns;
+		struct node *node = cluster_next_tick(cluster, &tick_ns);
+		struct coming *one = cluster->queue;
+
+		if (one && one->at_ns <= tick_ns && one->at_ns <= end_ns) {
+			cluster->queue = one->next;
+			cluster->now_ns = one->at_ns;
+			coming_arrive(cluster, one);
+			coming_free(one);
+		} else if (node && tick_ns <= end_ns) {
+			if (tick_ns > cluster->now_ns)
+				cluster->now_ns = tick_ns;
+			node_step(node, &(struct raft_event){
+						.type = RAFT_EV_TICK });
+		} else {
+			break;
+		}
+	}
+	cluster->now_ns = end_ns;
+}
+
+void cluster_settle(struct cluster *cluster)
+{
+	cluster_run(cluster, CLUSTER_STEP_NS);
+}
+
+void cluster_propose(struct cluster *cluster, uint32_t node, const char *text)
+{
+	struct raft_proposal one = { .id = ++cluster->next_id,
+				     .data = text,
+				     .bytes = (uint32_t)strlen(text) };
+	struct raft_event event = { .type = RAFT_EV_PROPOSE };
+
+	event.propose.proposals = &one;
+	event.propose.count = 1;
+	node_step(node_at(cluster, node), &event);
+}
+
+void cluster_read(struct cluster *cluster, uint32_t node)
+{
+	node_step(node_at(cluster, node),
+		  &(struct raft_event){ .type = RAFT_EV_READ,
+					.read.id = ++cluster->next_id });
+}
+
+void cluster_peer_lost(struct cluster *cluster, uint32_t node, uint32_t peer)
+{
+	node_step(node_at(cluster, node),
+		  &(struct raft_event){ .type = RAFT_EV_PEER_LOST,
+					.peer = peer });
+}
+
+void cluster_transfer(struct cluster *cluster, uint32_t node, uint32_t to)
+{
+	node_step(node_at(cluster, node),
+		  &(struct raft_event){ .type = RAFT_EV_TRANSFER, .peer = to });
+}
+
+void cluster_snapshot(struct cluster *cluster, uint32_t node)
+{
+	struct raft_view view = cluster_view(cluster, node);
+	const struct raft_entry *entry =
+		raft_log_at(node_at(cluster, node)->raft, view.commit_index);
+	struct raft_event event = { .type = RAFT_EV_SNAPSHOT_TAKEN };
+
+	CHECK(entry);
+	event.snapshot = (struct raft_snapshot_meta){
+		entry->index, entry->term, entry->stamp
+	};
+	node_step(node_at(cluster, node), &event);
+}
+
+void cluster_crash(struct cluster *cluster, uint32_t id)
+{
+	struct node *node = node_at(cluster, id);
+
+	raft_free(node->raft);
+	node->raft = NULL;
+	node->life++;
+}
+
+void cluster_restart(struct cluster *cluster, uint32_t id)
+{
+	node_start(node_at(cluster, id));
+}
+
+void cluster_link(struct cluster *cluster, uint32_t from, uint32_t to, bool up)
+{
+	cluster->down[from][to] = !up;
+}
+
+void cluster_isolate(struct cluster *cluster, uint32_t node, bool cut)
+{
+	for (uint32_t i = 1; i <= cluster->options.node_count; i++)
+		if (i != node)
+			cluster->down[i][node] = cluster->down[node][i] = cut;
+}
+
+void cluster_clock(struct cluster *cluster, uint32_t node, bool usable)
+{
+	node_at(cluster, node)->usable = usable;
+}
+
+void cluster_disrupt(struct cluster *cluster, uint32_t node)
+{
+	node_at(cluster, node)->disruptions++;
+}
+
+void cluster_lossy(struct cluster *cluster, uint32_t percent, uint64_t seed)
+{
+	cluster->lossy_percent = percent;
+	prng_seed(&cluster->prng, seed);
+}
+
+bool cluster_has(const struct cluster *cluster, uint32_t node)
+{
+	return node >= 1 && node <= cluster->options.node_count;
+}
+
+const struct raft *cluster_raft(const struct cluster *cluster, uint32_t node)
+{
+	return cluster->nodes[node - 1].raft;
+}
+
+struct raft_view cluster_view(const struct cluster *cluster, uint32_t node)
+{
+	struct raft_view view = { 0 };
+
+	if (cluster_raft(cluster, node))
+		raft_view(cluster_raft(cluster, node), &view);
+	return view;
+}
+
+uint32_t cluster_leader(const struct cluster *cluster)
+{
+	uint32_t leader = RAFT_NOBODY;
+	uint64_t term = 0;
+
+	for (uint32_t i = 1; i <= cluster->options.node_count; i++) {
+		struct raft_view view = cluster_view(cluster, i);
+
+		if (view.role == RAFT_LEADER && view.term > term) {
+			leader = i;
+			term = view.term;
+		}
+	}
+	return leader;
+}
+
+struct raft_read_done cluster_last_read(const struct cluster *cluster,
+					uint32_t node)
+{
+	return cluster->nodes[node - 1].last_read;
+}
+
+struct raft_proposal_done cluster_last_proposal(const struct cluster *cluster,
+						uint32_t node)
+{
+	return cluster->nodes[node - 1].last_proposal;
+}
+
+uint64_t cluster_messages(const struct cluster *cluster)
+{
+	return cluster->message_count;
+}
+
+char *cluster_take_lines(struct cluster *cluster)
+{
+	char *text;
+
+	fclose(cluster->lines);
+	text = cluster->text;
+	cluster->lines =
+		open_memstream(&cluster->text, &cluster->text_bytes);
+	CHECK(cluster->lines);
+	return text;
+}

@@ -1,0 +1,67 @@
+/* A cluster of raft cores on pretended network, disks and clocks, for tests.
+ *
+ * Deterministic: one virtual time, one queue, fixed delays (1 ms a message,
+ * 0.1 ms a disk write). Every decision a core tells is kept as a line
+ * "NODE: text". Clocks: each node's page shows the timeline of the newest
+ * leader it follows, within 0.1 ms.
+ */
+#ifndef RAFTFS_TESTS_RAFTD_CLUSTER_H
+#define RAFTFS_TESTS_RAFTD_CLUSTER_H
+
+#include <stdio.h>
+
+#include "raftd/core/raft.h"
+
+#define CLUSTER_STEP_NS INT64_C(10000000) /* what cluster_settle() runs */
+
+struct cluster;
+
+struct cluster_options {
+	uint32_t node_count;
+	int64_t lease_ns;
+	uint64_t log_entries_max;
+	uint32_t inflight_entries_max;
+};
+
+/* Aborts when memory is out, as all of these do. Node 1 is the first whose
+ * election timeout passes, then 2, and so on. */
+struct cluster *cluster_new(const struct cluster_options *options);
+void cluster_free(struct cluster *cluster);
+
+int64_t cluster_now_ns(const struct cluster *cluster);
+void cluster_run(struct cluster *cluster, int64_t ns);
+void cluster_settle(struct cluster *cluster);
+
+void cluster_propose(struct cluster *cluster, uint32_t node, const char *text);
+void cluster_read(struct cluster *cluster, uint32_t node);
+void cluster_peer_lost(struct cluster *cluster, uint32_t node, uint32_t peer);
+void cluster_transfer(struct cluster *cluster, uint32_t node, uint32_t to);
+void cluster_snapshot(struct cluster *cluster, uint32_t node);
+void cluster_crash(struct cluster *cluster, uint32_t node);
+void cluster_restart(struct cluster *cluster, uint32_t node);
+void cluster_link(struct cluster *cluster, uint32_t from, uint32_t to, bool up);
+void cluster_isolate(struct cluster *cluster, uint32_t node, bool cut);
+void cluster_clock(struct cluster *cluster, uint32_t node, bool usable);
+void cluster_disrupt(struct cluster *cluster, uint32_t node);
+/* Drop this share of all messages from now on, by a seeded choice. */
+void cluster_lossy(struct cluster *cluster, uint32_t percent, uint64_t seed);
+
+bool cluster_has(const struct cluster *cluster, uint32_t node);
+/* NULL while crashed. */
+const struct raft *cluster_raft(const struct cluster *cluster, uint32_t node);
+struct raft_view cluster_view(const struct cluster *cluster, uint32_t node);
+/* 0: none leads; the one in the highest term when several think so. */
+uint32_t cluster_leader(const struct cluster *cluster);
+
+/* The last answer to a read or proposal of a node; id 0: none yet. */
+struct raft_read_done cluster_last_read(const struct cluster *cluster,
+					uint32_t node);
+struct raft_proposal_done cluster_last_proposal(const struct cluster *cluster,
+						uint32_t node);
+/* Messages sent so far, by all. */
+uint64_t cluster_messages(const struct cluster *cluster);
+
+/* All lines told since the last call; owned by the caller (free()). */
+char *cluster_take_lines(struct cluster *cluster);
+
+#endif

@@ -1,0 +1,243 @@
+/* Stories: text in, the conversation that must follow out, compared exactly.
+ *
+ * A story (tests/stories/{election,lease,replication}/NAME.txt) is blocks of
+ * commands, then "----", then the lines the cores tell. Lines are compared
+ * byte for byte; RAFTFS_STORY_WRITE=1 writes what was told into the file
+ * instead, for a human to read and judge. Commands:
+ *
+ *	cluster nodes=3 lease_ms=400 [log=64] [window=64]
+ *	run ms=500			pass time
+ *	propose node=1 [count=1] text=x
+ *	read node=1
+ *	cut node=3 | heal node=3	both ways; from=1 to=2: one way
+ *	crash node=1 | restart node=1
+ *	lost peer=1			all hosts' hint; node=2: only its
+ *	clock node=1 quality=synced|unsynced|disrupted
+ *	snapshot node=1
+ *	transfer node=1 to=2
+ *
+ * After each command 10 ms pass, enough for a conversation to end.
+ */
+#include <glob.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "common/units.h"
+#include "tests/raftd/cluster.h"
+
+#define STORIES_MAX 128
+
+/* The value of name=value in a command; NULL when it is not there. */
+static const char *option(const char *line, const char *name, char value[64])
+{
+	char pattern[32];
+	const char *at;
+
+	snprintf(pattern, sizeof(pattern), " %s=", name);
+	at = strstr(line, pattern);
+	if (!at || sscanf(at + strlen(pattern), "%63s", value) != 1)
+		return NULL;
+	return value;
+}
+
+static uint32_t number(const char *line, const char *name, uint32_t missing)
+{
+	char value[64];
+
+	return option(line, name, value) ? (uint32_t)atoi(value) : missing;
+}
+
+static struct cluster *command_cluster(const char *line)
+{
+	return cluster_new(&(struct cluster_options){
+		.node_count = number(line, "nodes", 3),
+		.lease_ns = number(line, "lease_ms", 0) * NS_PER_MS,
+		.log_entries_max = number(line, "log", 64),
+		.inflight_entries_max = number(line, "window", 64),
+	});
+}
+
+static void command_cut(struct cluster *cluster, const char *line, bool cut)
+{
+	uint32_t node = number(line, "node", 0);
+
+	if (node)
+		cluster_isolate(cluster, node, cut);
+	else
+		cluster_link(cluster, number(line, "from", 0),
+			     number(line, "to", 0), !cut);
+}
+
+static void command_clock(struct cluster *cluster, const char *line)
+{
+	uint32_t node = number(line, "node", 0);
+	char quality[64];
+
+	assert_non_null(option(line, "quality", quality));
+	if (strcmp(quality, "disrupted") == 0)
+		cluster_disrupt(cluster, node);
+	else
+		cluster_clock(cluster, node, strcmp(quality, "synced") == 0);
+}
+
+static void command_propose(struct cluster *cluster, const char *line)
+{
+	char text[64] = "x";
+	uint32_t count = number(line, "count", 1);
+
+	option(line, "text", text);
+	while (count--)
+		cluster_propose(cluster, number(line, "node", 0), text);
+}
+
+static void command_lost(struct cluster *cluster, const char *line)
+{
+	uint32_t peer = number(line, "peer", 0);
+	uint32_t only = number(line, "node", 0);
+
+	for (uint32_t i = 1; cluster_has(cluster, i); i++)
+		if (i != peer && (only == 0 || i == only) &&
+		    cluster_raft(cluster, i))
+			cluster_peer_lost(cluster, i, peer);
+}
+
+static void command_run(struct cluster **cluster, const char *line)
+{
+	uint32_t node = number(line, "node", 0);
+	char verb[16];
+
+	assert_int_equal(sscanf(line, "%15s", verb), 1);
+	if (strcmp(verb, "cluster") == 0) {
+		assert_null(*cluster);
+		*cluster = command_cluster(line);
+		return;
+	}
+	assert_non_null(*cluster);
+	if (strcmp(verb, "run") == 0) {
+		cluster_run(*cluster, number(line, "ms", 0) * NS_PER_MS);
+		return;
+	}
+	if (strcmp(verb, "propose") == 0)
+		command_propose(*cluster, line);
+	else if (strcmp(verb, "read") == 0)
+		cluster_read(*cluster, node);
+	else if (strcmp(verb, "cut") == 0 || strcmp(verb, "heal") == 0)
+		command_cut(*cluster, line, verb[0] == 'c');
+	else if (strcmp(verb, "crash") == 0)
+		cluster_crash(*cluster, node);
+	else if (strcmp(verb, "restart") == 0)
+		cluster_restart(*cluster, node);
+	else if (strcmp(verb, "lost") == 0)
+		command_lost(*cluster, line);
+	else if (strcmp(verb, "clock") == 0)
+		command_clock(*cluster, line);
+	else if (strcmp(verb, "snapshot") == 0)
+		cluster_snapshot(*cluster, node);
+	else if (strcmp(verb, "transfer") == 0)
+		cluster_transfer(*cluster, node, number(line, "to", 0));
+	else
+		fail_msg("unknown command: %s", line);
+	cluster_settle(*cluster);
+}
+
+static char *read_whole(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char *text = NULL;
+	size_t room = 0;
+
+	assert_non_null(file);
+	assert_true(getdelim(&text, &room, '\0', file) > 0);
+	fclose(file);
+	return text;
+}
+
+/* The story as it happens: the commands of the file, what was told after. */
+static char *play(char *text)
+{
+	struct cluster *cluster = NULL;
+	char *told = NULL, *line, *rest = text;
+	size_t told_bytes;
+	FILE *out = open_memstream(&told, &told_bytes);
+	bool answering = false;
+
+	assert_non_null(out);
+	while ((line = strsep(&rest, "\n"))) {
+		if (!rest && !*line)
+			break;
+		if (strcmp(line, "----") == 0) {
+			char *lines = cluster_take_lines(cluster);
+
+			fprintf(out, "----\n%s", lines);
+			free(lines);
+			answering = true;
+		} else if (!*line) {
+			fprintf(out, "\n");
+			answering = false;
+		} else if (!answering) {
+			fprintf(out, "%s\n", line);
+			if (*line != '#')
+				command_run(&cluster, line);
+		}
+	}
+	fclose(out);
+	if (cluster)
+		cluster_free(cluster);
+	return told;
+}
+
+static void the_conversation_is_as_told(void **state)
+{
+	const char *path = *state;
+	char *expected = read_whole(path);
+	char *text = strdup(expected);
+	char *told = play(text);
+
+	if (getenv("RAFTFS_STORY_WRITE")) {
+		FILE *file = fopen(path, "w");
+
+		assert_non_null(file);
+		fputs(told, file);
+		fclose(file);
+	} else {
+		assert_string_equal(told, expected);
+	}
+	free(told);
+	free(text);
+	free(expected);
+}
+
+int main(void)
+{
+	static const char *const folders[] = { "election", "lease",
+					       "replication" };
+	static struct CMUnitTest tests[STORIES_MAX];
+	size_t count = 0;
+	glob_t found = { 0 };
+	char pattern[64];
+	int failed;
+
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(pattern, sizeof(pattern), "tests/stories/%s/*.txt",
+			 folders[i]);
+		glob(pattern, i ? GLOB_APPEND : 0, NULL, &found);
+	}
+	for (size_t i = 0; i < found.gl_pathc && count < STORIES_MAX; i++)
+		tests[count++] = (struct CMUnitTest){
+			.name = found.gl_pathv[i],
+			.test_func = the_conversation_is_as_told,
+			.initial_state = found.gl_pathv[i],
+		};
+	if (count == 0) {
+		fprintf(stderr, "no stories: run from the top of the tree\n");
+		return 1;
+	}
+	failed = _cmocka_run_group_tests("stories", tests, count, NULL, NULL);
+	globfree(&found);
+	return failed;
+}
