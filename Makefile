@@ -100,19 +100,28 @@ $B/%-core.pure: $B/%-core.a $B/common.a
 		rm -f $@; exit 1; fi
 	@echo "pure: $*/core"
 
-# Tests: tests/DIR/X_test.c is one cmocka program.
+# Tests: tests/DIR/X_test.c is one cmocka program; what other files of the
+# folder define is linked with it where it is used.
 TEST_SRC  := $(wildcard tests/*/*_test.c)
 TEST_BIN  := $(TEST_SRC:%.c=$B/%)
 TEST_LIBS := $(DAEMONS:%=$B/%-shell.a) $(DAEMONS:%=$B/%-core.a) \
 	$B/client-cli.a $B/client-mount.a $B/client-lib.a $(BASE_LIBS)
-$(TEST_BIN): $B/%: $B/%.o $(TEST_LIBS)
+test_helpers = $(patsubst %.c,$B/%.o,$(filter-out %_test.c %/main.c,$(wildcard $(1)*.c)))
+$B/tests/%/helpers.a: $$(call test_helpers,tests/$$*/)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(AR) rcs $@ $^
+$(TEST_BIN): $B/%: $B/%.o $$(dir $B/$$*)helpers.a $(TEST_LIBS)
 	$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) \
 		-Wl,--end-group -lcmocka -lfuse3 $(LIBS)
 
-# The simulator: whole clusters of the same cores from one seed.
+# The simulator: whole clusters of the same cores from one seed. Its parts are
+# an archive, so that tests of them can link it.
 all: $B/raftfs-sim
-$B/raftfs-sim: $(call objs,tests/sim) $B/raftd-core.a $B/timesyncd-core.a \
-		$B/common.a
+$B/tests-sim.a: $(filter-out %/main.o %_test.o,$(call objs,tests/sim))
+$(filter $B/tests/sim/%,$(TEST_BIN)): $B/tests-sim.a
+$B/raftfs-sim: $B/tests/sim/main.o $B/tests-sim.a $B/raftd-core.a \
+		$B/timesyncd-core.a $B/common.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group \
 		$(filter %.a,$^) -Wl,--end-group -lisal -lm
 
