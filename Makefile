@@ -115,6 +115,13 @@ $(TEST_BIN): $B/%: $B/%.o $$(dir $B/$$*)helpers.a $(TEST_LIBS)
 	$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) \
 		-Wl,--end-group -lcmocka -lfuse3 $(LIBS)
 
+# Load programs for benchmarks and system tests: one file, one program.
+LOAD_BIN := $(patsubst %.c,$B/%,$(wildcard tests/bench/*.c tests/system/*.c))
+all: $(LOAD_BIN)
+$(LOAD_BIN): $B/%: $B/%.o $(TEST_LIBS)
+	$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) \
+		-Wl,--end-group -lfuse3 $(LIBS)
+
 # The simulator: whole clusters of the same cores from one seed. Its parts are
 # an archive, so that tests of them can link it.
 all: $B/raftfs-sim

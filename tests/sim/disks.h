@@ -1,0 +1,55 @@
+/* A disk under one raftd: hard state, snapshot header, and a log written
+ * asynchronously, in order.
+ *
+ * What was queued but not flushed is lost at a crash, except for a random
+ * prefix (torn tail): a truncation that was not flushed may be undone too.
+ */
+#ifndef RAFTFS_TESTS_SIM_DISKS_H
+#define RAFTFS_TESTS_SIM_DISKS_H
+
+#include "tests/sim/facts.h"
+
+struct world;
+
+struct disk_write {
+	bool truncate;
+	uint64_t from;		 /* truncate: drop entries >= from */
+	const struct fact *fact; /* else: append */
+};
+
+struct disk {
+	uint64_t term;
+	uint32_t voted_for;
+	struct raft_snapshot_meta snapshot;
+	struct factlog log; /* durable */
+	struct disk_write *queue;
+	uint64_t queue_count, queue_capacity;
+	uint64_t flushing; /* writes a running flush covers; 0: none */
+	int64_t slow_ns;   /* extra per flush, while the disk is slow */
+};
+
+void disks_init(struct disk *disk);
+void disks_append(struct disk *disk, const struct fact *fact);
+void disks_truncate(struct disk *disk, uint64_t from);
+
+/* A snapshot replaced the log; durable at once, queued writes are void. */
+void disks_reset(struct disk *disk, const struct raft_snapshot_meta *meta,
+		 const struct fact *base);
+
+/* Entries up to here may go (asynchronously in truth; at once here). */
+void disks_compact(struct disk *disk, uint64_t to);
+
+/* Start a flush when there is something to write and none is running; then
+ * *after_ns says how long it takes. */
+bool disks_start_flush(struct world *world, struct disk *disk,
+		       int64_t *after_ns);
+/* It finished: the writes it covered are durable. */
+void disks_finish_flush(struct disk *disk);
+
+/* How long a write of the hard state takes. */
+int64_t disks_hard_state_ns(struct world *world, const struct disk *disk);
+
+/* Power or process lost: a random prefix of the queue survives. */
+void disks_crash(struct world *world, uint32_t node, struct disk *disk);
+
+#endif

@@ -1,0 +1,343 @@
+/* One kind of fault at a time, drawn from those this seed has switched on. */
+#include "tests/sim/faults.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/check.h"
+#include "tests/sim/clock_host.h"
+#include "tests/sim/network.h"
+
+struct faults {
+	uint32_t weights[16];
+	int64_t mean_gap_ns;
+	uint64_t commit_seen;
+};
+
+#define RAFTD	  (1u << PROC_RAFTD)
+#define ALL_PROCS ((1u << PROC_COUNT) - 1)
+
+static struct node *some_node(struct world *world)
+{
+	return &world->nodes[world_between(world, 0,
+					   world->options.node_count - 1)];
+}
+
+/* Leaders are where it hurts: half of the faults hit one, if there is one. */
+static struct node *victim(struct world *world)
+{
+	struct node *node = some_node(world);
+
+	if (world_chance(world, 0.5))
+		return node;
+	for (uint32_t i = 0; i < world->options.node_count; i++)
+		if (world->nodes[i].page.role == RAFT_LEADER)
+			node = &world->nodes[i];
+	return node;
+}
+
+/* Mostly short against an election, sometimes long against everything. */
+static int64_t some_time(struct world *world)
+{
+	int64_t mean = world_chance(world, 0.6) ?
+			       world->profile.election_min_ns :
+			       world->profile.election_max_ns * 8;
+
+	return world_exponential(world, mean) + NS_PER_MS;
+}
+
+static void crash(struct world *world)
+{
+	uint32_t procs = RAFTD;
+
+	if (world_chance(world, 0.5))
+		procs = (uint32_t)world_between(world, 1, ALL_PROCS);
+	node_crash(world, victim(world), procs, some_time(world));
+}
+
+static void reboot(struct world *world)
+{
+	node_reboot(world, victim(world), some_time(world));
+}
+
+static void pause_some(struct world *world)
+{
+	struct node *node = victim(world);
+	uint32_t procs = world_chance(world, 0.4) ?
+				 ALL_PROCS :
+				 (uint32_t)world_between(world, 1, ALL_PROCS);
+	int64_t duration_ns = some_time(world);
+
+	world_cover(world, COVER_PAUSES);
+	world_trace(world, node->id, "processes %x pause for %.3f ms", procs,
+		    (double)duration_ns / 1e6);
+	for (uint32_t proc = 0; proc < PROC_COUNT; proc++)
+		if (procs & (1u << proc))
+			node_pause(world, node, (enum proc)proc, duration_ns);
+}
+
+static void pause_mid_step(struct world *world)
+{
+	victim(world)->host.stall = true;
+}
+
+static void isolate(struct world *world)
+{
+	bool cut[SIM_NODES_MAX][SIM_NODES_MAX] = { { false } };
+	uint32_t alone = victim(world)->index;
+	bool in = world_chance(world, 0.6), out = !in || world_chance(world, 0.6);
+
+	for (uint32_t i = 0; i < world->options.node_count; i++) {
+		cut[i][alone] = i != alone && in;
+		cut[alone][i] = i != alone && out;
+	}
+	world_cover(world, in && out ? COVER_PARTITIONS :
+				       COVER_PARTITIONS_ONE_WAY);
+	world_trace(world, alone + 1, "cut off%s%s", in ? " inbound" : "",
+		    out ? " outbound" : "");
+	network_cut(world, cut, some_time(world));
+}
+
+static void split(struct world *world)
+{
+	bool cut[SIM_NODES_MAX][SIM_NODES_MAX] = { { false } };
+	uint32_t side = (uint32_t)world_between(
+		world, 1, (1 << world->options.node_count) - 2);
+
+	for (uint32_t i = 0; i < world->options.node_count; i++)
+		for (uint32_t j = 0; j < world->options.node_count; j++)
+			cut[i][j] = ((side >> i) & 1) != ((side >> j) & 1);
+	world_cover(world, COVER_PARTITIONS);
+	world_trace(world, 0, "split, one side %x", side);
+	network_cut(world, cut, some_time(world));
+}
+
+/* Two nodes that cannot hear each other, both heard by the rest. */
+static void bridge(struct world *world)
+{
+	bool cut[SIM_NODES_MAX][SIM_NODES_MAX] = { { false } };
+	uint32_t a = victim(world)->index, b = some_node(world)->index;
+
+	if (a == b)
+		return;
+	cut[a][b] = cut[b][a] = true;
+	world_cover(world, COVER_PARTITIONS_BRIDGE);
+	world_trace(world, 0, "cut between %u and %u", a + 1, b + 1);
+	network_cut(world, cut, some_time(world) * 2);
+}
+
+static void slow_disk(struct world *world)
+{
+	struct node *node = victim(world);
+
+	node->disk.slow_ns =
+		node->disk.slow_ns ? 0 : world_between(world, 5, 200) *
+						 NS_PER_MS;
+	world_cover(world, COVER_SLOW_DISKS);
+	world_trace(world, node->id, "disk slower by %.3f ms",
+		    (double)node->disk.slow_ns / 1e6);
+}
+
+/* The raw clock leaps ahead, or stood still while the node was suspended. */
+static void disrupt(struct world *world)
+{
+	struct node *node = victim(world);
+	int64_t duration_ns = some_time(world);
+
+	if (node->suspended_until_ns > world->now_ns)
+		return;
+	if (world_chance(world, 0.5)) {
+		clock_host_disrupt(world, node, duration_ns);
+		return;
+	}
+	node->suspended_until_ns = world->now_ns + duration_ns;
+	world_post(world, duration_ns,
+		   (struct event){ .kind = EVENT_SUSPEND_END,
+				   .node = node->index,
+				   .incarnation = (uint32_t)node->timing.boot,
+				   .a = (uint64_t)node_raw(world, node) });
+	for (uint32_t proc = 0; proc < PROC_COUNT; proc++)
+		node_pause(world, node, (enum proc)proc, duration_ns);
+	world_trace(world, node->id, "suspended for %.3f ms",
+		    (double)duration_ns / 1e6);
+}
+
+void faults_suspend_end(struct world *world, struct event *event)
+{
+	struct node *node = &world->nodes[event->node];
+
+	/* A reboot or a heal meanwhile ended it before its time. */
+	if (event->incarnation != (uint32_t)node->timing.boot ||
+	    !world->faults_on)
+		return;
+	clock_host_disrupt(world, node,
+			   (int64_t)event->a - node_raw(world, node));
+}
+
+static void transfer(struct world *world)
+{
+	for (uint32_t i = 0; i < world->options.node_count; i++)
+		if (world->nodes[i].page.role == RAFT_LEADER)
+			node_post(world, i, PROC_RAFTD, 0,
+				  (struct event){ .kind = EVENT_RAFT_TRANSFER,
+						  .a = some_node(world)->id });
+}
+
+static void false_hint(struct world *world)
+{
+	node_peer_lost(world, some_node(world)->index,
+		       victim(world)->index);
+}
+
+static void rough_network(struct world *world)
+{
+	world->network->rough_until_ns = world->now_ns + some_time(world);
+}
+
+static void reset_stream(struct world *world)
+{
+	uint32_t a = victim(world)->index, b = some_node(world)->index;
+
+	if (a != b)
+		network_reset(world, a, b);
+}
+
+static const struct {
+	void (*strike)(struct world *world);
+	uint32_t weight;
+	uint32_t scenarios; /* besides mixed: 1 << scenario */
+} kinds[] = {
+#define IN(name) (1u << SCENARIO_##name)
+	{ crash, 4, IN(CRASHES) | IN(BEYOND_RHO) },
+	{ reboot, 2, IN(CRASHES) | IN(BEYOND_RHO) },
+	{ pause_some, 4, IN(CLOCKS) | IN(BEYOND_RHO) },
+	{ pause_mid_step, 3, IN(CLOCKS) | IN(CRASHES) },
+	{ isolate, 6, IN(PARTITIONS) | IN(CLOCKS) | IN(BEYOND_RHO) },
+	{ split, 3, IN(PARTITIONS) },
+	{ bridge, 2, IN(PARTITIONS) },
+	{ slow_disk, 1, IN(CRASHES) },
+	{ disrupt, 2, IN(CLOCKS) },
+	{ transfer, 2, IN(PARTITIONS) | IN(HOSTILE) | IN(BEYOND_RHO) },
+	{ false_hint, 1, IN(PARTITIONS) | IN(HOSTILE) },
+	{ rough_network, 1, IN(PARTITIONS) | IN(HOSTILE) | IN(CLOCKS) },
+	{ reset_stream, 2, IN(PARTITIONS) | IN(HOSTILE) },
+};
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+static void strike_later(struct world *world)
+{
+	world_post(world,
+		   world_exponential(world, world->faults->mean_gap_ns) + 1,
+		   (struct event){ .kind = EVENT_FAULT });
+}
+
+/* A seed sees about two thirds of the kinds: what is rare beside everything
+ * else gets room in some seeds. */
+void faults_init(struct world *world)
+{
+	struct faults *faults = calloc(1, sizeof(*faults));
+	enum sim_scenario scenario = world->options.scenario;
+
+	CHECK(faults && KINDS <= 16);
+	world->faults = faults;
+	faults->mean_gap_ns =
+		world_between(world, 1, 6) * world->profile.election_max_ns;
+	for (uint32_t i = 0; i < KINDS; i++)
+		if (scenario == SCENARIO_MIXED ?
+			    world_chance(world, 0.65) :
+			    (kinds[i].scenarios >> scenario) & 1)
+			faults->weights[i] = kinds[i].weight;
+	world->faults_on = scenario != SCENARIO_CALM;
+	if (world->faults_on)
+		strike_later(world);
+}
+
+void faults_strike(struct world *world, struct event *event)
+{
+	struct faults *faults = world->faults;
+	uint32_t total = 0, drawn;
+
+	(void)event;
+	if (!world->faults_on)
+		return;
+	strike_later(world);
+	for (uint32_t i = 0; i < KINDS; i++)
+		total += faults->weights[i];
+	if (total == 0)
+		return;
+	drawn = (uint32_t)world_between(world, 0, total - 1);
+	for (uint32_t i = 0; i < KINDS; i++) {
+		if (drawn < faults->weights[i]) {
+			kinds[i].strike(world);
+			return;
+		}
+		drawn -= faults->weights[i];
+	}
+}
+
+void faults_heal(struct world *world, struct event *event)
+{
+	network_heal(world, (uint32_t)event->a);
+}
+
+void faults_end(struct world *world)
+{
+	world->faults_on = false;
+	world_trace(world, 0, "all faults end");
+	network_heal_all(world);
+	node_heal_all(world);
+	for (uint32_t i = 0; i < world->options.node_count; i++)
+		world->nodes[i].host.stall = false;
+}
+
+static double touchiness(const struct raft_message *message)
+{
+	switch (message->type) {
+	case RAFT_MSG_VOTE_REPLY:
+		return message->vote_reply.granted ? 10 : 1;
+	case RAFT_MSG_SNAPSHOT:
+	case RAFT_MSG_TIMEOUT_NOW:
+		return 20;
+	case RAFT_MSG_VOTE:
+		return 3;
+	case RAFT_MSG_APPEND_REPLY:
+		return 0.1;
+	default:
+		return message->append.count ? 0.1 : 0;
+	}
+}
+
+void faults_after_send(struct world *world, struct node *node,
+		       const struct raft_message *message)
+{
+	double chance = world->profile.snipe * touchiness(message);
+
+	if (!world->faults_on || !world_chance(world, chance))
+		return;
+	world_trace(world, node->id, "struck just after sending");
+	node_crash(world, node, world_chance(world, 0.5) ? RAFTD : ALL_PROCS,
+		   world_exponential(world, world->profile.election_min_ns));
+}
+
+void faults_after_commit(struct world *world, struct node *node)
+{
+	uint64_t committed = world->facts->committed_last;
+	bool first = committed != world->faults->commit_seen;
+
+	world->faults->commit_seen = committed;
+	if (!world->faults_on || !first || node->page.role != RAFT_LEADER ||
+	    !world_chance(world, world->profile.snipe * 0.5))
+		return;
+	/* Committed, perhaps answered, and nobody else knows yet. */
+	world_trace(world, node->id, "struck just after committing");
+	if (world_chance(world, 0.5)) {
+		bool cut[SIM_NODES_MAX][SIM_NODES_MAX] = { { false } };
+
+		for (uint32_t i = 0; i < world->options.node_count; i++)
+			cut[i][node->index] = cut[node->index][i] =
+				i != node->index;
+		network_cut(world, cut, some_time(world) * 2);
+		return;
+	}
+	node_crash(world, node, RAFTD, some_time(world));
+}
