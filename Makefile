@@ -87,7 +87,7 @@ $B/raftfs $B/raftfs-mount $(DAEMONS:%=$B/raftfs-%):
 	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group \
 		$(filter %.a,$^) -Wl,--end-group $(LIBS)
 
-$B/%.so:
+$B/libraftfs.so $B/libraftfs-clock.so:
 	$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,$(@F).0 -o $@ $(filter %.o,$^) \
 		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
 
@@ -121,6 +121,14 @@ all: $(LOAD_BIN)
 $(LOAD_BIN): $B/%: $B/%.o $(TEST_LIBS)
 	$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) \
 		-Wl,--end-group -lfuse3 $(LIBS)
+
+# Preloaded by system tests to give a process a bad clock or disk.
+SHIMS := $(patsubst tests/system/shim/%.c,$B/%.so,$(wildcard tests/system/shim/*.c))
+all: $(SHIMS)
+$(SHIMS): $B/%.so: tests/system/shim/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -fPIC -shared -Wall -Wextra -Werror \
+		-o $@ $< -ldl
 
 # The simulator: whole clusters of the same cores from one seed. Its parts are
 # an archive, so that tests of them can link it.

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Three fresh nodes find one another, elect a leader, agree on time, hold files.
+# shellcheck source=tests/system/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+world 3
+start 1 2 3
+wait_until 20 leader_by 1
+ok "a leader is elected" $?
+leader=$(leader_by 1)
+wait_until 5 test "$(leader_by 2)$(leader_by 3)" = "$leader$leader"
+ok "all nodes name the same one" $?
+
+rfs 1 put "$0" /file
+ok "a file goes in through n1" $?
+for n in 2 3; do
+	rfs "$n" cat /file | cmp - "$0"
+	ok "and comes out of n$n, byte for byte, at once" $?
+done
+
+mkdir -p "$W/src/deep/er"
+head -c 3000000 /dev/urandom >"$W/src/big"
+head -c 70000 /dev/urandom >"$W/src/deep/medium"
+printf x >"$W/src/deep/er/small"
+: >"$W/src/empty"
+ln -s deep/medium "$W/src/link"
+rfs 2 put -r "$W/src" /src >/dev/null
+ok "a tree with large, small and empty files and a link goes in" $?
+rfs 3 get -r /src "$W/dst" >/dev/null
+diff -r "$W/src" "$W/dst"
+ok "and comes back the same from another node" $?
+
+synced() { status_of "$1" | grep -q '"quality": *"SYNCED"'; }
+for n in 1 2 3; do
+	wait_until 20 synced "$n"
+	ok "the clock of n$n is SYNCED" $?
+done
+
+rfs 1 rm /file && ! rfs 2 cat /file 2>"$W/err"
+ok "a removed file is gone everywhere" $?
+grep -q '/file' "$W/err"
+ok "and the error names it" $?
+
+stop 1 2 3
+left=$(pgrep -f "$W/n" | wc -l)
+[ "$left" -eq 0 ]
+ok "TERM to the supervisors leaves no process behind" $?

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# kill -9 of each daemon on one node: it is back, and the node serves again.
+# shellcheck source=tests/system/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+world 3
+start 1 2 3
+wait_until 20 leader_by 1
+ok "a leader is elected" $?
+leader=$(leader_by 1)
+follower=$((leader % 3 + 1))
+rfs 1 put "$0" /file
+ok "a file goes in" $?
+
+for n in "$leader" "$follower"; do
+	for daemon in timesyncd raftd storaged; do
+		before=$(child_pid "$n" "$daemon")
+		kill_daemon "$n" "$daemon"
+		back() {
+			[ "$(child_pid "$n" "$daemon")" != "$before" ] &&
+				child_pid "$n" "$daemon"
+		}
+		wait_until 10 back
+		ok "n$n: $daemon is back after kill -9" $?
+		serves() { rfs "$n" cat /file | cmp - "$0"; }
+		wait_until 20 serves
+		ok "n$n serves its files again" $?
+		writes() { echo "$daemon" | rfs "$n" put - "/after-$n-$daemon"; }
+		wait_until 20 writes
+		ok "and takes writes" $?
+	done
+done
+
+synced() { status_of "$1" | grep -q '"quality": *"SYNCED"'; }
+for n in 1 2 3; do
+	wait_until 20 synced "$n"
+	ok "the clock of n$n is SYNCED in the end" $?
+done

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# The network is cut around the leader, and healed; nothing acknowledged is lost
+# and the minority neither writes nor answers reads.
+# shellcheck source=tests/system/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+world 3
+start 1 2 3
+wait_until 20 leader_by 1
+ok "a leader is elected" $?
+old=$(leader_by 1)
+others=$(seq 1 3 | grep -v "$old")
+read -r a b <<<"$(echo "$others" | tr '\n' ' ')"
+rfs "$old" put "$0" /before
+ok "a write before the cut" $?
+
+cut "$old" "$a"
+cut "$old" "$b"
+new_leader() { [ "$(leader_by "$a")" != "$old" ] && leader_by "$a"; }
+wait_until 15 new_leader
+ok "the majority elects another leader" $?
+echo during | rfs "$a" put - /during
+ok "the majority goes on writing" $?
+alone() { timeout 8 "$B/raftfs" -s "$W/n$old/run/storaged.sock" "$@"; }
+! alone cat /during >"$W/stale" 2>&1 && ! grep -q during "$W/stale"
+ok "the old leader, alone, answers no read" $?
+! alone mkdir /minority >/dev/null 2>&1
+ok "and takes no write" $?
+
+heal
+has() { [ "$(rfs "$1" cat /during 2>/dev/null)" = during ]; }
+wait_until 15 has "$old"
+ok "after healing the old leader has what it missed" $?
+rfs "$old" cat /before | cmp - "$0"
+ok "and what was there before" $?
+
+# One way: the leader's words arrive, the answers do not.
+old=$(leader_by 1)
+for n in 1 2 3; do
+	[ "$n" = "$old" ] || cut "$old" "$n" oneway
+done
+works() { echo "$1" | timeout 5 "$B/raftfs" -s \
+	"$W/n$(((old % 3) + 1))/run/storaged.sock" put - /oneway; }
+wait_until 25 works half
+ok "a leader that hears nobody is replaced" $?
+heal
+wait_until 15 rfs "$old" cat /oneway
+ok "and comes back" $?
