@@ -1,0 +1,81 @@
+/* The pack store: small chunks, appended to files of 64 MiB.
+ *
+ * The bytes of a small write rode in the Raft log, which is their durability;
+ * here they are appended without a sync. A checkpoint syncs the packs before
+ * the log may forget the entries. The index lives in memory and is rebuilt at
+ * open from the record heads.
+ *
+ *	DIR/NNNNNNNN.pack	records, 8-byte aligned, in order:
+ *		magic, bytes, id, CRC32C of id and data, CRC32C of the head
+ *		data, padded with zeros
+ *
+ * A deleted record stays until its pack is compacted: whoever opens the store
+ * says what is still referenced (packs_keep()). An id may be put again after a
+ * delete, as happens when the log is replayed over an older state.
+ *
+ * Threads: the loop's only, but for packs_sync_run().
+ */
+#ifndef RAFTFS_STORAGED_PACKS_H
+#define RAFTFS_STORAGED_PACKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+
+#define PACKS_RECORD_MAX (1024u * 1024)
+
+struct packs;
+
+struct packs_usage {
+	uint64_t packs;
+	uint64_t records; /* live */
+	uint64_t live_bytes;
+	uint64_t file_bytes;
+};
+
+/* dir is made if absent; pack_bytes is when a pack is full. A torn end is left
+ * behind and never appended to. IO, NOSPC, NOMEM (logged). Blocks. */
+RFS_MUST_USE enum rfs_err packs_open(const char *dir, uint64_t pack_bytes,
+				     struct packs **packs);
+void packs_close(struct packs *packs);
+
+/* Append. When id is here with the same sound content nothing is written;
+ * damaged or different content is superseded. IO, NOSPC, NOMEM: not stored.
+ * bytes in 1..PACKS_RECORD_MAX. */
+RFS_MUST_USE enum rfs_err packs_put(struct packs *packs, uint64_t id,
+				    const void *data, uint32_t bytes);
+
+bool packs_has(const struct packs *packs, uint64_t id);
+
+/* The whole record, verified; *bytes of it at most size. NOENT; CORRUPT
+ * (damaged, or longer than size); IO. */
+RFS_MUST_USE enum rfs_err packs_get(struct packs *packs, uint64_t id,
+				    void *data, uint32_t size,
+				    uint32_t *bytes);
+
+/* Nothing happens when it is not here. */
+void packs_delete(struct packs *packs, uint64_t id);
+
+/* Delete every record for which keep() says false. */
+void packs_keep(struct packs *packs, bool (*keep)(void *ctx, uint64_t id),
+		void *ctx);
+
+/* Durability in three steps: begin and end on the loop, run on any one thread
+ * (blocks). Covers what was put before begin. NULL: out of memory. End frees
+ * it, and removes compacted packs when err is OK. One at a time. */
+struct packs_sync;
+struct packs_sync *packs_sync_begin(struct packs *packs);
+RFS_MUST_USE enum rfs_err packs_sync_run(struct packs_sync *sync);
+void packs_sync_end(struct packs *packs, struct packs_sync *sync,
+		    enum rfs_err err);
+
+/* Copy about bytes_max of live records out of a pack that is less than half
+ * alive; false when there is no such pack. The pack itself goes after the next
+ * sync. */
+bool packs_compact(struct packs *packs, uint64_t bytes_max);
+
+void packs_usage(const struct packs *packs, struct packs_usage *usage);
+
+#endif
