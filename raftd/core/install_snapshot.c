@@ -138,9 +138,7 @@ void snapshot_failed(struct raft *raft, uint32_t peer)
 	    raft->peers[at].progress.state != PROGRESS_SNAPSHOT)
 		return;
 
-	struct progress *p = &raft->peers[at].progress;
-
-	p->state = PROGRESS_PROBE;
-	p->next_index = p->match_index + 1;
-	p->probe_waits = true; /* until the next heartbeat */
+	/* It still needs one. Not at once: what failed may fail again. */
+	raft->peers[at].progress.snapshot_again_raw_ns =
+		raft->now.raw_ns + rtt_election_timeout_ns(raft);
 }

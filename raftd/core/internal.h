@@ -7,7 +7,7 @@
  *	   |  |  '--- a leader, or a higher term -----------'  vote: campaign
  *	   |  |	      become_follower()			    v
  *	   |  '------------- the same ----------------- candidate
- *	   |						    |
+ *	   |	       (silence: back to precandidate)	    |
  *	   '--- higher term, quorum silent, -- leader <-----' quorum votes:
  *		raw clock disrupted			      become_leader()
  *

@@ -193,7 +193,9 @@ struct raft_event {
 			int64_t rtt_ns;
 		} rtt;
 		uint32_t peer; /* PEER_LOST, SNAPSHOT_FAILED, TRANSFER */
-		struct raft_snapshot_meta snapshot; /* SNAPSHOT_TAKEN, _INSTALLED */
+		/* SNAPSHOT_TAKEN, _INSTALLED. The host puts one in place only
+		 * while its index is above effects.commit_index. */
+		struct raft_snapshot_meta snapshot;
 	};
 };
 

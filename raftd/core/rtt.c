@@ -68,9 +68,9 @@ int64_t rtt_heartbeat_ns(const struct raft *raft)
 {
 	int64_t every_ns = rtt_election_timeout_ns(raft) / 5;
 
-	if (every_ns > raft->config.election_timeout_min_ns / 2)
-		every_ns = raft->config.election_timeout_min_ns / 2;
 	if (every_ns < raft->config.heartbeat_min_ns)
 		every_ns = raft->config.heartbeat_min_ns;
+	if (every_ns > raft->config.election_timeout_min_ns / 2)
+		every_ns = raft->config.election_timeout_min_ns / 2;
 	return every_ns > 0 ? every_ns : 1;
 }

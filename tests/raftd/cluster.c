@@ -13,13 +13,21 @@
 #define SNAPSHOT_DELAY_NS (5 * NS_PER_MS)
 #define CLOCK_BOUND_NS	  (100 * NS_PER_US)
 
+#define TERMS_MAX   4096
+#define INDEXES_MAX 65536
+#define READS_MAX   65536
+
 enum coming_type { COMING_MESSAGE, COMING_PERSISTED, COMING_INSTALLED };
 
 /* Something that will reach a node. */
 struct coming {
 	struct coming *next; /* by time, then in order of arrival */
 	int64_t at_ns;
-	enum coming_type type;
+	#define TERMS_MAX   4096
+#define INDEXES_MAX 65536
+#define READS_MAX   65536
+
+enum coming_type type;
 	uint32_t node;
 	uint64_t life; /* of the node it was meant for, for its own disk */
 	struct raft_message message;
@@ -37,11 +45,15 @@ struct node {
 	bool usable;
 	uint32_t disruptions;
 	uint64_t epoch; /* the timeline its clock page shows */
+	int64_t rate_ppb; /* of its raw clock, against true time */
+	int64_t raw_start_ns;
+	struct raft_view page; /* what a reader beside it last saw */
 
 	/* Its disk. */
 	struct raft_restart disk;
 	struct raft_entry *entries;
 	uint64_t entry_capacity;
+	uint64_t persisted; /* what a crash leaves */
 
 	struct raft_read_done last_read;
 	struct raft_proposal_done last_proposal;
@@ -62,8 +74,20 @@ struct cluster {
 	size_t text_bytes;
 	/* First instant of each epoch, as its leader said. */
 	struct {
+		const struct node *leader;
 		int64_t raw_ns, ts_ns;
-	} epochs[1024];
+	} epochs[TERMS_MAX];
+	/* What must never change. */
+	uint32_t leaders[TERMS_MAX]; /* by term */
+	struct {
+		uint64_t term;
+		int64_t ts_ns;
+	} committed[INDEXES_MAX];
+	uint64_t committed_last;
+	uint64_t committed_command; /* the last that changed what is read */
+	struct {
+		uint64_t at_least; /* committed when it was asked */
+	} reads[READS_MAX];
 };
 
 static struct node *node_at(struct cluster *cluster, uint32_t id)
@@ -92,7 +116,11 @@ static struct raft_entry entry_copy(const struct raft_entry *entry)
 }
 
 static struct coming *coming_add(struct cluster *cluster, int64_t delay_ns,
-				 enum coming_type type, uint32_t node)
+				 #define TERMS_MAX   4096
+#define INDEXES_MAX 65536
+#define READS_MAX   65536
+
+enum coming_type type, uint32_t node)
 {
 	struct coming *one = calloc(1, sizeof(*one));
 	struct coming **at = &cluster->queue;
@@ -124,11 +152,27 @@ static void node_line(void *ctx, const char *text)
 	fprintf(node->cluster->lines, "%u: %s\n", node->id, text);
 }
 
+static int64_t node_raw_ns(const struct node *node)
+{
+	int64_t now_ns = node->cluster->now_ns;
+
+	return node->raw_start_ns + now_ns +
+	       units_scale_ppb(now_ns, node->rate_ppb);
+}
+
+/* True time at which its raw clock has surely reached raw_ns. */
+static int64_t node_true_ns(const struct node *node, int64_t raw_ns)
+{
+	int64_t ns = raw_ns - node->raw_start_ns;
+
+	return (int64_t)((__int128)ns * PPB / (PPB + node->rate_ppb)) + 1;
+}
+
 static struct raft_now node_now(const struct node *node)
 {
 	const struct cluster *cluster = node->cluster;
 	struct raft_now now = {
-		.raw_ns = cluster->now_ns,
+		.raw_ns = node_raw_ns(node),
 		.wall_ns = 1000 * NS_PER_SEC + cluster->now_ns,
 		.disruptions = node->disruptions,
 	};
@@ -136,7 +180,8 @@ static struct raft_now node_now(const struct node *node)
 	if (!node->usable || node->epoch == 0)
 		return now;
 
-	int64_t ts_ns = cluster->epochs[node->epoch].ts_ns + cluster->now_ns -
+	int64_t ts_ns = cluster->epochs[node->epoch].ts_ns +
+			node_raw_ns(cluster->epochs[node->epoch].leader) -
 			cluster->epochs[node->epoch].raw_ns;
 
 	now.usable = true;
@@ -153,12 +198,13 @@ static void node_follow_clock(struct node *node)
 
 	raft_view(node->raft, &view);
 	if (view.role == RAFT_LEADER) {
-		CHECK(view.epoch < 1024);
+		CHECK(view.epoch < TERMS_MAX);
+		node->cluster->epochs[view.epoch].leader = node;
 		node->cluster->epochs[view.epoch].raw_ns = view.epoch_raw_ns;
 		node->cluster->epochs[view.epoch].ts_ns = view.epoch_ts_ns;
 		node->epoch = view.epoch;
 	} else if (view.leader != RAFT_NOBODY &&
-		   node->cluster->epochs[view.epoch].raw_ns != 0) {
+		   node->cluster->epochs[view.epoch].leader) {
 		node->epoch = view.epoch;
 	}
 }
@@ -181,6 +227,8 @@ static void disk_truncate(struct node *node, uint64_t from)
 	while (node->disk.entry_count &&
 	       node->entries[node->disk.entry_count - 1].index >= from)
 		entries_free(&node->entries[--node->disk.entry_count], 1);
+	if (node->persisted >= from)
+		node->persisted = from ? from - 1 : 0;
 	node->life++;
 }
 
@@ -197,6 +245,8 @@ static void disk_compact(struct node *node, uint64_t to)
 		};
 		count++;
 	}
+	if (node->persisted < to)
+		node->persisted = to;
 	entries_free(entries, count);
 	node->disk.entry_count -= count;
 	memmove(entries, entries + count,
@@ -237,6 +287,7 @@ static void node_write(struct node *node, const struct raft_effects *effects)
 	if (effects->reset_log) {
 		disk_truncate(node, 0);
 		node->disk.snapshot = effects->reset_to;
+		node->persisted = effects->reset_to.index;
 	}
 	if (effects->truncate_from)
 		disk_truncate(node, effects->truncate_from);
@@ -253,6 +304,74 @@ static void node_write(struct node *node, const struct raft_effects *effects)
 	}
 }
 
+/* May a reader that sees only the two pages answer right now? */
+static bool page_allows_read(const struct node *node)
+{
+	return node->page.lease_valid && node->usable &&
+	       node->page.lease_disruptions == node->disruptions &&
+	       node_raw_ns(node) <= node->page.lease_until_raw_ns;
+}
+
+static void check_committed(struct node *node, uint64_t from, uint64_t to)
+{
+	struct cluster *cluster = node->cluster;
+
+	CHECK(to < INDEXES_MAX);
+	for (uint64_t i = from + 1; i <= to; i++) {
+		const struct raft_entry *e = raft_log_at(node->raft, i);
+
+		if (!e) /* came within a snapshot */
+			continue;
+		if (i <= cluster->committed_last) {
+			CHECK(cluster->committed[i].term == e->term);
+			CHECK(cluster->committed[i].ts_ns == e->stamp.ts_ns);
+			continue;
+		}
+		CHECK(i == cluster->committed_last + 1);
+		CHECK(e->stamp.ts_ns > cluster->committed[i - 1].ts_ns);
+		cluster->committed[i].term = e->term;
+		cluster->committed[i].ts_ns = e->stamp.ts_ns;
+		cluster->committed_last = i;
+		if (e->kind == RAFT_ENTRY_COMMAND)
+			cluster->committed_command = i;
+	}
+	CHECK(to <= cluster->committed_last);
+}
+
+static void check_step(struct node *node)
+{
+	struct cluster *cluster = node->cluster;
+	uint64_t commit = node->page.commit_index;
+
+	raft_view(node->raft, &node->page);
+	CHECK(node->page.term < TERMS_MAX);
+	if (node->page.role == RAFT_LEADER) {
+		uint32_t *leader = &cluster->leaders[node->page.term];
+
+		CHECK(*leader == 0 || *leader == node->id);
+		*leader = node->id;
+	}
+	if (node->page.commit_index > commit)
+		check_committed(node, commit, node->page.commit_index);
+	for (uint32_t i = 0; i < cluster->options.node_count; i++) {
+		const struct node *reader = &cluster->nodes[i];
+
+		CHECK(!page_allows_read(reader) ||
+		      reader->page.commit_index >= cluster->committed_command);
+	}
+}
+
+static void check_reads(struct node *node, const struct raft_effects *effects)
+{
+	for (uint32_t i = 0; i < effects->read_count; i++) {
+		const struct raft_read_done *done = &effects->reads[i];
+
+		CHECK(done->err != RFS_ERR_OK ||
+		      done->index >= node->cluster->reads[done->id].at_least);
+		node->last_read = *done;
+	}
+}
+
 static void node_step(struct node *node, struct raft_event *event)
 {
 	struct raft_effects effects;
@@ -264,8 +383,8 @@ static void node_step(struct node *node, struct raft_event *event)
 		node_send(node, &effects.send[i]);
 	for (uint32_t i = 0; i < effects.proposal_count; i++)
 		node->last_proposal = effects.proposals[i];
-	for (uint32_t i = 0; i < effects.read_count; i++)
-		node->last_read = effects.reads[i];
+	check_reads(node, &effects);
+	check_step(node);
 	if (effects.compact_to)
 		disk_compact(node, effects.compact_to);
 	node_follow_clock(node);
@@ -289,8 +408,7 @@ static void node_start_in_order(struct node *node)
 
 	for (node->config.seed = node->id;; node->config.seed += 100) {
 		node_start(node);
-		int64_t at = raft_deadline_ns(node->raft) -
-			     node->cluster->now_ns;
+		int64_t at = raft_deadline_ns(node->raft) - node_raw_ns(node);
 		if (count == 1 ||
 		    (at >= low_ns && at < low_ns + base_ns / count / 2))
 			return;
@@ -315,6 +433,13 @@ struct cluster *cluster_new(const struct cluster_options *options)
 		node->id = i + 1;
 		node->cluster = cluster;
 		node->usable = true;
+		/* Spread over nine tenths of what rho allows. */
+		if (options->node_count > 1)
+			node->rate_ppb = (int64_t)options->max_rate_ppb *
+					 ((int64_t)i * 10 /
+						  (options->node_count - 1) -
+					  5) * 9 / 100;
+		node->raw_start_ns = (i + 1) * 1000 * NS_PER_SEC;
 		node->config = (struct raft_config){
 			.self = i + 1,
 			.member_count = options->node_count,
@@ -322,7 +447,7 @@ struct cluster *cluster_new(const struct cluster_options *options)
 			.election_timeout_max_ns = 100 * NS_PER_MS,
 			.heartbeat_min_ns = 20 * NS_PER_MS,
 			.lease_ns = options->lease_ns,
-			.max_rate_ppb = 200000,
+			.max_rate_ppb = options->max_rate_ppb,
 			.inflight_entries_max = options->inflight_entries_max,
 			.inflight_bytes_max = 4 * MIB,
 			.log_entries_max = options->log_entries_max,
@@ -378,11 +503,15 @@ static void coming_arrive(struct cluster *cluster, const struct coming *one)
 	case COMING_PERSISTED:
 		if (one->life != node->life)
 			return;
+		if (node->persisted < one->index)
+			node->persisted = one->index;
 		event.type = RAFT_EV_PERSISTED;
 		event.persisted.index = one->index;
 		event.persisted.term = one->term;
 		break;
 	case COMING_INSTALLED:
+		if (one->snapshot.index <= node->page.commit_index)
+			return;
 		event.type = RAFT_EV_SNAPSHOT_INSTALLED;
 		event.snapshot = one->snapshot;
 		break;
@@ -399,8 +528,14 @@ static struct node *cluster_next_tick(struct cluster *cluster, int64_t *at_ns)
 	for (uint32_t i = 0; i < cluster->options.node_count; i++) {
 		struct node *node = &cluster->nodes[i];
 
-		if (node->raft && raft_deadline_ns(node->raft) < *at_ns) {
-			*at_ns = raft_deadline_ns(node->raft);
+		if (!node->raft)
+			continue;
+
+		int64_t due_ns =
+			node_true_ns(node, raft_deadline_ns(node->raft));
+
+		if (due_ns < *at_ns) {
+			*at_ns = due_ns;
 			next = node;
 		}
 	}
@@ -452,9 +587,12 @@ void cluster_propose(struct cluster *cluster, uint32_t node, const char *text)
 
 void cluster_read(struct cluster *cluster, uint32_t node)
 {
+	uint64_t id = ++cluster->next_id;
+
+	CHECK(id < READS_MAX);
+	cluster->reads[id].at_least = cluster->committed_command;
 	node_step(node_at(cluster, node),
-		  &(struct raft_event){ .type = RAFT_EV_READ,
-					.read.id = ++cluster->next_id });
+		  &(struct raft_event){ .type = RAFT_EV_READ, .read.id = id });
 }
 
 void cluster_peer_lost(struct cluster *cluster, uint32_t node, uint32_t peer)
@@ -490,7 +628,7 @@ void cluster_crash(struct cluster *cluster, uint32_t id)
 
 	raft_free(node->raft);
 	node->raft = NULL;
-	node->life++;
+	disk_truncate(node, node->persisted + 1);
 }
 
 void cluster_restart(struct cluster *cluster, uint32_t id)
@@ -571,6 +709,11 @@ struct raft_proposal_done cluster_last_proposal(const struct cluster *cluster,
 						uint32_t node)
 {
 	return cluster->nodes[node - 1].last_proposal;
+}
+
+uint64_t cluster_committed(const struct cluster *cluster)
+{
+	return cluster->committed_last;
 }
 
 uint64_t cluster_messages(const struct cluster *cluster)

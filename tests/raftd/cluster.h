@@ -4,6 +4,12 @@
  * 0.1 ms a disk write). Every decision a core tells is kept as a line
  * "NODE: text". Clocks: each node's page shows the timeline of the newest
  * leader it follows, within 0.1 ms.
+ *
+ * After every step, checked by CHECK():
+ *	one leader a term; committed entries never change, stamps strictly rise;
+ *	nobody may read by lease, not even a reader that outlives its raftd and
+ *	has only its last view, while a command is committed that it would not
+ *	see; no read is answered below the commands committed when it was asked.
  */
 #ifndef RAFTFS_TESTS_RAFTD_CLUSTER_H
 #define RAFTFS_TESTS_RAFTD_CLUSTER_H
@@ -21,6 +27,7 @@ struct cluster_options {
 	int64_t lease_ns;
 	uint64_t log_entries_max;
 	uint32_t inflight_entries_max;
+	uint32_t max_rate_ppb; /* rho; raw clocks really differ by almost it */
 };
 
 /* Aborts when memory is out, as all of these do. Node 1 is the first whose
@@ -50,6 +57,9 @@ bool cluster_has(const struct cluster *cluster, uint32_t node);
 /* NULL while crashed. */
 const struct raft *cluster_raft(const struct cluster *cluster, uint32_t node);
 struct raft_view cluster_view(const struct cluster *cluster, uint32_t node);
+/* Highest index anybody committed. */
+uint64_t cluster_committed(const struct cluster *cluster);
+
 /* 0: none leads; the one in the highest term when several think so. */
 uint32_t cluster_leader(const struct cluster *cluster);
 

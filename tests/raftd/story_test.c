@@ -59,6 +59,7 @@ static struct cluster *command_cluster(const char *line)
 		.lease_ns = number(line, "lease_ms", 0) * NS_PER_MS,
 		.log_entries_max = number(line, "log", 64),
 		.inflight_entries_max = number(line, "window", 64),
+		.max_rate_ppb = 200000,
 	});
 }
 

@@ -1,0 +1,342 @@
+/* The core as a whole, in clusters on a pretended world: what the stories do
+ * not tell. The invariants of cluster.h are checked after every step of all. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "common/check.h"
+#include "common/prng.h"
+#include "common/units.h"
+#include "tests/raftd/cluster.h"
+
+#define MS NS_PER_MS
+
+static struct cluster *three_nodes(int64_t lease_ns)
+{
+	return cluster_new(&(struct cluster_options){
+		.node_count = 3,
+		.lease_ns = lease_ns,
+		.log_entries_max = 1024,
+		.inflight_entries_max = 512,
+		.max_rate_ppb = 200000,
+	});
+}
+
+static void a_lease_read_sends_nothing(void **state)
+{
+	struct cluster *cluster = three_nodes(400 * MS);
+	(void)state;
+
+	cluster_run(cluster, 110 * MS);
+	assert_int_equal(cluster_leader(cluster), 1);
+
+	uint64_t before = cluster_messages(cluster);
+
+	cluster_read(cluster, 1);
+	assert_int_equal(cluster_messages(cluster), before);
+	assert_true(cluster_last_read(cluster, 1).by_lease);
+	assert_int_equal(cluster_last_read(cluster, 1).err, RFS_ERR_OK);
+	cluster_free(cluster);
+}
+
+static void an_idle_cluster_appends_nothing(void **state)
+{
+	struct cluster *cluster = three_nodes(100 * MS);
+	(void)state;
+
+	cluster_run(cluster, 200 * MS);
+
+	uint64_t last = cluster_view(cluster, 1).last_index;
+
+	cluster_run(cluster, 5000 * MS);
+	assert_int_equal(cluster_view(cluster, 1).last_index, last);
+	assert_int_equal(cluster_view(cluster, 1).term, 1);
+	cluster_free(cluster);
+}
+
+static void many_reads_share_a_round(void **state)
+{
+	struct cluster *cluster = three_nodes(0);
+	(void)state;
+
+	cluster_run(cluster, 125 * MS);
+
+	uint64_t before = cluster_messages(cluster);
+
+	for (int i = 0; i < 100; i++)
+		cluster_read(cluster, 1);
+	cluster_run(cluster, 5 * MS);
+	assert_int_equal(cluster_view(cluster, 1).counters.reads_by_quorum,
+			 100);
+	/* Two rounds, two followers, there and back; maybe one heartbeat. */
+	assert_true(cluster_messages(cluster) - before <= 12);
+	cluster_free(cluster);
+}
+
+static void a_cut_off_leader_answers_no_read_by_quorum(void **state)
+{
+	struct cluster *cluster = three_nodes(0);
+	(void)state;
+
+	cluster_run(cluster, 200 * MS);
+	cluster_isolate(cluster, 1, true);
+	cluster_read(cluster, 1);
+	cluster_run(cluster, 1000 * MS);
+	assert_int_equal(cluster_last_read(cluster, 1).err,
+			 RFS_ERR_NOT_LEADER);
+	cluster_free(cluster);
+}
+
+static void a_proposal_says_where_it_went(void **state)
+{
+	struct cluster *cluster = three_nodes(0);
+	(void)state;
+
+	cluster_run(cluster, 200 * MS);
+	cluster_propose(cluster, 1, "hello");
+
+	struct raft_proposal_done done = cluster_last_proposal(cluster, 1);
+
+	assert_int_equal(done.err, RFS_ERR_OK);
+	assert_int_equal(done.index, 2);
+	assert_int_equal(done.term, 1);
+	cluster_settle(cluster);
+
+	const struct raft_entry *entry =
+		raft_log_at(cluster_raft(cluster, 3), done.index);
+
+	assert_non_null(entry);
+	assert_int_equal(entry->kind, RAFT_ENTRY_COMMAND);
+	assert_int_equal(entry->bytes, 5);
+	assert_memory_equal(entry->data, "hello", 5);
+	cluster_propose(cluster, 2, "not here");
+	assert_int_equal(cluster_last_proposal(cluster, 2).err,
+			 RFS_ERR_NOT_LEADER);
+	cluster_free(cluster);
+}
+
+static void the_first_entry_of_a_term_hands_time_over(void **state)
+{
+	struct cluster *cluster = three_nodes(400 * MS);
+	struct raft_handover handover;
+	(void)state;
+
+	cluster_run(cluster, 300 * MS);
+	cluster_crash(cluster, 1);
+	cluster_run(cluster, 1500 * MS);
+
+	uint32_t leader = cluster_leader(cluster);
+
+	assert_int_not_equal(leader, RAFT_NOBODY);
+
+	const struct raft_entry *first =
+		raft_log_at(cluster_raft(cluster, leader), 1);
+	const struct raft_entry *second =
+		raft_log_at(cluster_raft(cluster, leader), 2);
+
+	assert_int_equal(second->kind, RAFT_ENTRY_NOOP);
+	assert_int_equal(second->term, 2);
+	assert_int_equal(second->stamp.epoch, 2);
+	assert_int_equal(raft_handover_decode(second->data, second->bytes,
+					      &handover),
+			 RFS_ERR_OK);
+	assert_int_equal(handover.old_epoch, 1);
+	assert_int_equal(handover.new_ts_ns, second->stamp.ts_ns);
+	assert_int_equal(handover.old.high_ns, handover.new_ts_ns);
+	assert_true(second->stamp.ts_ns > first->stamp.ts_ns);
+	cluster_free(cluster);
+}
+
+static void lost_messages_only_delay(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 10; seed++) {
+		struct cluster *cluster = three_nodes(0);
+
+		cluster_run(cluster, 200 * MS);
+		cluster_lossy(cluster, 20, seed);
+		for (int i = 0; i < 50; i++) {
+			uint32_t leader = cluster_leader(cluster);
+
+			if (leader)
+				cluster_propose(cluster, leader, "x");
+			cluster_run(cluster, 20 * MS);
+		}
+		cluster_lossy(cluster, 0, seed);
+		cluster_run(cluster, 2000 * MS);
+		assert_int_equal(cluster_view(cluster, 1).commit_index,
+				 cluster_committed(cluster));
+		assert_int_equal(cluster_view(cluster, 3).commit_index,
+				 cluster_committed(cluster));
+		assert_true(cluster_committed(cluster) > 25);
+		cluster_free(cluster);
+	}
+}
+
+static void one_mishap(struct cluster *cluster, struct prng *prng,
+		       uint32_t node_count)
+{
+	uint32_t node = 1 + (uint32_t)prng_below(prng, node_count);
+	uint32_t other = 1 + (uint32_t)prng_below(prng, node_count);
+	bool up = cluster_raft(cluster, node) != NULL;
+
+	switch (prng_below(prng, 16)) {
+	case 0:
+		if (up)
+			cluster_crash(cluster, node);
+		break;
+	case 1:
+	case 2:
+		if (!up)
+			cluster_restart(cluster, node);
+		break;
+	case 3:
+		cluster_isolate(cluster, node, true);
+		break;
+	case 4:
+	case 5:
+		cluster_isolate(cluster, node, false);
+		break;
+	case 6:
+		if (node != other)
+			cluster_link(cluster, node, other,
+				     prng_below(prng, 2) == 0);
+		break;
+	case 7:
+		if (up && node != other)
+			cluster_peer_lost(cluster, node, other);
+		break;
+	case 8:
+		if (up && cluster_view(cluster, node).commit_index >
+				  cluster_view(cluster, node).first_index)
+			cluster_snapshot(cluster, node);
+		break;
+	case 9:
+		if (up && node != other)
+			cluster_transfer(cluster, node, other);
+		break;
+	case 10:
+		cluster_clock(cluster, node, prng_below(prng, 4) != 0);
+		break;
+	case 11:
+		if (prng_below(prng, 4) == 0)
+			cluster_disrupt(cluster, node);
+		break;
+	case 12:
+		cluster_lossy(cluster, (uint32_t)prng_below(prng, 30),
+			      prng_next(prng));
+		break;
+	default:
+		break;
+	}
+}
+
+static void one_work(struct cluster *cluster, struct prng *prng,
+		     uint32_t node_count)
+{
+	uint32_t node = 1 + (uint32_t)prng_below(prng, node_count);
+	uint32_t leader = cluster_leader(cluster);
+
+	for (uint64_t i = prng_below(prng, 4); i > 0; i--)
+		if (leader)
+			cluster_propose(cluster, leader, "work");
+	if (cluster_raft(cluster, node))
+		cluster_read(cluster, node);
+	if (leader)
+		cluster_read(cluster, leader);
+}
+
+static void all_well_again(struct cluster *cluster, uint32_t node_count)
+{
+	cluster_lossy(cluster, 0, 1);
+	for (uint32_t i = 1; i <= node_count; i++) {
+		cluster_isolate(cluster, i, false);
+		cluster_clock(cluster, i, true);
+		if (!cluster_raft(cluster, i))
+			cluster_restart(cluster, i);
+	}
+	cluster_run(cluster, 3000 * MS);
+}
+
+/* rho of 20 %, so that a forgotten margin shows. */
+static void one_life_with_mishaps(uint64_t seed)
+{
+	struct prng prng;
+
+	prng_seed(&prng, seed);
+
+	uint32_t node_count = prng_below(&prng, 2) ? 3 : 5;
+	struct cluster *cluster = cluster_new(&(struct cluster_options){
+		.node_count = node_count,
+		.lease_ns = (int64_t)(1 + prng_below(&prng, 4)) * 100 * MS,
+		.log_entries_max = 16 + prng_below(&prng, 100),
+		.inflight_entries_max = 1 + (uint32_t)prng_below(&prng, 32),
+		.max_rate_ppb = 200000000,
+	});
+
+	for (int i = 0; i < 300; i++) {
+		if (prng_below(&prng, 2))
+			one_mishap(cluster, &prng, node_count);
+		one_work(cluster, &prng, node_count);
+		cluster_run(cluster, (int64_t)prng_below(&prng, 40) * MS);
+	}
+	all_well_again(cluster, node_count);
+
+	uint32_t leader = cluster_leader(cluster);
+	uint64_t before = cluster_committed(cluster);
+
+	assert_int_not_equal(leader, RAFT_NOBODY);
+	if (cluster_view(cluster, leader).last_index ==
+	    cluster_view(cluster, leader).commit_index)
+		cluster_propose(cluster, leader, "last");
+	cluster_run(cluster, 1000 * MS);
+	/* A log full of what was never compacted refuses, and says so. */
+	if (cluster_last_proposal(cluster, leader).err != RFS_ERR_FULL)
+		assert_true(cluster_committed(cluster) > before);
+	for (uint32_t i = 1; i <= node_count; i++)
+		assert_int_equal(cluster_view(cluster, i).commit_index,
+				 cluster_committed(cluster));
+	cluster_free(cluster);
+}
+
+static void mishaps_never_break_a_promise(void **state)
+{
+	const char *seeds = getenv("RAFTFS_RAFT_SEEDS");
+	const char *first = getenv("RAFTFS_RAFT_SEED");
+	uint64_t from = first ? (uint64_t)atoll(first) : 1;
+	uint64_t count = seeds ? (uint64_t)atoll(seeds) : 40;
+	(void)state;
+
+	for (uint64_t seed = from; seed < from + count; seed++) {
+		if (seeds || first)
+			print_message("seed %llu\n", (unsigned long long)seed);
+		one_life_with_mishaps(seed);
+	}
+}
+
+static void report(const char *file, int line, const char *fact)
+{
+	fprintf(stderr, "%s:%d: broken: %s\n", file, line, fact);
+}
+
+int main(void)
+{
+	check_report = report;
+
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_lease_read_sends_nothing),
+		cmocka_unit_test(an_idle_cluster_appends_nothing),
+		cmocka_unit_test(many_reads_share_a_round),
+		cmocka_unit_test(a_cut_off_leader_answers_no_read_by_quorum),
+		cmocka_unit_test(a_proposal_says_where_it_went),
+		cmocka_unit_test(the_first_entry_of_a_term_hands_time_over),
+		cmocka_unit_test(lost_messages_only_delay),
+		cmocka_unit_test(mishaps_never_break_a_promise),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
