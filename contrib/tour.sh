@@ -58,13 +58,13 @@ if ! "$raftfs" cluster up --nodes 3 --dir "$DIR" --base-port "$PORT"; then
 	"$raftfs" cluster down --dir "$DIR"
 	exit 1
 fi
-s1=$DIR/n1/run/storaged.sock
-s2=$DIR/n2/run/storaged.sock
+s1=$DIR/n1/run/files.sock
+s2=$DIR/n2/run/files.sock
 
 if "$raftfs" -s "$s1" stat /tree >/dev/null 2>&1; then
 	say "an earlier run left its data; reading it back through n3"
 	rm -rf "$DIR/readback"
-	"$raftfs" -s "$DIR/n3/run/storaged.sock" get -r /tree "$DIR/readback"
+	"$raftfs" -s "$DIR/n3/run/files.sock" get -r /tree "$DIR/readback"
 	held "read back after restart" $?
 	compare "the tree of the earlier run" "$DIR/readback"
 	"$raftfs" -s "$s1" rm -r /tree

@@ -11,7 +11,7 @@ ok "a leader is elected" $?
 
 writers=()
 for n in 1 2 3; do
-	"$B/tests/system/writer" "$W/n$n/run/storaged.sock" "/records$n" \
+	"$B/tests/system/writer" "$W/n$n/run/files.sock" "/records$n" \
 		write 12 "$W/acked$n" >"$W/writer$n" 2>&1 &
 	writers+=($!)
 done
@@ -27,7 +27,7 @@ for n in 1 2 3; do
 done
 for n in 1 2 3; do
 	for via in 1 2 3; do
-		"$B/tests/system/writer" "$W/n$via/run/storaged.sock" \
+		"$B/tests/system/writer" "$W/n$via/run/files.sock" \
 			"/records$n" verify "$W/acked$n"
 		ok "n$n's acknowledged records are whole, read through n$via" $?
 	done

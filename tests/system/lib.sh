@@ -189,7 +189,7 @@ kill_daemon() { # N daemon
 rfs() { # N args...
 	local n=$1
 	shift
-	timeout 60 "$B/raftfs" -s "$W/n$n/run/storaged.sock" "$@"
+	timeout 60 "$B/raftfs" -s "$W/n$n/run/files.sock" "$@"
 }
 
 status_of() { # N daemon-json-query

@@ -21,7 +21,7 @@ wait_until 15 new_leader
 ok "the majority elects another leader" $?
 echo during | rfs "$a" put - /during
 ok "the majority goes on writing" $?
-alone() { timeout 8 "$B/raftfs" -s "$W/n$old/run/storaged.sock" "$@"; }
+alone() { timeout 8 "$B/raftfs" -s "$W/n$old/run/files.sock" "$@"; }
 ! alone cat /during >"$W/stale" 2>&1 && ! grep -q during "$W/stale"
 ok "the old leader, alone, answers no read" $?
 ! alone mkdir /minority >/dev/null 2>&1
@@ -40,7 +40,7 @@ for n in 1 2 3; do
 	[ "$n" = "$old" ] || cut "$old" "$n" oneway
 done
 works() { echo "$1" | timeout 5 "$B/raftfs" -s \
-	"$W/n$(((old % 3) + 1))/run/storaged.sock" put - /oneway; }
+	"$W/n$(((old % 3) + 1))/run/files.sock" put - /oneway; }
 wait_until 25 works half
 ok "a leader that hears nobody is replaced" $?
 heal

@@ -14,7 +14,7 @@ ok "two nodes elect a leader without the third" $?
 rfs 1 put "$0" /file
 ok "and hold files" $?
 sleep 2
-! timeout 5 "$B/raftfs" -s "$W/n3/run/storaged.sock" cat /file >/dev/null 2>&1
+! timeout 5 "$B/raftfs" -s "$W/n3/run/files.sock" cat /file >/dev/null 2>&1
 ok "the stranger serves nothing" $?
 grep -q 'n3.*key' "$W/n1/log" "$W/n2/log" "$W/n3/log"
 ok "the log says it is about n3's key" $?
@@ -25,7 +25,7 @@ cp "$W/n3/raftfs.conf" "$W/n3/right.conf"
 printf 'time_sync {\n\tmax_rate_ppm = 50\n}\n' >>"$W/n3/raftfs.conf"
 start 3
 sleep 3
-! timeout 5 "$B/raftfs" -s "$W/n3/run/storaged.sock" cat /file >/dev/null 2>&1
+! timeout 5 "$B/raftfs" -s "$W/n3/run/files.sock" cat /file >/dev/null 2>&1
 ok "a node whose configuration differs where all must agree is refused" $?
 grep -qi 'config' "$W/n3/log"
 ok "and told so" $?
