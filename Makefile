@@ -92,7 +92,7 @@ $B/libraftfs.so $B/libraftfs-clock.so:
 		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
 
 # Link a core with nothing but common/; whatever is still undefined is I/O.
-PURE := memcpy|memmove|memset|memcmp|memchr|strlen|strcmp|strncmp|strchr|strnlen|qsort|bsearch|snprintf|vsnprintf|malloc|calloc|realloc|free|abort|__assert_fail|__stack_chk_fail|__memcpy_chk|__memset_chk|__memmove_chk|__snprintf_chk|__vsnprintf_chk|sqrt|fabs|floor|ceil|llround|lround|round|crc32_iscsi|strtoll|strtoull|strtod|__errno_location|_GLOBAL_OFFSET_TABLE_
+PURE := memcpy|memmove|memset|memcmp|memchr|strlen|strcmp|strncmp|strchr|strnlen|qsort|bsearch|snprintf|vsnprintf|malloc|calloc|realloc|free|abort|__assert_fail|__stack_chk_fail|__memcpy_chk|__memset_chk|__memmove_chk|__snprintf_chk|__vsnprintf_chk|sqrt|fabs|floor|ceil|llround|lround|round|crc32_iscsi|strtoll|strtoull|strtod|__errno_location|__divti3|__udivti3|__modti3|__umodti3|_GLOBAL_OFFSET_TABLE_
 $B/%-core.pure: $B/%-core.a $B/common.a
 	@$(LD) -r -o $@ --whole-archive $< --no-whole-archive $B/common.a
 	@if nm -u $@ | awk '{print $$2}' | grep -vxE '$(PURE)'; then \
