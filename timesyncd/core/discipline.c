@@ -1,0 +1,75 @@
+/* Slewing the published line. */
+#include "timesyncd/core/discipline.h"
+
+#include <math.h>
+
+#include "common/check.h"
+#include "common/units.h"
+
+void discipline_init(struct discipline *discipline, double adjustment_rate,
+		     int64_t max_slew_ppb, int64_t max_rate_ppb)
+{
+	*discipline = (struct discipline){
+		/* More than all of it per second would overshoot. */
+		.adjustment_rate = adjustment_rate < 1 ? adjustment_rate : 1,
+		.max_slew_ppb = max_slew_ppb,
+		.max_rate_ppb = max_rate_ppb,
+	};
+}
+
+void discipline_restart(struct discipline *discipline)
+{
+	discipline->started = false;
+}
+
+int64_t discipline_offset_at(const struct discipline *discipline,
+			     int64_t raw_ns)
+{
+	return discipline->offset_ns +
+	       units_scale_ppb(raw_ns - discipline->asof_ns,
+			       discipline->drift_ppb);
+}
+
+static double clip(double v, double limit)
+{
+	return v > limit ? limit : v < -limit ? -limit : v;
+}
+
+/* Two raw clocks cannot drift apart faster than max_rate, whatever a line
+ * through a few noisy points says. */
+static void set_line(struct discipline *discipline, int64_t raw_ns,
+		     int64_t offset_ns, double drift_ppb, double slew_ppb)
+{
+	discipline->asof_ns = raw_ns;
+	discipline->offset_ns = offset_ns;
+	discipline->coast_ppb =
+		clip(drift_ppb, (double)discipline->max_rate_ppb);
+	discipline->drift_ppb = (int32_t)lround(
+		discipline->coast_ppb +
+		clip(slew_ppb, (double)discipline->max_slew_ppb));
+}
+
+void discipline_steer(struct discipline *discipline, int64_t raw_ns,
+		      int64_t offset_ns, double drift_ppb)
+{
+	if (!discipline->started) {
+		discipline->started = true;
+		set_line(discipline, raw_ns, offset_ns, drift_ppb, 0);
+		return;
+	}
+	CHECK(raw_ns >= discipline->asof_ns);
+
+	int64_t here_ns = discipline_offset_at(discipline, raw_ns);
+	double residual_ns = (double)(offset_ns - here_ns);
+
+	/* ns per second is ppb. */
+	set_line(discipline, raw_ns, here_ns, drift_ppb,
+		 residual_ns * discipline->adjustment_rate);
+}
+
+void discipline_coast(struct discipline *discipline, int64_t raw_ns)
+{
+	CHECK(discipline->started);
+	set_line(discipline, raw_ns, discipline_offset_at(discipline, raw_ns),
+		 discipline->coast_ppb, 0);
+}

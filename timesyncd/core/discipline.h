@@ -1,0 +1,46 @@
+/* The discipline: how the published estimate approaches the measured one.
+ *
+ * Slewed, never stepped: a part of the residual each second (adjustment_rate),
+ * at most max_slew. The published clock is continuous where one line follows
+ * another, and its rate stays near 1, so it is monotone.
+ */
+#ifndef RAFTFS_TIMESYNCD_CORE_DISCIPLINE_H
+#define RAFTFS_TIMESYNCD_CORE_DISCIPLINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The published line: cluster minus raw, at asof and its change. */
+struct discipline {
+	bool started; /* false: the next target is taken over as it is */
+	int64_t asof_ns;
+	int64_t offset_ns;
+	int32_t drift_ppb;  /* of the line: the target's drift and the slew */
+	double coast_ppb;   /* the last target's drift alone */
+	/* settings */
+	double adjustment_rate; /* of the residual, per second */
+	int64_t max_slew_ppb;
+	int64_t max_rate_ppb;
+};
+
+void discipline_init(struct discipline *discipline, double adjustment_rate,
+		     int64_t max_slew_ppb, int64_t max_rate_ppb);
+
+/* A new timeline, or our own clock broke: the next target is a start. */
+void discipline_restart(struct discipline *discipline);
+
+/* The offset the line says at raw_ns >= asof_ns. */
+int64_t discipline_offset_at(const struct discipline *discipline,
+			     int64_t raw_ns);
+
+/* Bend the line at raw_ns towards a target that is offset_ns there and drifts
+ * by drift_ppb. Call at least once a second while it matters: the slew is
+ * meant for the next second. */
+void discipline_steer(struct discipline *discipline, int64_t raw_ns,
+		      int64_t offset_ns, double drift_ppb);
+
+/* No target: go on with the last one's drift, without the slew. Only once
+ * started. */
+void discipline_coast(struct discipline *discipline, int64_t raw_ns);
+
+#endif

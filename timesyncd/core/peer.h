@@ -1,0 +1,77 @@
+/* One peer as the core sees it: its exchanges, its polls, and what it claims
+ * about the timeline.
+ *
+ * An exchange yields two things. The difference of the two raw clocks goes to
+ * the filter and outlives every leader. The claim - where the peer says the
+ * epoch's timeline is, moved onto our raw clock - holds for that epoch:
+ *
+ *	cluster - ours = (peer's raw - ours) + (cluster - peer's raw)
+ *
+ * Both terms are proven intervals, so their sum is one; and since it speaks of
+ * one pair of raw clocks, the reference's and ours, it ages by rho.
+ */
+#ifndef RAFTFS_TIMESYNCD_CORE_PEER_H
+#define RAFTFS_TIMESYNCD_CORE_PEER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "timesyncd/core/bound.h"
+#include "timesyncd/core/exchange.h"
+#include "timesyncd/core/filter.h"
+#include "timesyncd/core/schedule.h"
+#include "timesyncd/core/timesync.h"
+
+struct peer_claim {
+	bool valid;
+	uint64_t epoch;
+	bool exact; /* made by the carrier of the epoch: no error of its own */
+	struct bound_witness witness;
+};
+
+struct peer {
+	uint32_t id;
+	uint64_t boot; /* 0: never heard */
+	struct filter filter;
+	struct schedule schedule;
+	struct timesync_clock clock; /* as of the last answer */
+	int64_t heard_raw_ns;	     /* peer's raw then (T3) */
+	int64_t heard_ns;	     /* ours then (T4); 0: never */
+	struct peer_claim claim;
+	int64_t contradicted_ns; /* ours; 0: never */
+	bool drifting;		 /* beyond drift_threshold */
+	bool truechimer;
+	const char *why; /* static text: why it does not count */
+	uint64_t rejected, contradictions;
+};
+
+void peer_init(struct peer *peer, uint32_t id, uint32_t history_size,
+	       int32_t drift_ppb, int64_t raw_ns);
+
+/* Our own raw clock broke: all that was measured against it is void. */
+void peer_forget(struct peer *peer);
+
+enum peer_verdict {
+	PEER_REFUSED,	   /* counted and dropped */
+	PEER_TAKEN,
+	PEER_RESTARTED,	   /* taken; the history before it was dropped */
+	PEER_CONTRADICTED, /* taken; it cannot be true together with the others,
+			    * which were dropped: held and met */
+};
+
+/* Take one answer, of an exchange begun at trust_since_ns or later. */
+enum peer_verdict peer_take(struct peer *peer,
+			    const struct timesync_exchange *exchange,
+			    const struct exchange_limits *limits,
+			    int64_t trust_since_ns, int64_t raw_ns,
+			    struct interval *held, struct interval *met);
+
+/* The claim speaks of this epoch and its maker still answers. */
+bool peer_bears_witness(const struct peer *peer, uint64_t epoch,
+			int64_t raw_ns);
+
+/* Where the peer estimates the timeline, on our raw clock. */
+int64_t peer_target_at(const struct peer *peer, int64_t raw_ns);
+double peer_target_drift_ppb(const struct peer *peer);
+
+#endif

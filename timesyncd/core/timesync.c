@@ -1,0 +1,737 @@
+/* The step: facts in, one published clock and a list of whom to ask out.
+ *
+ * Every event ends the same way: judge() asks select.h whom to believe and
+ * publishes; then whoever is due is asked.
+ *
+ * Quality, and the edges between (all in judge() and break_own_clock()):
+ *
+ *	UNSYNCED --witnesses--> HOLDOVER --enough of them--> SYNCED
+ *	SYNCED --too few agree--> HOLDOVER --void_after--> UNSYNCED
+ *	any --new epoch--> UNSYNCED		(SYNCED where it is carried)
+ *	any --own clock broke--> DISRUPTED --a majority agrees--> as above
+ */
+#include "timesyncd/core/timesync.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/check.h"
+#include "common/prng.h"
+#include "common/units.h"
+#include "timesyncd/core/bound.h"
+#include "timesyncd/core/discipline.h"
+#include "timesyncd/core/peer.h"
+#include "timesyncd/core/schedule.h"
+#include "timesyncd/core/select.h"
+
+/* The page is rewritten at least this often: slews are meant for a second. */
+#define REFRESH_NS NS_PER_SEC
+/* Contradictions this close together have one cause. */
+#define SAME_CAUSE_NS (5 * NS_PER_SEC)
+/* Below it a drift cannot be told from noise. */
+#define DRIFT_SAMPLES_MIN 4
+
+struct epoch {
+	uint64_t number; /* 0: no timeline yet */
+	uint32_t leader; /* 0: none known */
+	bool leads;	 /* this node is the reference */
+	bool carried;	 /* by our raw clock: we lead, or led, this epoch */
+	bool broken;	 /* its carrier said so itself */
+	int64_t offset_ns; /* carried: cluster minus raw, exactly */
+};
+
+struct timesync {
+	struct timesync_config config;
+	struct exchange_limits limits;
+	struct prng prng;
+	struct peer peers[TIMESYNC_PEERS_MAX];
+	uint32_t peer_count;
+	struct epoch epoch;
+	struct discipline discipline;
+
+	bool has_truth; /* of this epoch, by our own extrapolation */
+	struct bound_witness truth;
+
+	bool disrupted;
+	uint32_t disruptions;
+	int64_t trust_since_ns; /* exchanges begun earlier are void */
+
+	int64_t majority_ns; /* when a majority last agreed, in this epoch */
+	int64_t refresh_ns;
+	int64_t rotate_ns;
+	uint32_t turn; /* first of the peers asked, when not all are */
+	int64_t steady_ns;
+
+	struct timesync_clock clock;
+	const char *why;
+};
+
+struct timesync *timesync_new(const struct timesync_config *config,
+			      int64_t raw_ns)
+{
+	struct timesync *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		return NULL;
+	CHECK(config->peer_count <= TIMESYNC_PEERS_MAX);
+	t->config = *config;
+	t->limits = (struct exchange_limits){
+		.rho_ppb = exchange_effective_rho_ppb(config->max_rate_ppb),
+		.precision_ns = config->precision_ns,
+		.max_rtt_ns = config->max_rtt_ns,
+	};
+	t->peer_count = config->peer_count;
+	t->steady_ns = config->sync_interval_ns;
+	t->trust_since_ns = raw_ns;
+	t->why = "just started";
+	t->clock.asof_ns = raw_ns;
+	t->clock.void_after_ns = raw_ns;
+	prng_seed(&t->prng, config->seed);
+	discipline_init(&t->discipline, config->adjustment_rate,
+			config->max_slew_ppb, t->limits.rho_ppb);
+	for (uint32_t i = 0; i < t->peer_count; i++)
+		peer_init(&t->peers[i], config->peers[i], config->history_size,
+			  config->peer_drift_ppb[i], raw_ns);
+	return t;
+}
+
+void timesync_free(struct timesync *timesync)
+{
+	free(timesync);
+}
+
+static struct peer *peer_by_id(struct timesync *t, uint32_t id)
+{
+	for (uint32_t i = 0; i < t->peer_count; i++)
+		if (t->peers[i].id == id)
+			return &t->peers[i];
+	return NULL;
+}
+
+static void hurry_all(struct timesync *t, int64_t raw_ns)
+{
+	for (uint32_t i = 0; i < t->peer_count; i++)
+		schedule_hurry(&t->peers[i].schedule, raw_ns);
+}
+
+/* How many nodes' agreement SYNCED takes, and what counts as a majority: of
+ * the nodes this one may ask, itself included. */
+static uint32_t voters(const struct timesync *t)
+{
+	uint32_t asked = t->peer_count < t->config.max_peers ?
+				 t->peer_count :
+				 t->config.max_peers;
+
+	return asked + 1;
+}
+
+static uint32_t majority(const struct timesync *t)
+{
+	return voters(t) / 2 + 1;
+}
+
+static uint32_t sources_needed(const struct timesync *t)
+{
+	uint32_t wanted = t->config.min_peers < voters(t) ?
+				  t->config.min_peers :
+				  voters(t);
+
+	return wanted > majority(t) ? wanted : majority(t);
+}
+
+/* This node's raw clock is not what it was: nothing measured against it holds,
+ * and the published line may have to jump. */
+static void break_own_clock(struct timesync *t, int64_t raw_ns, const char *why)
+{
+	story(&t->config.story, "disrupted: %s", why);
+	t->disrupted = true;
+	t->disruptions++;
+	t->trust_since_ns = raw_ns;
+	t->has_truth = false;
+	t->why = why;
+	discipline_restart(&t->discipline);
+	for (uint32_t i = 0; i < t->peer_count; i++)
+		peer_forget(&t->peers[i]);
+	hurry_all(t, raw_ns);
+}
+
+/* -- publishing ---------------------------------------------------------- */
+
+static void publish(struct timesync *t, enum timesync_quality quality,
+		    const char *why)
+{
+	if (quality != t->clock.quality)
+		story(&t->config.story, "quality %d -> %d, epoch %" PRIu64
+		      ": %s", (int)t->clock.quality, (int)quality,
+		      t->epoch.number, why);
+	t->clock.quality = quality;
+	t->clock.epoch = t->epoch.number;
+	t->clock.disruptions = t->disruptions;
+	t->why = why;
+}
+
+static void publish_no_bound(struct timesync *t, int64_t raw_ns,
+			     const char *why)
+{
+	t->clock.asof_ns = raw_ns;
+	t->clock.void_after_ns = raw_ns;
+	t->clock.bound_ns = 0;
+	t->clock.growth_ppb = 0;
+	t->clock.part_delay_ns = 0;
+	t->clock.part_dispersion_ns = 0;
+	t->clock.part_drift_ns = 0;
+	t->clock.part_unslewed_ns = 0;
+	if (t->disrupted)
+		publish(t, TIMESYNC_DISRUPTED, t->why);
+	else
+		publish(t, TIMESYNC_UNSYNCED, why);
+}
+
+/* The timeline is our own raw clock: no error by definition. */
+static void publish_carried(struct timesync *t, int64_t raw_ns)
+{
+	int64_t until_ns = units_add_sat(t->epoch.leads ? raw_ns :
+							  t->majority_ns,
+					 t->config.void_after_ns);
+
+	if (raw_ns >= until_ns) {
+		publish_no_bound(t, raw_ns, "no leader for void_after");
+		return;
+	}
+	t->clock = (struct timesync_clock){
+		.quality = t->clock.quality,
+		.asof_ns = raw_ns,
+		.offset_ns = t->epoch.offset_ns,
+		.void_after_ns = until_ns,
+	};
+	if (t->epoch.leads) {
+		t->majority_ns = raw_ns;
+		publish(t, TIMESYNC_SYNCED, "this node is the reference");
+	} else {
+		publish(t, TIMESYNC_HOLDOVER,
+			"deposed: the timeline ends with the next leader");
+	}
+}
+
+static int64_t clip_into(int64_t v_ns, struct interval within)
+{
+	if (v_ns < within.low_ns)
+		return within.low_ns;
+	return v_ns > within.high_ns ? within.high_ns : v_ns;
+}
+
+/* Bend the line towards what `guide` estimates, but never towards a value
+ * that is proven wrong. Without a guide, coast. */
+static void steer(struct timesync *t, int64_t raw_ns, const struct peer *guide)
+{
+	struct discipline *d = &t->discipline;
+	struct interval truth =
+		bound_truth_at(&t->truth, raw_ns, t->limits.rho_ppb);
+
+	if (guide != NULL)
+		discipline_steer(d, raw_ns,
+				 clip_into(peer_target_at(guide, raw_ns),
+					   truth),
+				 peer_target_drift_ppb(guide));
+	else if (d->started)
+		discipline_coast(d, raw_ns);
+	else
+		discipline_steer(d, raw_ns,
+				 truth.low_ns +
+					 (truth.high_ns - truth.low_ns) / 2,
+				 0);
+
+	t->clock.asof_ns = raw_ns;
+	t->clock.offset_ns = d->offset_ns;
+	t->clock.drift_ppb = d->drift_ppb;
+	bound_fill(&t->clock, &t->truth, t->limits.rho_ppb);
+}
+
+static void publish_measured(struct timesync *t, int64_t raw_ns,
+			     const struct peer *guide, uint32_t sources,
+			     const char *why_not_synced)
+{
+	steer(t, raw_ns, guide);
+
+	int64_t void_ns =
+		units_add_sat(t->majority_ns, t->config.void_after_ns);
+	int64_t useless_ns = bound_useless_at_ns(&t->clock);
+
+	if (void_ns <= raw_ns) {
+		publish_no_bound(t, raw_ns, "no majority for void_after");
+		return;
+	}
+	if (useless_ns <= raw_ns) {
+		publish_no_bound(t, raw_ns, "the bound is beyond one second");
+		return;
+	}
+	t->clock.void_after_ns = void_ns < useless_ns ? void_ns : useless_ns;
+	if (sources >= majority(t))
+		t->disrupted = false;
+	if (t->disrupted)
+		publish(t, TIMESYNC_DISRUPTED, t->why);
+	else if (sources >= sources_needed(t))
+		publish(t, TIMESYNC_SYNCED, "");
+	else
+		publish(t, TIMESYNC_HOLDOVER, why_not_synced);
+}
+
+/* -- judging ------------------------------------------------------------- */
+
+static int leader_index(const struct timesync *t, int64_t raw_ns)
+{
+	for (uint32_t i = 0; i < t->peer_count; i++) {
+		const struct peer *peer = &t->peers[i];
+
+		if (peer->id == t->epoch.leader && peer->claim.exact &&
+		    peer_bears_witness(peer, t->epoch.number, raw_ns))
+			return (int)i;
+	}
+	return -1;
+}
+
+static void hear(const struct timesync *t, int64_t raw_ns,
+		 struct select_voice *self, struct select_voice *peers)
+{
+	int64_t rho_ppb = t->limits.rho_ppb;
+
+	*self = (struct select_voice){ .heard = t->has_truth };
+	if (t->has_truth)
+		self->claim = bound_truth_at(&t->truth, raw_ns, rho_ppb);
+	for (uint32_t i = 0; i < t->peer_count; i++) {
+		const struct peer *peer = &t->peers[i];
+
+		peers[i] = (struct select_voice){ .heard = false };
+		if (!peer_bears_witness(peer, t->epoch.number, raw_ns))
+			continue;
+		peers[i].heard = true;
+		peers[i].claim = bound_truth_at(&peer->claim.witness, raw_ns,
+						rho_ppb);
+	}
+}
+
+static const char *why_silent(const struct timesync *t,
+			      const struct peer *peer)
+{
+	if (peer->schedule.answered == 0 && peer->schedule.timeouts > 0)
+		return "has never answered";
+	if (peer->heard_ns == 0)
+		return peer->why;
+	if (!schedule_is_reachable(&peer->schedule))
+		return "does not answer";
+	if (!peer->claim.valid)
+		return "is not synchronised itself";
+	if (peer->claim.epoch != t->epoch.number)
+		return "follows another epoch";
+	return "not heard lately";
+}
+
+static void name_voices(struct timesync *t, const struct select_voice *voices,
+			uint32_t agreeing_mask)
+{
+	for (uint32_t i = 0; i < t->peer_count; i++) {
+		struct peer *peer = &t->peers[i];
+		bool agrees = (agreeing_mask >> i & 1) != 0;
+		bool lies = voices[i].heard && !agrees;
+
+		if (lies && peer->truechimer)
+			story(&t->config.story,
+			      "node %" PRIu32 " is a falseticker", peer->id);
+		peer->truechimer = agrees;
+		if (agrees)
+			peer->why = "";
+		else if (lies)
+			peer->why = "falseticker: disagrees with the majority";
+		else
+			peer->why = why_silent(t, peer);
+	}
+}
+
+/* The witness to follow: the leader, else the one that knows best. */
+static const struct peer *find_guide(const struct timesync *t, int leader,
+				     const struct select_voice *voices,
+				     uint32_t agreeing_mask)
+{
+	const struct peer *guide = NULL;
+	int64_t narrowest_ns = INT64_MAX;
+
+	if (leader >= 0 && (agreeing_mask >> leader & 1) != 0)
+		return &t->peers[leader];
+	for (uint32_t i = 0; i < t->peer_count; i++) {
+		struct interval claim = voices[i].claim;
+
+		if ((agreeing_mask >> i & 1) == 0 ||
+		    claim.high_ns - claim.low_ns >= narrowest_ns)
+			continue;
+		narrowest_ns = claim.high_ns - claim.low_ns;
+		guide = &t->peers[i];
+	}
+	return guide;
+}
+
+static void keep_truth(struct timesync *t, int64_t raw_ns,
+		       struct interval truth, const struct peer *guide)
+{
+	if (guide == NULL)
+		return;
+	if (!t->has_truth)
+		t->majority_ns = raw_ns;
+	t->has_truth = true;
+	t->truth = guide->claim.witness;
+	t->truth.at_ns = raw_ns;
+	t->truth.truth = truth;
+}
+
+/* What the steady interval has to keep within target_bound. */
+static void pace(struct timesync *t, const struct peer *guide)
+{
+	if (guide == NULL)
+		return;
+	t->steady_ns = schedule_steady_ns(
+		guide->claim.witness.delay_ns / 2 +
+			guide->claim.witness.dispersion_ns,
+		t->clock.growth_ppb > 0 ? t->clock.growth_ppb :
+					  t->limits.rho_ppb,
+		t->config.target_bound_ns, t->config.sync_interval_ns);
+}
+
+static void follow(struct timesync *t, int64_t raw_ns)
+{
+	struct select_voice self, voices[TIMESYNC_PEERS_MAX];
+	int leader = leader_index(t, raw_ns);
+
+	hear(t, raw_ns, &self, voices);
+	struct select_result got =
+		select_judge(&self, voices, t->peer_count, leader);
+	name_voices(t, voices, got.agreeing_mask);
+
+	const struct peer *guide =
+		find_guide(t, leader, voices, got.agreeing_mask);
+	uint32_t sources = 1 + got.agreeing_count;
+
+	switch (got.verdict) {
+	case SELECT_NOTHING:
+		publish_no_bound(t, raw_ns, "no witness of this epoch yet");
+		break;
+	case SELECT_LEADER_BROKE:
+		publish_no_bound(t, raw_ns,
+				 "the majority contradicts the leader");
+		break;
+	case SELECT_SELF_BROKE:
+		break_own_clock(t, raw_ns,
+				"this node's clock is in the minority");
+		publish_no_bound(t, raw_ns, t->why);
+		break;
+	case SELECT_ALONE:
+		publish_measured(t, raw_ns, NULL, 1, "nobody answers");
+		break;
+	case SELECT_AGREED:
+		keep_truth(t, raw_ns, got.truth, guide);
+		if (sources >= majority(t))
+			t->majority_ns = raw_ns;
+		publish_measured(t, raw_ns, guide, sources,
+				 "fewer sources than min_peers");
+		pace(t, guide);
+		break;
+	}
+}
+
+/* We carry the timeline; the others only tell whether they could follow. A
+ * majority that finds us elsewhere than we are means our clock jumped. */
+static void carry(struct timesync *t, int64_t raw_ns)
+{
+	struct select_voice self, voices[TIMESYNC_PEERS_MAX];
+	uint32_t against = 0, agreeing_mask = 0;
+
+	hear(t, raw_ns, &self, voices);
+	for (uint32_t i = 0; i < t->peer_count; i++) {
+		if (!voices[i].heard)
+			continue;
+		if (interval_contains(voices[i].claim, t->epoch.offset_ns))
+			agreeing_mask |= UINT32_C(1) << i;
+		else
+			against++;
+	}
+	name_voices(t, voices, agreeing_mask);
+	if (!t->disrupted && against >= majority(t))
+		break_own_clock(t, raw_ns, "the majority contradicts this "
+					   "node's clock");
+	if (t->disrupted)
+		publish_no_bound(t, raw_ns, t->why);
+	else
+		publish_carried(t, raw_ns);
+}
+
+static void judge(struct timesync *t, int64_t raw_ns)
+{
+	t->refresh_ns = raw_ns + REFRESH_NS;
+	if (t->epoch.number == 0) {
+		struct select_voice none[TIMESYNC_PEERS_MAX] = { 0 };
+
+		name_voices(t, none, 0);
+		publish_no_bound(t, raw_ns, "no timeline yet: no leader");
+	} else if (t->epoch.broken) {
+		publish_no_bound(t, raw_ns, "the leader's clock is disrupted");
+	} else if (t->epoch.carried) {
+		carry(t, raw_ns);
+	} else {
+		follow(t, raw_ns);
+	}
+}
+
+/* -- events -------------------------------------------------------------- */
+
+static void report_drift(struct timesync *t, struct peer *peer)
+{
+	double limit_ppb = t->config.drift_threshold * 1e6;
+	double drift_ppb = peer->filter.fit_drift_ppb;
+	double size_ppb = drift_ppb < 0 ? -drift_ppb : drift_ppb;
+
+	if (peer->filter.count < DRIFT_SAMPLES_MIN)
+		return;
+	if (!peer->drifting && size_ppb > limit_ppb) {
+		peer->drifting = true;
+		story(&t->config.story,
+		      "node %" PRIu32 " drifts by %.1f ppm, beyond "
+		      "drift_threshold", peer->id, drift_ppb / 1000);
+	} else if (peer->drifting && size_ppb < 0.9 * limit_ppb) {
+		peer->drifting = false;
+		story(&t->config.story,
+		      "node %" PRIu32 " drifts by %.1f ppm again", peer->id,
+		      drift_ppb / 1000);
+	}
+}
+
+/* One contradicting peer may have jumped; most of them at once did not. */
+static bool contradicted_by_most(const struct timesync *t, int64_t raw_ns)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < t->peer_count; i++)
+		count += t->peers[i].contradicted_ns != 0 &&
+			 raw_ns - t->peers[i].contradicted_ns < SAME_CAUSE_NS;
+	return t->peer_count > 1 && 2 * count > t->peer_count;
+}
+
+static void on_contradiction(struct timesync *t, int64_t raw_ns,
+			     const struct peer *peer, struct interval held,
+			     struct interval met)
+{
+	story(&t->config.story,
+	      "node %" PRIu32 " contradicts itself: offset was in [%" PRId64
+	      ", %" PRId64 "], is in [%" PRId64 ", %" PRId64 "]",
+	      peer->id, held.low_ns, held.high_ns, met.low_ns, met.high_ns);
+	if (contradicted_by_most(t, raw_ns))
+		break_own_clock(t, raw_ns, "most peers contradict this node's "
+					   "raw clock");
+	else
+		hurry_all(t, raw_ns);
+}
+
+static void on_reply(struct timesync *t, int64_t raw_ns,
+		     const struct timesync_exchange *exchange)
+{
+	struct peer *peer = peer_by_id(t, exchange->peer);
+	struct interval held, met;
+
+	if (peer == NULL || !peer->schedule.outstanding)
+		return;
+
+	switch (peer_take(peer, exchange, &t->limits, t->trust_since_ns, raw_ns,
+			  &held, &met)) {
+	case PEER_REFUSED:
+	case PEER_TAKEN:
+		break;
+	case PEER_RESTARTED:
+		story(&t->config.story, "node %" PRIu32 " has a new clock",
+		      peer->id);
+		break;
+	case PEER_CONTRADICTED:
+		on_contradiction(t, raw_ns, peer, held, met);
+		break;
+	}
+	report_drift(t, peer);
+	if (peer->id == t->epoch.leader && !t->epoch.carried &&
+	    peer->clock.quality == TIMESYNC_DISRUPTED &&
+	    peer->clock.epoch == t->epoch.number)
+		t->epoch.broken = true;
+
+	bool wanting = t->epoch.number != 0 && !t->epoch.carried &&
+		       peer->id == t->epoch.leader &&
+		       !(peer->claim.valid &&
+			 peer->claim.epoch == t->epoch.number);
+	schedule_answered(&peer->schedule, raw_ns, t->steady_ns, wanting,
+			  &t->prng);
+}
+
+static void on_timeout(struct timesync *t, int64_t raw_ns, uint32_t id)
+{
+	struct peer *peer = peer_by_id(t, id);
+
+	if (peer != NULL)
+		schedule_timed_out(&peer->schedule, raw_ns, &t->prng);
+}
+
+static void begin_epoch(struct timesync *t, uint64_t number)
+{
+	story(&t->config.story, "epoch %" PRIu64 " -> %" PRIu64,
+	      t->epoch.number, number);
+	t->epoch = (struct epoch){ .number = number };
+	t->has_truth = false;
+	discipline_restart(&t->discipline);
+}
+
+static void on_epoch(struct timesync *t, const struct timesync_event *event)
+{
+	uint32_t leader = event->epoch.leader;
+	bool new_epoch = event->epoch.epoch > t->epoch.number;
+	bool new_leader = leader != t->epoch.leader;
+
+	if (new_epoch)
+		begin_epoch(t, event->epoch.epoch);
+	t->epoch.leader = leader;
+	/* A raftd that was restarted may name an older epoch for a while: the
+	 * one we know goes on, but nobody here leads it. */
+	t->epoch.leads = event->epoch.self && event->epoch.epoch != 0 &&
+			 event->epoch.epoch == t->epoch.number;
+
+	if (t->epoch.leads && !t->epoch.carried) {
+		t->epoch.carried = true;
+		t->epoch.offset_ns = event->epoch.anchor_ts_ns -
+				     event->epoch.anchor_raw_ns;
+		t->majority_ns = event->raw_ns;
+		/* An anchor set before our clock broke anchors nothing. */
+		if (event->epoch.anchor_raw_ns >= t->trust_since_ns)
+			t->disrupted = false;
+	}
+	if ((new_epoch || new_leader) && !t->epoch.carried)
+		hurry_all(t, event->raw_ns);
+}
+
+/* -- asking -------------------------------------------------------------- */
+
+/* With more peers than max_peers: the leader, and a window over the others
+ * that moves on every sync_interval. */
+static bool is_in_turn(const struct timesync *t, uint32_t index)
+{
+	uint32_t places = t->config.max_peers;
+
+	if (t->peer_count <= places || t->peers[index].id == t->epoch.leader)
+		return true;
+	if (!t->epoch.carried && t->epoch.leader != 0)
+		places--;
+	return (index + t->peer_count - t->turn % t->peer_count) %
+		       t->peer_count <
+	       places;
+}
+
+static void ask_who_is_due(struct timesync *t, int64_t raw_ns,
+			   struct timesync_effects *effects)
+{
+	if (raw_ns >= t->rotate_ns) {
+		t->rotate_ns = raw_ns + t->config.sync_interval_ns;
+		t->turn++;
+	}
+	for (uint32_t i = 0; i < t->peer_count; i++) {
+		struct peer *peer = &t->peers[i];
+
+		if (!is_in_turn(t, i) ||
+		    !schedule_is_due(&peer->schedule, raw_ns))
+			continue;
+		schedule_sent(&peer->schedule, raw_ns);
+		effects->ask[effects->ask_count++] = peer->id;
+	}
+}
+
+static int64_t next_deadline_ns(const struct timesync *t)
+{
+	int64_t deadline_ns = t->refresh_ns;
+
+	for (uint32_t i = 0; i < t->peer_count; i++) {
+		const struct schedule *schedule = &t->peers[i].schedule;
+
+		if (is_in_turn(t, i) && !schedule->outstanding &&
+		    schedule->next_ns < deadline_ns)
+			deadline_ns = schedule->next_ns;
+	}
+	return deadline_ns;
+}
+
+void timesync_step(struct timesync *t, const struct timesync_event *event,
+		   struct timesync_effects *effects)
+{
+	int64_t raw_ns = event->raw_ns;
+
+	*effects = (struct timesync_effects){ 0 };
+	switch (event->type) {
+	case TIMESYNC_EV_TICK:
+		break;
+	case TIMESYNC_EV_REPLY:
+		on_reply(t, raw_ns, &event->reply);
+		break;
+	case TIMESYNC_EV_TIMEOUT:
+		on_timeout(t, raw_ns, event->peer);
+		break;
+	case TIMESYNC_EV_EPOCH:
+		on_epoch(t, event);
+		break;
+	case TIMESYNC_EV_DISRUPTION:
+		break_own_clock(t, raw_ns, "suspend, pause or clock step");
+		break;
+	}
+
+	if (event->type != TIMESYNC_EV_TICK || raw_ns >= t->refresh_ns) {
+		judge(t, raw_ns);
+		effects->publish = true;
+	}
+	ask_who_is_due(t, raw_ns, effects);
+	effects->clock = t->clock;
+	effects->deadline_ns = next_deadline_ns(t);
+}
+
+/* -- views --------------------------------------------------------------- */
+
+const struct timesync_clock *timesync_clock(const struct timesync *timesync)
+{
+	return &timesync->clock;
+}
+
+const char *timesync_why(const struct timesync *timesync)
+{
+	return timesync->why;
+}
+
+int64_t timesync_poll_ns(const struct timesync *timesync)
+{
+	return timesync->steady_ns;
+}
+
+static void fill_view(struct timesync_peer_view *view, const struct peer *peer)
+{
+	const struct exchange_sample *best = filter_best(&peer->filter);
+
+	*view = (struct timesync_peer_view){
+		.id = peer->id,
+		.reach = peer->schedule.reach,
+		.truechimer = peer->truechimer,
+		.offset_ns = best != NULL ? best->offset_ns : 0,
+		.delay_ns = best != NULL ? best->delay_ns : 0,
+		.jitter_ns = peer->filter.jitter_ns,
+		.drift_ppb = (int32_t)peer->filter.fit_drift_ppb,
+		.last_heard_ns = peer->heard_ns,
+		.asked = peer->schedule.asked,
+		.answered = peer->schedule.answered,
+		.timeouts = peer->schedule.timeouts,
+		.rejected = peer->rejected,
+		.contradictions = peer->contradictions,
+		.why = peer->why,
+	};
+}
+
+uint32_t timesync_peers(const struct timesync *timesync,
+			struct timesync_peer_view views[TIMESYNC_PEERS_MAX])
+{
+	for (uint32_t i = 0; i < timesync->peer_count; i++)
+		fill_view(&views[i], &timesync->peers[i]);
+	return timesync->peer_count;
+}
