@@ -14,7 +14,7 @@
  * 10 clock-bound         a usable clock page contains the true timeline (I2)
  * 11 anchor              a leader's timeline does not move under it (I1)
  * 12 lease-exclusive     while a lease lets a node read, nobody has committed
- *                        anything it does not know of
+ *                        a command it does not know of
  * 13 read-point          a read point covers all that was committed before
  *                        the read was asked for
  * 14 linearizability     of the whole client history (history.h)

@@ -189,8 +189,10 @@ void clock_host_epoch(struct world *world, struct event *event)
 	struct node *node = &world->nodes[event->node];
 	const struct consensus_page *page = &node->page;
 	struct timesync_event epoch = { .type = TIMESYNC_EV_EPOCH };
+	/* An anchor computed before the raw clock broke is of another clock. */
 	bool self = page->role == RAFT_LEADER && page->epoch == page->term &&
-		    page->epoch != 0;
+		    page->epoch != 0 &&
+		    page->lease_disruptions == node->clock_page.disruptions;
 	uint64_t seen = page->epoch * 64 + page->leader * 2 + self + 1;
 
 	if (seen == node->timing.epoch_seen)

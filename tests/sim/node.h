@@ -65,7 +65,7 @@ struct raft_host {
 	uint32_t gathered_count;
 	struct {
 		uint64_t token;
-		uint64_t committed; /* in the world, when it was asked */
+		uint64_t committed; /* last command, when it was asked */
 	} reads[64];
 	uint32_t read_next;
 	uint64_t c1_waits_seen;
