@@ -1,0 +1,418 @@
+/* Nodes, packets and clocks of the small world. */
+#include "tests/timesyncd/mesh.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/check.h"
+#include "common/units.h"
+
+void mesh_init(struct mesh *mesh, uint32_t count, uint64_t seed)
+{
+	memset(mesh, 0, sizeof(*mesh));
+	CHECK(count <= MESH_NODES_MAX);
+	prng_seed(&mesh->prng, seed);
+	mesh->count = count;
+	mesh->delay_ns = 100 * NS_PER_US;
+	mesh->jitter_ns = 20 * NS_PER_US;
+	mesh->config = (struct timesync_config){
+		.sync_interval_ns = 60 * NS_PER_SEC,
+		.min_peers = 3,
+		.max_peers = 5,
+		.timeout_ns = NS_PER_SEC,
+		.drift_threshold = 0.1,
+		.adjustment_rate = 0.1,
+		.history_size = 10,
+		.max_rate_ppb = 200000,
+		.max_slew_ppb = 500000,
+		.target_bound_ns = NS_PER_MS,
+		.void_after_ns = 60 * NS_PER_SEC,
+		.max_rtt_ns = 500 * NS_PER_MS,
+		.precision_ns = 50,
+	};
+	for (uint32_t i = 0; i < count; i++) {
+		struct mesh_node *node = &mesh->nodes[i];
+
+		node->raw_ns = (double)prng_below(&mesh->prng, 1u << 30) * 1e3;
+		node->rate = 1 + (prng_unit(&mesh->prng) - 0.5) * 200e-6;
+	}
+}
+
+void mesh_fini(struct mesh *mesh)
+{
+	for (uint32_t i = 0; i < mesh->count; i++)
+		mesh_stop(mesh, i);
+}
+
+static int64_t raw_of(const struct mesh *mesh, uint32_t index)
+{
+	return (int64_t)mesh->nodes[index].raw_ns;
+}
+
+static double truth_of(const struct mesh *mesh)
+{
+	return mesh->nodes[mesh->leader].raw_ns +
+	       (double)mesh->epoch_offset_ns;
+}
+
+static struct mesh_packet *new_packet(struct mesh *mesh)
+{
+	for (uint32_t i = 0; i < MESH_PACKETS_MAX; i++)
+		if (mesh->packets[i].kind == MESH_FREE)
+			return &mesh->packets[i];
+	CHECK(!"room for another packet");
+	return NULL;
+}
+
+static int64_t one_way_ns(struct mesh *mesh, uint32_t from, uint32_t to)
+{
+	double queue = -log(1 - prng_unit(&mesh->prng));
+
+	return mesh->delay_ns + (int64_t)(queue * (double)mesh->jitter_ns) +
+	       (from < to ? mesh->asymmetry_ns : 0);
+}
+
+static void post(struct mesh *mesh, const struct mesh_packet *packet,
+		 int64_t delay_ns)
+{
+	struct mesh_packet *slot = new_packet(mesh);
+
+	*slot = *packet;
+	slot->due_ns = mesh->now_ns + delay_ns;
+}
+
+static void transmit(struct mesh *mesh, const struct mesh_packet *packet)
+{
+	if (mesh->cut[packet->from][packet->to] ||
+	    prng_unit(&mesh->prng) < mesh->loss)
+		return;
+	post(mesh, packet, one_way_ns(mesh, packet->from, packet->to));
+}
+
+static void check_clock(struct mesh *mesh, uint32_t index)
+{
+	struct mesh_node *node = &mesh->nodes[index];
+	const struct timesync_clock *clock = timesync_clock(node->timesync);
+	int64_t raw_ns = raw_of(mesh, index);
+	struct interval at = timesync_clock_at(clock, raw_ns);
+	double truth = truth_of(mesh);
+
+	if (interval_is_empty(at) || clock->epoch != mesh->epoch)
+		return;
+	mesh->checks++;
+	/* Doubles carry a few ns of their own at these magnitudes. */
+	if (truth < (double)at.low_ns - 4 || truth > (double)at.high_ns + 4) {
+		fprintf(stderr, "node %u at %.3f s: [%lld, %lld] +%.0f\n",
+			index, (double)mesh->now_ns / 1e9,
+			(long long)at.low_ns, (long long)at.high_ns,
+			truth - (double)at.low_ns);
+		mesh->violations++;
+	}
+
+	int64_t middle_ns = at.low_ns + (at.high_ns - at.low_ns) / 2;
+	if (node->seen_epoch == clock->epoch &&
+	    node->seen_disruptions == clock->disruptions &&
+	    middle_ns < node->seen_ns - 1)
+		mesh->steps_back++;
+	node->seen_epoch = clock->epoch;
+	node->seen_disruptions = clock->disruptions;
+	node->seen_ns = middle_ns;
+}
+
+static void step_unchecked(struct mesh *mesh, uint32_t index,
+			   struct timesync_event *event)
+{
+	struct mesh_node *node = &mesh->nodes[index];
+
+	event->raw_ns = raw_of(mesh, index);
+	timesync_step(node->timesync, event, &node->last);
+	CHECK(node->last.deadline_ns > event->raw_ns);
+	node->deadline_true_ns =
+		mesh->now_ns + 1 +
+		(int64_t)((double)(node->last.deadline_ns - event->raw_ns) /
+			  node->rate);
+	for (uint32_t i = 0; i < node->last.ask_count; i++) {
+		uint32_t to = node->last.ask[i] - 1;
+		struct mesh_packet request = {
+			.kind = MESH_REQUEST,
+			.from = index,
+			.to = to,
+			.number = ++mesh->next_number,
+			.exchange = { .t1_ns = event->raw_ns },
+		};
+		struct mesh_packet timeout = request;
+
+		node->requests++;
+		timeout.kind = MESH_TIMEOUT;
+		mesh->pending[index][to] = request.number;
+		transmit(mesh, &request);
+		post(mesh, &timeout, mesh->config.timeout_ns);
+	}
+}
+
+static void step(struct mesh *mesh, uint32_t index,
+		 struct timesync_event *event)
+{
+	if (mesh->epoch != 0)
+		check_clock(mesh, index);
+	step_unchecked(mesh, index, event);
+	if (mesh->epoch != 0)
+		check_clock(mesh, index);
+}
+
+static void tell_epoch(struct mesh *mesh, uint32_t index, bool led)
+{
+	struct timesync_event event = {
+		.type = TIMESYNC_EV_EPOCH,
+		.epoch = { .leader = led ? mesh->leader + 1 : 0,
+			   .epoch = mesh->epoch,
+			   .self = led && mesh->leader == index },
+	};
+
+	if (event.epoch.self) {
+		event.epoch.anchor_raw_ns = raw_of(mesh, index);
+		event.epoch.anchor_ts_ns =
+			event.epoch.anchor_raw_ns + mesh->epoch_offset_ns;
+	}
+	step(mesh, index, &event);
+}
+
+void mesh_start(struct mesh *mesh, uint32_t index)
+{
+	struct mesh_node *node = &mesh->nodes[index];
+	struct timesync_config config = mesh->config;
+	struct timesync_event tick = { .type = TIMESYNC_EV_TICK };
+
+	config.self = index + 1;
+	config.seed = prng_next(&mesh->prng);
+	for (uint32_t i = 0; i < mesh->count; i++)
+		if (i != index)
+			config.peers[config.peer_count++] = i + 1;
+	node->timesync = timesync_new(&config, raw_of(mesh, index));
+	CHECK(node->timesync != NULL);
+	node->boot++;
+	node->up = true;
+	step(mesh, index, &tick);
+	if (mesh->epoch != 0)
+		tell_epoch(mesh, index, true);
+}
+
+void mesh_stop(struct mesh *mesh, uint32_t index)
+{
+	struct mesh_node *node = &mesh->nodes[index];
+
+	timesync_free(node->timesync);
+	node->timesync = NULL;
+	node->up = false;
+	node->seen_epoch = 0;
+	memset(mesh->pending[index], 0, sizeof(mesh->pending[index]));
+}
+
+void mesh_start_all(struct mesh *mesh)
+{
+	for (uint32_t i = 0; i < mesh->count; i++)
+		mesh_start(mesh, i);
+}
+
+void mesh_elect(struct mesh *mesh, uint32_t leader)
+{
+	double truth = mesh->epoch == 0 ? 1e15 : truth_of(mesh);
+
+	mesh->epoch++;
+	mesh->leader = leader;
+	mesh->epoch_offset_ns =
+		(int64_t)(truth - mesh->nodes[leader].raw_ns);
+	for (uint32_t i = 0; i < mesh->count; i++)
+		if (mesh->nodes[i].up)
+			tell_epoch(mesh, i, true);
+}
+
+void mesh_depose(struct mesh *mesh)
+{
+	for (uint32_t i = 0; i < mesh->count; i++)
+		if (mesh->nodes[i].up)
+			tell_epoch(mesh, i, false);
+}
+
+void mesh_jump(struct mesh *mesh, uint32_t index, int64_t by_ns, bool told)
+{
+	struct timesync_event event = { .type = TIMESYNC_EV_DISRUPTION };
+
+	mesh->nodes[index].raw_ns += (double)by_ns;
+	if (told)
+		step_unchecked(mesh, index, &event);
+}
+
+void mesh_isolate(struct mesh *mesh, uint32_t index, bool cut)
+{
+	for (uint32_t i = 0; i < mesh->count; i++)
+		mesh->cut[index][i] = mesh->cut[i][index] = cut;
+}
+
+static void serve(struct mesh *mesh, const struct mesh_packet *request)
+{
+	uint32_t index = request->to;
+	struct mesh_node *node = &mesh->nodes[index];
+	struct mesh_packet reply = *request;
+
+	if (!node->up)
+		return;
+	reply.kind = MESH_REPLY;
+	reply.from = index;
+	reply.to = request->from;
+	reply.exchange.peer = index + 1;
+	reply.exchange.t2_ns = raw_of(mesh, index);
+	reply.exchange.t3_ns = reply.exchange.t2_ns;
+	reply.exchange.server_boot = node->boot;
+	reply.exchange.server_clock = *timesync_clock(node->timesync);
+	if (node->lies)
+		reply.exchange.server_clock.offset_ns += mesh->lie_ns;
+	transmit(mesh, &reply);
+}
+
+static void forget_timeout(struct mesh *mesh, uint64_t number)
+{
+	for (uint32_t i = 0; i < MESH_PACKETS_MAX; i++)
+		if (mesh->packets[i].kind == MESH_TIMEOUT &&
+		    mesh->packets[i].number == number)
+			mesh->packets[i].kind = MESH_FREE;
+}
+
+static void deliver(struct mesh *mesh, const struct mesh_packet *packet)
+{
+	struct timesync_event event = { 0 };
+	uint32_t asker = packet->kind == MESH_TIMEOUT ? packet->from :
+							packet->to;
+	uint32_t asked = packet->kind == MESH_TIMEOUT ? packet->to :
+							packet->from;
+
+	if (packet->kind == MESH_REQUEST) {
+		serve(mesh, packet);
+		return;
+	}
+	if (mesh->pending[asker][asked] != packet->number)
+		return;
+	mesh->pending[asker][asked] = 0;
+	if (packet->kind == MESH_TIMEOUT) {
+		event.type = TIMESYNC_EV_TIMEOUT;
+		event.peer = asked + 1;
+	} else {
+		forget_timeout(mesh, packet->number);
+		event.type = TIMESYNC_EV_REPLY;
+		event.reply = packet->exchange;
+		event.reply.t4_ns = raw_of(mesh, asker);
+	}
+	step(mesh, asker, &event);
+}
+
+static void advance(struct mesh *mesh, int64_t to_ns)
+{
+	double seconds = (double)(to_ns - mesh->now_ns);
+
+	for (uint32_t i = 0; i < mesh->count; i++)
+		mesh->nodes[i].raw_ns += seconds * mesh->nodes[i].rate;
+	mesh->now_ns = to_ns;
+}
+
+/* Rates walk, reflected at half of rho: any two differ by at most rho. */
+static void wander(struct mesh *mesh)
+{
+	double limit = (double)mesh->config.max_rate_ppb / 2e9;
+
+	for (uint32_t i = 0; i < mesh->count; i++) {
+		double change = (prng_unit(&mesh->prng) - 0.5) * 2 *
+				mesh->wander_ppb / 1e9;
+		double rate = mesh->nodes[i].rate - 1 + change;
+
+		if (rate > limit)
+			rate = limit;
+		if (rate < -limit)
+			rate = -limit;
+		mesh->nodes[i].rate = 1 + rate;
+	}
+}
+
+static int64_t next_event_ns(const struct mesh *mesh, int64_t until_ns)
+{
+	int64_t next_ns = until_ns;
+
+	for (uint32_t i = 0; i < MESH_PACKETS_MAX; i++)
+		if (mesh->packets[i].kind != MESH_FREE &&
+		    mesh->packets[i].due_ns < next_ns)
+			next_ns = mesh->packets[i].due_ns;
+	for (uint32_t i = 0; i < mesh->count; i++)
+		if (mesh->nodes[i].up &&
+		    mesh->nodes[i].deadline_true_ns < next_ns)
+			next_ns = mesh->nodes[i].deadline_true_ns;
+	return next_ns;
+}
+
+static void fire(struct mesh *mesh)
+{
+	for (uint32_t i = 0; i < MESH_PACKETS_MAX; i++) {
+		struct mesh_packet packet = mesh->packets[i];
+
+		if (packet.kind == MESH_FREE || packet.due_ns > mesh->now_ns)
+			continue;
+		mesh->packets[i].kind = MESH_FREE;
+		if (packet.kind == MESH_REQUEST || mesh->nodes[packet.to].up ||
+		    packet.kind == MESH_TIMEOUT)
+			deliver(mesh, &packet);
+	}
+	for (uint32_t i = 0; i < mesh->count; i++) {
+		struct timesync_event tick = { .type = TIMESYNC_EV_TICK };
+
+		if (mesh->nodes[i].up &&
+		    mesh->nodes[i].deadline_true_ns <= mesh->now_ns)
+			step(mesh, i, &tick);
+	}
+}
+
+void mesh_run(struct mesh *mesh, int64_t for_ns)
+{
+	int64_t end_ns = mesh->now_ns + for_ns;
+
+	while (mesh->now_ns < end_ns) {
+		int64_t second_ns =
+			(mesh->now_ns / NS_PER_SEC + 1) * NS_PER_SEC;
+		int64_t until_ns = second_ns < end_ns ? second_ns : end_ns;
+
+		advance(mesh, next_event_ns(mesh, until_ns));
+		if (mesh->now_ns == second_ns)
+			wander(mesh);
+		fire(mesh);
+	}
+}
+
+const struct timesync_clock *mesh_clock(const struct mesh *mesh, uint32_t index)
+{
+	return timesync_clock(mesh->nodes[index].timesync);
+}
+
+int64_t mesh_bound_ns(const struct mesh *mesh, uint32_t index)
+{
+	struct interval at = timesync_clock_at(mesh_clock(mesh, index),
+					       raw_of(mesh, index));
+
+	if (interval_is_empty(at))
+		return INT64_MAX;
+	return (at.high_ns - at.low_ns) / 2;
+}
+
+bool mesh_is_synced(const struct mesh *mesh, uint32_t index)
+{
+	return mesh_clock(mesh, index)->quality == TIMESYNC_SYNCED &&
+	       mesh_clock(mesh, index)->epoch == mesh->epoch &&
+	       mesh_bound_ns(mesh, index) != INT64_MAX;
+}
+
+int64_t mesh_error_ns(const struct mesh *mesh, uint32_t index)
+{
+	struct interval at = timesync_clock_at(mesh_clock(mesh, index),
+					       raw_of(mesh, index));
+
+	return (int64_t)((double)(at.low_ns + (at.high_ns - at.low_ns) / 2) -
+			 truth_of(mesh));
+}
