@@ -12,6 +12,7 @@
 #ifndef RAFTFS_STORAGED_CORE_COMMAND_H
 #define RAFTFS_STORAGED_CORE_COMMAND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -145,11 +146,12 @@ struct command {
 	uint64_t base_version;
 	struct bytes data;
 	uint8_t sha256[COMMAND_HASH_BYTES];
-	uint32_t piece_count;
-	struct command_piece pieces[COMMAND_PIECES_MAX];
 
 	int64_t lease_ns;
 	uint32_t node;
+
+	uint32_t piece_count;
+	struct command_piece pieces[COMMAND_PIECES_MAX];
 };
 
 /* Is it well formed?  A proposer asks before it proposes, so that bad requests
@@ -175,6 +177,13 @@ RFS_MUST_USE enum rfs_err command_encode(const struct command *command,
  * OK; VERSION: a newer format; else INVALID or what command_check() says. */
 RFS_MUST_USE enum rfs_err command_decode(const void *image, size_t bytes,
 					 struct command *command);
+
+/* The rule for names in a directory: OK, INVALID, NAMETOOLONG as above. */
+RFS_MUST_USE enum rfs_err command_check_name(struct bytes name);
+
+/* Does this op belong to a session; is it applied once by (session, seq)? */
+bool command_has_session(enum command_op op);
+bool command_has_seq(enum command_op op);
 
 /* Bytes of its content: inline or the sum of its pieces. */
 uint64_t command_content_bytes(const struct command *command);

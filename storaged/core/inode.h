@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/bytes.h"
 #include "common/err.h"
 #include "storaged/core/kv.h"
 
@@ -45,6 +46,7 @@ struct inode {
 	int64_t ctime_ns;
 	uint64_t version; /* log index of the last visible change */
 	uint64_t parent; /* directories only; of the root: the root */
+	uint64_t map; /* regular files: whose extents are its content */
 	uint32_t pins; /* sessions that hold it open */
 	uint32_t xattr_bytes; /* names and values together */
 };
@@ -54,6 +56,15 @@ RFS_MUST_USE enum rfs_err inode_load(struct kv *kv, uint64_t ino,
 				     struct inode *inode);
 void inode_save(struct kv *kv, const struct inode *inode);
 void inode_erase(struct kv *kv, uint64_t ino);
+
+/* The image, INODE_IMAGE_BYTES of it; the number is kept elsewhere. */
+#define INODE_IMAGE_BYTES 96u
+void inode_write(struct writer *w, const struct inode *inode);
+void inode_read(struct reader *r, uint64_t ino, struct inode *inode);
+
+/* What a change of content or owner does to a regular file: drop set-uid, and
+ * set-gid too, unless without group execute it means mandatory locking. */
+void inode_drop_privileges(struct inode *inode);
 
 static inline bool inode_is(const struct inode *inode, uint32_t type)
 {

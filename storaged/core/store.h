@@ -108,7 +108,7 @@ void store_free(struct store *store); /* NULL may be given */
  *     nothing, and the same entry may be tried again:
  *     INVALID  a gap in the log, or a time stamp that does not rise (F6);
  *     CORRUPT  the state holds what this code never wrote;
- *     VERSION  the state is of a newer format;
+ *     VERSION  the state, or this command, is of a newer format;
  *     NOMEM, or the engine's own error.
  *
  * What result->err may be (beside the errors of command_check()):
