@@ -1,0 +1,199 @@
+/* Ages of entries under clocks that differ by rho: never both sure at once. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "common/prng.h"
+#include "common/units.h"
+#include "raftd/core/lease.h"
+#include "raftd/core/timestamp.h"
+
+#define RHO_PPB 100000000 /* 10 %, so that margins are easy to see */
+#define D_NS	(1000 * NS_PER_MS)
+
+static void an_unknown_timeline_is_an_empty_interval(void **state)
+{
+	struct lease_clock clock;
+	(void)state;
+
+	lease_clock_init(&clock, RHO_PPB);
+	assert_true(interval_is_empty(lease_clock_at(&clock, 1, 0)));
+	assert_true(interval_is_empty(lease_clock_at(&clock, 0, 0)));
+	assert_int_equal(lease_clock_newest(&clock), 0);
+}
+
+static void a_reading_widens_by_rho_as_it_ages(void **state)
+{
+	struct lease_clock clock;
+	struct interval got;
+	(void)state;
+
+	lease_clock_init(&clock, RHO_PPB);
+	lease_clock_note(&clock, 3, 1000, (struct interval){ 5000, 5010 });
+	got = lease_clock_at(&clock, 3, 1000);
+	assert_int_equal(got.low_ns, 5000);
+	assert_int_equal(got.high_ns, 5010);
+	got = lease_clock_at(&clock, 3, 2000);
+	assert_int_equal(got.low_ns, 6000 - 101);
+	assert_int_equal(got.high_ns, 6010 + 101);
+}
+
+static void the_oldest_epoch_makes_room(void **state)
+{
+	struct lease_clock clock;
+	(void)state;
+
+	lease_clock_init(&clock, RHO_PPB);
+	for (uint64_t epoch = 1; epoch <= LEASE_EPOCHS_MAX + 1; epoch++)
+		lease_clock_note(&clock, epoch, 0, (struct interval){ 0, 0 });
+	assert_true(interval_is_empty(lease_clock_at(&clock, 1, 0)));
+	assert_false(interval_is_empty(lease_clock_at(&clock, 2, 0)));
+	assert_int_equal(lease_clock_newest(&clock), LEASE_EPOCHS_MAX + 1);
+	lease_clock_forget(&clock);
+	assert_int_equal(lease_clock_newest(&clock), 0);
+}
+
+static void a_new_reading_replaces_the_old_one(void **state)
+{
+	struct lease_clock clock;
+	(void)state;
+
+	lease_clock_init(&clock, RHO_PPB);
+	lease_clock_note(&clock, 3, 10, (struct interval){ 0, 100 });
+	lease_clock_note(&clock, 3, 20, (struct interval){ 50, 60 });
+	assert_int_equal(lease_clock_at(&clock, 3, 20).high_ns, 60);
+}
+
+static void without_any_clock_the_time_since_receipt_decides(void **state)
+{
+	struct lease_clock clock;
+	struct lease_entry entry = { { 3, 0 }, 1000 };
+	(void)state;
+
+	lease_clock_init(&clock, RHO_PPB);
+
+	int64_t from = lease_older_from(&clock, &entry, D_NS, 1000);
+
+	assert_true(from >= 1000 + D_NS + D_NS / 5);
+	assert_true(from <= 1000 + D_NS + D_NS / 5 + 10);
+	assert_int_equal(lease_older_from(&clock, &entry, D_NS, from), from);
+	assert_int_equal(lease_older_from(&clock, &entry, D_NS, from + 5),
+			 from + 5);
+}
+
+static void a_known_timeline_shortens_the_wait(void **state)
+{
+	struct lease_clock clock;
+	struct lease_entry entry = { { 3, 0 }, 0 };
+	(void)state;
+
+	lease_clock_init(&clock, RHO_PPB);
+	lease_clock_note(&clock, 3, 0, (struct interval){ D_NS, D_NS + 10 });
+
+	int64_t from = lease_older_from(&clock, &entry, D_NS, 0);
+
+	assert_true(from > 0);
+	assert_true(from < D_NS / 3);
+	assert_true(lease_clock_at(&clock, 3, from).low_ns > D_NS);
+}
+
+static void an_inherited_entry_of_an_unknown_timeline_gives_no_lease(void **state)
+{
+	struct lease_clock clock;
+	struct lease_entry entry = { { 3, 0 }, 0 };
+	int64_t until;
+	(void)state;
+
+	lease_clock_init(&clock, RHO_PPB);
+	assert_false(lease_inherited_until(&clock, &entry, D_NS, 0, &until));
+	lease_clock_note(&clock, 3, 0, (struct interval){ D_NS, D_NS });
+	assert_false(lease_inherited_until(&clock, &entry, D_NS, 0, &until));
+}
+
+/* One entry, made at true time 0 on the maker's clock. A reader and a committer
+ * on raw clocks of their own, each with an interval or without; all rates differ
+ * by at most rho. At no true time may the reader still read and the committer
+ * already commit. */
+static void no_reader_and_committer_are_both_sure(void **state)
+{
+	const double rho = (double)RHO_PPB / PPB;
+	struct prng prng;
+	(void)state;
+
+	prng_seed(&prng, 42);
+	for (int round = 0; round < 20000; round++) {
+		/* Rates in true time, any two within rho of each other. */
+		double low = 1 / (1 + rho / 2), span = 1 + rho / 2 - low;
+		double maker = low + span * 0.97 * prng_unit(&prng);
+		double reader = low + span * 0.97 * prng_unit(&prng);
+		double committer = low + span * 0.97 * prng_unit(&prng);
+		double lag = prng_unit(&prng) * 0.9 * D_NS; /* true */
+		double error = prng_unit(&prng) * 0.02 * D_NS;
+		struct lease_clock r, c;
+		struct lease_entry entry = { { 3, 0 }, 0 };
+		int64_t until = 0, from;
+
+		lease_clock_init(&r, RHO_PPB);
+		lease_clock_init(&c, RHO_PPB);
+
+		/* Both read the maker's timeline at `lag`, with an error. */
+		struct interval seen = {
+			(int64_t)(maker * lag - error),
+			(int64_t)(maker * lag + error) + 1,
+		};
+		lease_clock_note(&r, 3, (int64_t)(reader * lag), seen);
+		if (prng_below(&prng, 2))
+			lease_clock_note(&c, 3, (int64_t)(committer * lag),
+					 seen);
+
+		if (!lease_inherited_until(&r, &entry, D_NS,
+					   (int64_t)(reader * lag), &until))
+			until = 0;
+		from = lease_older_from(&c, &entry, D_NS,
+					(int64_t)(committer * lag));
+		assert_true((double)until / reader <
+			    (double)from / committer);
+		/* The maker itself reads exactly. */
+		assert_true((double)lease_own_until(0, D_NS) / maker <
+			    (double)from / committer);
+	}
+}
+
+/* The last inherited entry answers for those before it, whose makers' clocks
+ * may be the slowest allowed. */
+static void the_last_entry_answers_for_older_ones_on_slower_clocks(void **state)
+{
+	struct lease_clock clock;
+	struct lease_entry last = { { 4, 0 }, 0 };
+	(void)state;
+
+	lease_clock_init(&clock, RHO_PPB);
+	lease_clock_note(&clock, 4, 0, (struct interval){ 0, 0 });
+
+	/* Our clock and the last maker's agree; another ran 10 % slower. */
+	int64_t from = lease_older_from(&clock, &last, D_NS, 0);
+
+	assert_true((double)from * 0.9 > (double)D_NS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_unknown_timeline_is_an_empty_interval),
+		cmocka_unit_test(a_reading_widens_by_rho_as_it_ages),
+		cmocka_unit_test(the_oldest_epoch_makes_room),
+		cmocka_unit_test(a_new_reading_replaces_the_old_one),
+		cmocka_unit_test(
+			without_any_clock_the_time_since_receipt_decides),
+		cmocka_unit_test(a_known_timeline_shortens_the_wait),
+		cmocka_unit_test(
+			an_inherited_entry_of_an_unknown_timeline_gives_no_lease),
+		cmocka_unit_test(no_reader_and_committer_are_both_sure),
+		cmocka_unit_test(
+			the_last_entry_answers_for_older_ones_on_slower_clocks),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

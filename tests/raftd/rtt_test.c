@@ -1,0 +1,118 @@
+/* Timeouts from round trips: over a quorum, within floor and ceiling. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "common/units.h"
+#include "raftd/core/internal.h"
+
+static struct raft five_nodes(void)
+{
+	return (struct raft){
+		.config = { .election_timeout_min_ns = 50 * NS_PER_MS,
+			    .election_timeout_max_ns = 1000 * NS_PER_MS,
+			    .heartbeat_min_ns = 5 * NS_PER_MS },
+		.members = { { 1, 2, 3, 4, 5 }, 5 },
+		.self_position = 0,
+	};
+}
+
+static void measure(struct raft *raft, uint32_t position, int64_t rtt_ns)
+{
+	for (int i = 0; i < 100; i++)
+		rtt_note(&raft->peers[position].rtt, rtt_ns);
+}
+
+static void the_first_sample_counts_in_full(void **state)
+{
+	struct rtt rtt = { 0 };
+	(void)state;
+
+	rtt_note(&rtt, 1000);
+	assert_int_equal(rtt.smoothed_ns, 1000);
+	assert_int_equal(rtt.variation_ns, 500);
+}
+
+static void a_steady_network_has_no_variation(void **state)
+{
+	struct raft raft = five_nodes();
+	(void)state;
+
+	measure(&raft, 1, NS_PER_MS);
+	assert_int_equal(raft.peers[1].rtt.smoothed_ns, NS_PER_MS);
+	assert_true(raft.peers[1].rtt.variation_ns < 100);
+}
+
+static void samples_that_make_no_sense_are_ignored(void **state)
+{
+	struct rtt rtt = { 0 };
+	(void)state;
+
+	rtt_note(&rtt, 0);
+	rtt_note(&rtt, -5);
+	rtt_note(&rtt, INT64_MAX);
+	assert_int_equal(rtt.smoothed_ns, 0);
+}
+
+static void nothing_measured_means_the_ceiling(void **state)
+{
+	struct raft raft = five_nodes();
+	(void)state;
+
+	assert_int_equal(rtt_election_timeout_ns(&raft), 1000 * NS_PER_MS);
+	measure(&raft, 1, NS_PER_MS);
+	assert_int_equal(rtt_election_timeout_ns(&raft), 1000 * NS_PER_MS);
+}
+
+static void the_slowest_of_the_fastest_quorum_decides(void **state)
+{
+	struct raft raft = five_nodes();
+	(void)state;
+
+	measure(&raft, 1, NS_PER_MS);
+	measure(&raft, 2, 20 * NS_PER_MS);
+	measure(&raft, 3, 90 * NS_PER_MS);
+	assert_true(rtt_election_timeout_ns(&raft) >= 200 * NS_PER_MS);
+	assert_true(rtt_election_timeout_ns(&raft) < 210 * NS_PER_MS);
+}
+
+static void floor_and_ceiling_hold(void **state)
+{
+	struct raft raft = five_nodes();
+	(void)state;
+
+	measure(&raft, 1, 10000);
+	measure(&raft, 2, 10000);
+	assert_int_equal(rtt_election_timeout_ns(&raft), 50 * NS_PER_MS);
+	assert_int_equal(rtt_heartbeat_ns(&raft), 10 * NS_PER_MS);
+	measure(&raft, 1, 900 * NS_PER_MS);
+	measure(&raft, 2, 900 * NS_PER_MS);
+	assert_int_equal(rtt_election_timeout_ns(&raft), 1000 * NS_PER_MS);
+}
+
+static void heartbeats_suit_the_most_impatient_follower(void **state)
+{
+	struct raft raft = five_nodes();
+	(void)state;
+
+	assert_int_equal(rtt_heartbeat_ns(&raft), 25 * NS_PER_MS);
+	raft.config.heartbeat_min_ns = 400 * NS_PER_MS;
+	assert_int_equal(rtt_heartbeat_ns(&raft), 25 * NS_PER_MS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_first_sample_counts_in_full),
+		cmocka_unit_test(a_steady_network_has_no_variation),
+		cmocka_unit_test(samples_that_make_no_sense_are_ignored),
+		cmocka_unit_test(nothing_measured_means_the_ceiling),
+		cmocka_unit_test(the_slowest_of_the_fastest_quorum_decides),
+		cmocka_unit_test(floor_and_ceiling_hold),
+		cmocka_unit_test(heartbeats_suit_the_most_impatient_follower),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
