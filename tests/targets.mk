@@ -47,7 +47,7 @@ lint-sh:
 	@shellcheck -x .ci/run $(wildcard tests/*.sh tests/*/*.sh contrib/*.sh)
 
 lint-man:
-	@mandoc -Tlint -Wstyle $(wildcard man/*.[0-9])
+	@sh tests/lint-man.sh $(wildcard man/*.[0-9])
 
 system: all
 	@B=$B bash tests/system/run.sh
