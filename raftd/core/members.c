@@ -33,7 +33,11 @@ uint64_t members_reached(const struct members *members, const uint64_t *values)
 
 bool members_is_quorum(const struct members *members, uint32_t bits)
 {
-	return (uint32_t)__builtin_popcount(bits) >= members_quorum(members);
+	uint32_t count = 0;
+
+	for (; bits; bits &= bits - 1)
+		count++;
+	return count >= members_quorum(members);
 }
 
 const char *members_text(const struct members *members, uint32_t bits,
