@@ -87,3 +87,6 @@ install: all
 	done
 	$(INSTALL) -m 644 README.md NEWS LICENSE docs/*.md contrib/raftfs.conf \
 		$(DESTDIR)$(PREFIX)/share/doc/raftfs
+
+# This test starts the real program, beside stand-ins for its children.
+$B/tests/supervisor/loop_test: | $B/raftfs-supervisor

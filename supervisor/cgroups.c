@@ -1,0 +1,138 @@
+/* Making, killing and removing the children's cgroup2 directories. */
+#include "supervisor/cgroups.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <mntent.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/os/log.h"
+
+static void none(struct cgroups *groups, const char *what)
+{
+	snprintf(groups->warning, sizeof(groups->warning),
+		 "no cgroups (%s%s%s): no accounting, no network probes", what,
+		 errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
+	log_warn("%s", groups->warning);
+	groups->path[0] = '\0';
+}
+
+/* Where cgroup2 is mounted; false when nowhere. */
+static bool find_mount(char *path, size_t size)
+{
+	FILE *mounts = setmntent("/proc/self/mounts", "re");
+	struct mntent *entry;
+	bool found = false;
+
+	if (mounts == NULL)
+		return false;
+	while (!found && (entry = getmntent(mounts)) != NULL) {
+		if (strcmp(entry->mnt_type, "cgroup2") != 0)
+			continue;
+		found = snprintf(path, size, "%s", entry->mnt_dir) < (int)size;
+	}
+	endmntent(mounts);
+	return found;
+}
+
+static int open_dir(const char *path)
+{
+	if (mkdir(path, 0755) != 0 && errno != EEXIST)
+		return -1;
+	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* The node's directory, locked, so that two supervisors of nodes named alike
+ * on one host never kill each other's children. */
+static int open_own(struct cgroups *groups, const char *base, const char *self)
+{
+	int fd;
+
+	snprintf(groups->path, sizeof(groups->path), "%s/%s", base, self);
+	fd = open_dir(groups->path);
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	close(fd);
+	snprintf(groups->path, sizeof(groups->path), "%s/%s-%d", base, self,
+		 (int)getpid());
+	log_notice("cgroup %s/%s is in use by another node of that name; "
+		   "taking %s",
+		   base, self, groups->path);
+	return open_dir(groups->path);
+}
+
+void cgroups_open(struct cgroups *groups, const char *self,
+		  const char *const names[ORDER_CHILDREN])
+{
+	char mount[256];
+	char base[300];
+	char path[600];
+	int base_fd;
+
+	memset(groups, 0, sizeof(*groups));
+	for (int i = 0; i < ORDER_CHILDREN; i++)
+		groups->fd[i] = -1;
+	groups->lock_fd = -1;
+	errno = 0;
+	if (!find_mount(mount, sizeof(mount))) {
+		none(groups, "cgroup2 is not mounted");
+		return;
+	}
+	snprintf(base, sizeof(base), "%s/raftfs", mount);
+	base_fd = open_dir(base);
+	if (base_fd >= 0) {
+		close(base_fd);
+		groups->lock_fd = open_own(groups, base, self);
+	}
+	if (groups->lock_fd < 0) {
+		none(groups, base);
+		return;
+	}
+	for (int i = 0; i < ORDER_CHILDREN; i++) {
+		snprintf(path, sizeof(path), "%s/%s", groups->path, names[i]);
+		groups->fd[i] = open_dir(path);
+		if (groups->fd[i] < 0) {
+			none(groups, path);
+			return;
+		}
+	}
+}
+
+void cgroups_kill(const struct cgroups *groups, enum order_child which)
+{
+	int fd;
+
+	if (groups->fd[which] < 0)
+		return;
+	fd = openat(groups->fd[which], "cgroup.kill", O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, "1", 1) != 1)
+		log_warn("cgroup.kill: %s", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+void cgroups_close(struct cgroups *groups,
+		   const char *const names[ORDER_CHILDREN])
+{
+	char path[600];
+
+	for (int i = 0; i < ORDER_CHILDREN; i++) {
+		if (groups->fd[i] < 0)
+			continue;
+		close(groups->fd[i]);
+		groups->fd[i] = -1;
+		snprintf(path, sizeof(path), "%s/%s", groups->path, names[i]);
+		/* Busy when a grandchild still lives: left for next time. */
+		(void)rmdir(path);
+	}
+	if (groups->lock_fd >= 0) {
+		(void)rmdir(groups->path);
+		close(groups->lock_fd);
+		groups->lock_fd = -1;
+	}
+}

@@ -1,0 +1,115 @@
+/* Receiving readiness datagrams, and telling who sent them. */
+#include "supervisor/notify.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "common/os/log.h"
+
+#define DATAGRAM_MAX 2048
+
+int notify_open(const char *path, const char *user)
+{
+	struct sockaddr_un where = {.sun_family = AF_UNIX};
+	const struct passwd *entry = user[0] != '\0' ? getpwnam(user) : NULL;
+	const int yes = 1;
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0 || strlen(path) >= sizeof(where.sun_path)) {
+		log_errno("notify socket %s", path);
+		goto fail;
+	}
+	strcpy(where.sun_path, path);
+	(void)unlink(path); /* run_dir is ours alone: the pid file is locked */
+	if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes)) != 0 ||
+	    bind(fd, (struct sockaddr *)&where, sizeof(where)) != 0 ||
+	    chmod(path, 0600) != 0 ||
+	    (entry != NULL && entry->pw_uid != geteuid() &&
+	     chown(path, entry->pw_uid, entry->pw_gid) != 0)) {
+		log_errno("notify socket %s", path);
+		goto fail;
+	}
+	return fd;
+
+fail:
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+void notify_parse(char *text, struct notify *notify)
+{
+	char *rest = text;
+	char *line;
+
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		if (strcmp(line, "READY=1") == 0)
+			notify->ready = true;
+		else if (strcmp(line, "STOPPING=1") == 0)
+			notify->stopping = true;
+		else if (strcmp(line, "WATCHDOG=1") == 0)
+			notify->watchdog = true;
+		if (strncmp(line, "STATUS=", 7) != 0)
+			continue;
+		notify->has_status = true;
+		snprintf(notify->status, sizeof(notify->status), "%s",
+			 line + 7);
+		for (char *at = notify->status; *at != '\0'; at++) {
+			if ((unsigned char)*at < ' ' || *at == 0x7f)
+				*at = '?';
+		}
+	}
+}
+
+/* The sender's credentials, as the kernel wrote them. */
+static bool take_pid(struct msghdr *message, pid_t *pid)
+{
+	struct cmsghdr *head;
+	struct ucred credentials;
+
+	for (head = CMSG_FIRSTHDR(message); head != NULL;
+	     head = CMSG_NXTHDR(message, head)) {
+		if (head->cmsg_level != SOL_SOCKET ||
+		    head->cmsg_type != SCM_CREDENTIALS)
+			continue;
+		memcpy(&credentials, CMSG_DATA(head), sizeof(credentials));
+		*pid = credentials.pid;
+		return true;
+	}
+	return false;
+}
+
+enum rfs_err notify_receive(int fd, struct notify *notify)
+{
+	char text[DATAGRAM_MAX + 1];
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(struct ucred))];
+	} control;
+	struct iovec iov = {text, DATAGRAM_MAX};
+	struct msghdr message = {
+	    .msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = &control,
+	    .msg_controllen = sizeof(control.space),
+	};
+	/* Descriptors sent along (FDSTORE, BARRIER) find no room in control:
+	 * the kernel closes them and says MSG_CTRUNC, which is no fault. */
+	ssize_t bytes = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+
+	memset(notify, 0, sizeof(*notify));
+	if (bytes < 0)
+		return RFS_ERR_BUSY;
+	if ((message.msg_flags & MSG_TRUNC) != 0 ||
+	    !take_pid(&message, &notify->pid))
+		return RFS_ERR_INVALID;
+	text[bytes] = '\0';
+	notify_parse(text, notify);
+	return RFS_ERR_OK;
+}
