@@ -14,9 +14,9 @@ union control {
 enum rfs_err handout_send(int channel_fd, const struct handout *handout, int fd)
 {
 	struct handout copy = *handout;
-	struct iovec iov = {&copy, sizeof(copy)};
+	struct iovec iov = { &copy, sizeof(copy) };
 	union control control;
-	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t sent;
 
 	if (fd >= 0) {
@@ -32,8 +32,8 @@ enum rfs_err handout_send(int channel_fd, const struct handout *handout, int fd)
 		memcpy(CMSG_DATA(head), &fd, sizeof(int));
 	}
 	do
-		sent =
-		    sendmsg(channel_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+		sent = sendmsg(channel_fd, &message,
+			       MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (sent < 0 && errno == EINTR);
 	if (sent == (ssize_t)sizeof(copy))
 		return RFS_ERR_OK;
@@ -61,13 +61,13 @@ static int take_descriptor(struct msghdr *message)
 enum rfs_err handout_receive(int channel_fd, struct handout *handout, int *fd)
 {
 	struct handout got;
-	struct iovec iov = {&got, sizeof(got)};
+	struct iovec iov = { &got, sizeof(got) };
 	union control control;
 	struct msghdr message = {
-	    .msg_iov = &iov,
-	    .msg_iovlen = 1,
-	    .msg_control = &control,
-	    .msg_controllen = sizeof(control.space),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control.space),
 	};
 	ssize_t bytes;
 	int came;

@@ -34,10 +34,10 @@ void deaths_tell(const struct config *config, const struct node_key *key,
 {
 	const struct config_node *self = config_self(config);
 	struct death death = {
-	    .node = self->id,
-	    .incarnation = incarnation,
-	    .term_led = term_led,
-	    .wall_ns = clock_wall_ns(),
+		.node = self->id,
+		.incarnation = incarnation,
+		.term_led = term_led,
+		.wall_ns = clock_wall_ns(),
 	};
 	uint8_t image[DEATH_BYTES];
 

@@ -13,7 +13,8 @@
 static void hand(struct child *child, enum handout_kind kind,
 		 uint64_t generation, int fd)
 {
-	const struct handout handout = {.kind = kind, .generation = generation};
+	const struct handout handout = { .kind = kind,
+					 .generation = generation };
 	enum rfs_err err;
 
 	if (child->channel_fd < 0)
@@ -28,8 +29,8 @@ static void hand(struct child *child, enum handout_kind kind,
 static struct page_slot *page_of(struct supervisor *supervisor,
 				 enum order_thing thing)
 {
-	return thing == ORDER_CLOCK_PAGE ? &supervisor->clock
-					 : &supervisor->cons;
+	return thing == ORDER_CLOCK_PAGE ? &supervisor->clock :
+					   &supervisor->cons;
 }
 
 static enum rfs_err renew_pages(struct supervisor *supervisor,
@@ -46,8 +47,8 @@ static enum rfs_err renew_pages(struct supervisor *supervisor,
 static void hand_page(struct child *child, enum order_thing thing)
 {
 	static const enum handout_kind kinds[2][2] = {
-	    {HANDOUT_CLOCK_READER, HANDOUT_CLOCK_WRITER},
-	    {HANDOUT_CONS_READER, HANDOUT_CONS_WRITER},
+		{ HANDOUT_CLOCK_READER, HANDOUT_CLOCK_WRITER },
+		{ HANDOUT_CONS_READER, HANDOUT_CONS_WRITER },
 	};
 	const struct page_slot *slot = page_of(child->supervisor, thing);
 	enum order_role role = order_role(child->which, thing);
@@ -142,7 +143,7 @@ int handouts_make_config(const struct config *config)
 	good = fclose(out) == 0 && good;
 	if (!good || fcntl(fd, F_ADD_SEALS,
 			   F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW |
-			       F_SEAL_SEAL) != 0) {
+				   F_SEAL_SEAL) != 0) {
 		log_errno("configuration: seal");
 		close(fd);
 		return -1;

@@ -36,13 +36,13 @@
 #define BACKOFF_FIRST_NS (10 * NS_PER_MS)
 #define BACKOFF_MAX_NS	 (10 * NS_PER_SEC)
 
-const char *const supervisor_names[ORDER_CHILDREN] = {"timesyncd", "raftd",
-						      "storaged"};
+const char *const supervisor_names[ORDER_CHILDREN] = { "timesyncd", "raftd",
+						       "storaged" };
 
 static const char *const programs[ORDER_CHILDREN] = {
-    "raftfs-timesyncd",
-    "raftfs-raftd",
-    "raftfs-storaged",
+	"raftfs-timesyncd",
+	"raftfs-raftd",
+	"raftfs-storaged",
 };
 
 static void step(struct child *child, enum supervise_event event);
@@ -52,14 +52,14 @@ static void set_policy(struct supervisor *supervisor)
 	const struct config *config = &supervisor->config;
 
 	supervisor->policy = (struct supervise_policy){
-	    .settled_ns = SETTLED_NS,
-	    .backoff_first_ns = BACKOFF_FIRST_NS,
-	    .backoff_max_ns = BACKOFF_MAX_NS,
-	    .restarts_max = config->supervisor.restarts_max,
-	    .restarts_window_ns = config->supervisor.restarts_window_ns,
-	    .watchdog_ns = config->supervisor.watchdog_ns,
-	    .stop_timeout_ns = config->supervisor.stop_timeout_ns,
-	    .stopping = supervisor->stopping,
+		.settled_ns = SETTLED_NS,
+		.backoff_first_ns = BACKOFF_FIRST_NS,
+		.backoff_max_ns = BACKOFF_MAX_NS,
+		.restarts_max = config->supervisor.restarts_max,
+		.restarts_window_ns = config->supervisor.restarts_window_ns,
+		.watchdog_ns = config->supervisor.watchdog_ns,
+		.stop_timeout_ns = config->supervisor.stop_timeout_ns,
+		.stopping = supervisor->stopping,
 	};
 }
 
@@ -108,7 +108,7 @@ static void arm(struct supervisor *supervisor)
 
 	for (int i = 0; i < ORDER_CHILDREN; i++) {
 		int64_t due_ns =
-		    supervise_deadline_ns(&supervisor->children[i].life);
+			supervise_deadline_ns(&supervisor->children[i].life);
 
 		if (due_ns < earliest_ns)
 			earliest_ns = due_ns;
@@ -185,12 +185,12 @@ static void tell_peers(struct supervisor *supervisor)
 static void on_exited(struct ev_loop *loop, ev_io *watcher, int events)
 {
 	struct child *child = watcher->data;
-	siginfo_t info = {0};
+	siginfo_t info = { 0 };
 
 	(void)loop;
 	(void)events;
 	if (waitid(P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOHANG) !=
-		0 ||
+		    0 ||
 	    info.si_pid == 0)
 		return;
 	/* Before anything else: no lease outlives its raftd. */
@@ -219,14 +219,15 @@ static enum rfs_err start_process(struct child *child)
 	char path[600];
 	int channel[2];
 	enum rfs_err err;
-	const char *const argv[] = {program, NULL};
+	const char *const argv[] = { program, NULL };
 	struct spawn spawn = {
-	    .path = path,
-	    .argv = argv,
-	    .user = geteuid() == 0 ? supervisor->config.supervisor.user : "",
-	    .notify_path = supervisor->notify_path,
-	    .watchdog_ns = supervisor->policy.watchdog_ns,
-	    .cgroup_fd = supervisor->cgroups.fd[child->which],
+		.path = path,
+		.argv = argv,
+		.user = geteuid() == 0 ? supervisor->config.supervisor.user :
+					 "",
+		.notify_path = supervisor->notify_path,
+		.watchdog_ns = supervisor->policy.watchdog_ns,
+		.cgroup_fd = supervisor->cgroups.fd[child->which],
 	};
 
 	if (spawn_find(program, path, sizeof(path)) != RFS_ERR_OK) {
@@ -273,7 +274,7 @@ static void step(struct child *child, enum supervise_event event)
 	struct supervisor *supervisor = child->supervisor;
 	enum supervise_state before = child->life.state;
 	unsigned int effects =
-	    supervise_step(&child->life, event, clock_raw_ns());
+		supervise_step(&child->life, event, clock_raw_ns());
 
 	if (effects & SUPERVISE_DO_SPAWN)
 		spawn_effect(child);
@@ -337,8 +338,8 @@ static void on_notified(struct ev_loop *loop, ev_io *watcher, int events)
 	(void)events;
 	while ((err = notify_receive(supervisor->notify_fd, &notify)) !=
 	       RFS_ERR_BUSY) {
-		child =
-		    err == RFS_ERR_OK ? child_of(supervisor, notify.pid) : NULL;
+		child = err == RFS_ERR_OK ? child_of(supervisor, notify.pid) :
+					    NULL;
 		if (child == NULL) {
 			log_debug("notify: dropped one from pid %d",
 				  (int)notify.pid);
@@ -386,11 +387,11 @@ static void log_config_error(void *ctx, const char *text)
 static enum rfs_err reload(struct supervisor *supervisor)
 {
 	static struct config fresh;
-	const struct config_errors errors = {log_config_error, NULL};
+	const struct config_errors errors = { log_config_error, NULL };
 	const char *blocker;
 	int fd;
 	enum rfs_err err =
-	    config_load(supervisor->config.path, &errors, &fresh);
+		config_load(supervisor->config.path, &errors, &fresh);
 
 	if (err != RFS_ERR_OK)
 		return err;
@@ -435,7 +436,7 @@ static void on_reload(struct ev_loop *loop, ev_signal *watcher, int events)
 static void on_child_died(struct ev_loop *loop, ev_signal *watcher, int events)
 {
 	struct supervisor *supervisor = watcher->data;
-	siginfo_t info = {0};
+	siginfo_t info = { 0 };
 
 	(void)loop;
 	(void)events;
@@ -507,7 +508,7 @@ static enum rfs_err open_all(struct supervisor *supervisor)
 	snprintf(supervisor->notify_path, sizeof(supervisor->notify_path),
 		 "%s/%s", config->run_dir, NOTIFY_FILE);
 	supervisor->notify_fd =
-	    notify_open(supervisor->notify_path, config->supervisor.user);
+		notify_open(supervisor->notify_path, config->supervisor.user);
 	if (supervisor->notify_fd < 0)
 		return RFS_ERR_IO;
 	supervisor->loop = ev_loop_new(EVFLAG_NOENV);

@@ -44,7 +44,7 @@ static bool parse_options(int argc, char **argv, struct options *options,
 {
 	int option;
 
-	*options = (struct options){.config = DEFAULT_CONFIG};
+	*options = (struct options){ .config = DEFAULT_CONFIG };
 	*status = EXIT_SUCCESS;
 	while ((option = getopt(argc, argv, "c:dhtV")) != -1) {
 		switch (option) {
@@ -88,7 +88,7 @@ static void print_error(void *ctx, const char *text)
 /* A relative path means another file after chdir("/"), and at SIGHUP. */
 static bool load(const char *path, struct config *config)
 {
-	const struct config_errors errors = {print_error, NULL};
+	const struct config_errors errors = { print_error, NULL };
 	char absolute[4096];
 
 	if (realpath(path, absolute) == NULL)
@@ -151,8 +151,8 @@ static void go_to_background(int *ready_fd)
 	if (child != 0) {
 		close(ends[1]);
 		/* End of file: it died, and has said why. */
-		_exit(read(ends[0], &byte, 1) == 1 ? EXIT_SUCCESS
-						   : EXIT_FAILURE);
+		_exit(read(ends[0], &byte, 1) == 1 ? EXIT_SUCCESS :
+						     EXIT_FAILURE);
 	}
 	close(ends[0]);
 	setsid();

@@ -16,7 +16,7 @@
 
 int notify_open(const char *path, const char *user)
 {
-	struct sockaddr_un where = {.sun_family = AF_UNIX};
+	struct sockaddr_un where = { .sun_family = AF_UNIX };
 	const struct passwd *entry = user[0] != '\0' ? getpwnam(user) : NULL;
 	const int yes = 1;
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -92,12 +92,12 @@ enum rfs_err notify_receive(int fd, struct notify *notify)
 		struct cmsghdr align;
 		char space[CMSG_SPACE(sizeof(struct ucred))];
 	} control;
-	struct iovec iov = {text, DATAGRAM_MAX};
+	struct iovec iov = { text, DATAGRAM_MAX };
 	struct msghdr message = {
-	    .msg_iov = &iov,
-	    .msg_iovlen = 1,
-	    .msg_control = &control,
-	    .msg_controllen = sizeof(control.space),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control.space),
 	};
 	/* Descriptors sent along (FDSTORE, BARRIER) find no room in control:
 	 * the kernel closes them and says MSG_CTRUNC, which is no fault. */

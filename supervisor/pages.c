@@ -16,11 +16,11 @@ static void init(struct page_slot *slot, const char *name, uint32_t magic,
 		 uint32_t version)
 {
 	*slot = (struct page_slot){
-	    .name = name,
-	    .magic = magic,
-	    .version = version,
-	    .fd = -1,
-	    .reader_fd = -1,
+		.name = name,
+		.magic = magic,
+		.version = version,
+		.fd = -1,
+		.reader_fd = -1,
 	};
 }
 

@@ -22,7 +22,7 @@ static void off(struct supervisor *supervisor, const char *why)
 static void on_exit_of_loader(struct ev_loop *loop, ev_io *watcher, int events)
 {
 	struct supervisor *supervisor = watcher->data;
-	siginfo_t info = {0};
+	siginfo_t info = { 0 };
 
 	(void)loop;
 	(void)events;
@@ -47,18 +47,18 @@ void probes_fini(struct supervisor *supervisor)
 void probes_start(struct supervisor *supervisor)
 {
 	char path[600];
-	const char *const argv[] = {LOADER,
-				    "-c",
-				    supervisor->config.path,
-				    "-g",
-				    supervisor->cgroups.path,
-				    NULL};
+	const char *const argv[] = { LOADER,
+				     "-c",
+				     supervisor->config.path,
+				     "-g",
+				     supervisor->cgroups.path,
+				     NULL };
 	const struct spawn spawn = {
-	    .path = path,
-	    .argv = argv,
-	    .user = "",
-	    .channel_fd = -1,
-	    .cgroup_fd = -1,
+		.path = path,
+		.argv = argv,
+		.user = "",
+		.channel_fd = -1,
+		.cgroup_fd = -1,
 	};
 
 	if (!supervisor->config.supervisor.bpf)

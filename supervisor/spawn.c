@@ -27,9 +27,9 @@
 static pid_t clone_into(int cgroup_fd, int *pidfd)
 {
 	struct clone_args args = {
-	    .flags = CLONE_PIDFD,
-	    .pidfd = (uintptr_t)pidfd,
-	    .exit_signal = SIGCHLD,
+		.flags = CLONE_PIDFD,
+		.pidfd = (uintptr_t)pidfd,
+		.exit_signal = SIGCHLD,
 	};
 
 	if (cgroup_fd >= 0) {
@@ -82,7 +82,7 @@ static int set_descriptors(int channel_fd)
 }
 
 static void run_child(const struct spawn *spawn, pid_t parent)
-    __attribute__((noreturn));
+	__attribute__((noreturn));
 
 static void run_child(const struct spawn *spawn, pid_t parent)
 {

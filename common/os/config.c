@@ -43,9 +43,9 @@ static void confuse_error(cfg_t *cfg, const char *format, va_list args)
 
 	vsnprintf(reason, sizeof(reason), format, args);
 	config_scan_fault(parsing_scan, parsing_file, cfg->line,
-			  cfg->name != NULL && strcmp(cfg->name, "root") != 0
-			      ? cfg->name
-			      : "syntax",
+			  cfg->name != NULL && strcmp(cfg->name, "root") != 0 ?
+				  cfg->name :
+				  "syntax",
 			  "%s", reason);
 }
 
@@ -63,7 +63,7 @@ static void fill_section(cfg_opt_t *opts, const char *section)
 	for (size_t i = 0; i < config_option_count; i++) {
 		if (strcmp(config_options[i].section, section) == 0)
 			opts[count++] = (cfg_opt_t)CFG_STR(
-			    config_options[i].name, NULL, CFGF_NONE);
+				config_options[i].name, NULL, CFGF_NONE);
 	}
 	CHECK(count < OPTIONS_MAX);
 	opts[count] = (cfg_opt_t)CFG_END();
@@ -88,8 +88,8 @@ static void fill_schema(struct confuse_schema *schema)
 		CHECK(section < SECTIONS_MAX && top < OPTIONS_MAX - 1);
 		fill_section(schema->sections[section], name);
 		schema->root[top++] = (cfg_opt_t)CFG_SEC(
-		    name, schema->sections[section],
-		    titled ? CFGF_MULTI | CFGF_TITLE : CFGF_NONE);
+			name, schema->sections[section],
+			titled ? CFGF_MULTI | CFGF_TITLE : CFGF_NONE);
 		section++;
 	}
 	schema->root[top] = (cfg_opt_t)CFG_END();
@@ -179,7 +179,7 @@ static void check_required(struct config_scan *scan)
 	for (size_t i = 0; i < config_option_count; i++) {
 		const struct option *option = &config_options[i];
 		bool per_node =
-		    strcmp(option->section, CONFIG_NODE_SECTION) == 0;
+			strcmp(option->section, CONFIG_NODE_SECTION) == 0;
 		int from = per_node ? 0 : -1;
 		int to = per_node ? scan->node_count : 0;
 
@@ -188,8 +188,8 @@ static void check_required(struct config_scan *scan)
 		for (int node = from; node < to; node++) {
 			if (config_scan_find(scan, option, node) == NULL)
 				config_scan_option_fault(
-				    scan, option, node,
-				    "required, but not set");
+					scan, option, node,
+					"required, but not set");
 		}
 	}
 	if (scan->node_count == 0)
@@ -261,18 +261,19 @@ static void check_together(struct config_scan *scan,
 {
 	demand(scan, config->time_sync.min_peers <= config->time_sync.max_peers,
 	       "time_sync", "min_peers", "must not exceed time_sync.max_peers");
-	demand(
-	    scan,
-	    config->time_sync.timeout_ns <= config->time_sync.sync_interval_ns,
-	    "time_sync", "timeout", "must not exceed time_sync.sync_interval");
+	demand(scan,
+	       config->time_sync.timeout_ns <=
+		       config->time_sync.sync_interval_ns,
+	       "time_sync", "timeout",
+	       "must not exceed time_sync.sync_interval");
 	demand(scan,
 	       config->raft.election_timeout_min_ns <
-		   config->raft.election_timeout_max_ns,
+		       config->raft.election_timeout_max_ns,
 	       "raft", "election_timeout_min",
 	       "must be below raft.election_timeout_max");
 	demand(scan,
 	       config->raft.heartbeat_min_ns <
-		   config->raft.election_timeout_min_ns,
+		       config->raft.election_timeout_min_ns,
 	       "raft", "heartbeat_min",
 	       "must be below raft.election_timeout_min");
 	demand(scan,
@@ -337,8 +338,8 @@ static void make_digest(struct config *config)
 			continue;
 		for (uint32_t n = 0; n < (node ? config->node_count : 1); n++) {
 			option_format(option,
-				      node ? (void *)&config->nodes[n]
-					   : (void *)config,
+				      node ? (void *)&config->nodes[n] :
+					     (void *)config,
 				      value);
 			digest_text(&hash, name, value);
 		}

@@ -91,8 +91,8 @@ void config_scan_option_fault(struct config_scan *scan,
 	char label[128];
 	const struct config_mark *mark = config_scan_find(scan, option, node);
 	const struct config_place *place =
-	    node >= 0 ? &scan->nodes[node]
-		      : find_section(scan, option->section);
+		node >= 0 ? &scan->nodes[node] :
+			    find_section(scan, option->section);
 	int file = 0;
 	int line = 1;
 
@@ -198,10 +198,11 @@ static enum token word(struct cursor *c, char *text, size_t size)
 		return syntax(c, "include() is not supported: put files into "
 				 "conf.d beside this one");
 	if (*c->at != '\0' && strchr(" \t\r\n#={}", *c->at) == NULL)
-		return syntax(c,
-			      *c->at == ';'
-				  ? "no ';' here: one option per line is enough"
-				  : "quote values with such characters");
+		return syntax(
+			c,
+			*c->at == ';' ?
+				"no ';' here: one option per line is enough" :
+				"quote values with such characters");
 	if (length >= size)
 		return syntax(c, "value is too long");
 	memcpy(text, start, length);
@@ -254,9 +255,9 @@ static void record_unknown(struct cursor *c, const char *name, int line)
 			continue;
 		config_scan_fault(c->scan, c->file, line, name,
 				  "does not belong here but in %s%s",
-				  config_options[i].section[0] != '\0'
-				      ? "section "
-				      : "no section",
+				  config_options[i].section[0] != '\0' ?
+					  "section " :
+					  "no section",
 				  config_options[i].section);
 		return;
 	}
@@ -286,7 +287,7 @@ static void record_option(struct cursor *c, const char *name, int line)
 	}
 	CHECK(c->scan->mark_count < CONFIG_MARKS_MAX);
 	c->scan->marks[c->scan->mark_count++] =
-	    (struct config_mark){option, c->node, c->file, line};
+		(struct config_mark){ option, c->node, c->file, line };
 }
 
 static bool read_option(struct cursor *c, const char *name)
@@ -316,7 +317,7 @@ static void open_untitled(struct cursor *c, const char *name)
 {
 	struct config_scan *scan = c->scan;
 	struct config_place *place =
-	    (struct config_place *)find_section(scan, name);
+		(struct config_place *)find_section(scan, name);
 
 	if (place != NULL && place->file == c->file)
 		config_scan_fault(scan, c->file, c->line, name,
@@ -388,10 +389,11 @@ static void open_section(struct cursor *c, const char *name, const char *title)
 	c->skip = !option_section_exists(name);
 	if (c->skip) {
 		near = option_nearest("", name, true);
-		config_scan_fault(
-		    c->scan, c->file, c->line, name, "unknown section%s%s%s",
-		    near != NULL ? "; is it \"" : "", near != NULL ? near : "",
-		    near != NULL ? "\"?" : "");
+		config_scan_fault(c->scan, c->file, c->line, name,
+				  "unknown section%s%s%s",
+				  near != NULL ? "; is it \"" : "",
+				  near != NULL ? near : "",
+				  near != NULL ? "\"?" : "");
 	} else if (strcmp(name, CONFIG_NODE_SECTION) == 0) {
 		open_node(c, title);
 	} else if (title[0] != '\0') {
@@ -422,10 +424,10 @@ static bool read_section(struct cursor *c, const char *name, const char *title)
 		if (token == TOKEN_BAD)
 			return false;
 		if (token != TOKEN_WORD || peek(c) != TOKEN_EQUALS) {
-			syntax(c, option_section_exists(text)
-				      ? "a section inside a section: is a "
-					"'}' missing above?"
-				      : "expected: option = value");
+			syntax(c, option_section_exists(text) ?
+					  "a section inside a section: is a "
+					  "'}' missing above?" :
+					  "expected: option = value");
 			return false;
 		}
 		if (!read_option(c, text))
@@ -461,7 +463,8 @@ static bool read_item(struct cursor *c, const char *name)
 void config_scan_text(struct config_scan *scan, int file, const char *text)
 {
 	struct cursor c = {
-	    .scan = scan, .file = file, .line = 1, .at = text, .node = -1};
+		.scan = scan, .file = file, .line = 1, .at = text, .node = -1
+	};
 	char name[512];
 	enum token token;
 

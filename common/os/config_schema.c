@@ -28,13 +28,13 @@
 #define NODE(name, kind, min, max)                                             \
 	{                                                                      \
 		CONFIG_NODE_SECTION, #name, kind,                              \
-		    OPTION_REQUIRED | OPTION_AGREED,                           \
-		    MEMBER(config_node, name), min, max, NULL                  \
+			OPTION_REQUIRED | OPTION_AGREED,                       \
+			MEMBER(config_node, name), min, max, NULL              \
 	}
 #define OPT(section, name, field, kind, flags, min, max, def)                  \
 	{                                                                      \
 #section, name, kind, flags, MEMBER(config, section.field),    \
-		    min, max, def                                              \
+			min, max, def                                          \
 	}
 
 #define D OPTION_DURATION
@@ -44,78 +44,84 @@
  * stay below 2^53 ns, so that their text reads back exactly. run_dir leaves
  * room for a socket's name in the 108 bytes of sun_path. */
 const struct option config_options[] = {
-    TOP(self, OPTION_NAME, OPTION_REQUIRED | OPTION_FIXED, 0, 0, NULL),
-    TOP(data_dir, OPTION_PATH, OPTION_FIXED, 1, 255, "/var/lib/raftfs"),
-    TOP(run_dir, OPTION_PATH, OPTION_FIXED, 1, 80, "/run/raftfs"),
-    TOP(key_file, OPTION_PATH, OPTION_FIXED, 1, 255, "/etc/raftfs/node.key"),
+	TOP(self, OPTION_NAME, OPTION_REQUIRED | OPTION_FIXED, 0, 0, NULL),
+	TOP(data_dir, OPTION_PATH, OPTION_FIXED, 1, 255, "/var/lib/raftfs"),
+	TOP(run_dir, OPTION_PATH, OPTION_FIXED, 1, 80, "/run/raftfs"),
+	TOP(key_file, OPTION_PATH, OPTION_FIXED, 1, 255,
+	    "/etc/raftfs/node.key"),
 
-    {"cluster", "id", OPTION_NAME, OPTION_REQUIRED | OPTION_AGREED,
-     MEMBER(config, cluster_id), 0, 0, NULL},
+	{ "cluster", "id", OPTION_NAME, OPTION_REQUIRED | OPTION_AGREED,
+	  MEMBER(config, cluster_id), 0, 0, NULL },
 
-    NODE(id, OPTION_U32, 1, 1e6),
-    NODE(address, OPTION_ADDRESS, 0, 0),
-    NODE(raft_port, OPTION_PORT, 1, 65535),
-    NODE(storage_port, OPTION_PORT, 1, 65535),
-    NODE(time_port, OPTION_PORT, 1, 65535),
-    NODE(key, OPTION_KEY, 0, 0),
+	NODE(id, OPTION_U32, 1, 1e6),
+	NODE(address, OPTION_ADDRESS, 0, 0),
+	NODE(raft_port, OPTION_PORT, 1, 65535),
+	NODE(storage_port, OPTION_PORT, 1, 65535),
+	NODE(time_port, OPTION_PORT, 1, 65535),
+	NODE(key, OPTION_KEY, 0, 0),
 
-    OPT(time_sync, "sync_interval", sync_interval_ns, D, 0, 10 * MS, DAY, "60"),
-    OPT(time_sync, "min_peers", min_peers, OPTION_U32, 0, 1, 9, "3"),
-    OPT(time_sync, "max_peers", max_peers, OPTION_U32, 0, 1, 9, "5"),
-    OPT(time_sync, "timeout", timeout_ns, D, 0, 1 * MS, MIN, "1.0"),
-    OPT(time_sync, "drift_threshold", drift_threshold, OPTION_DOUBLE, 0, 1e-9,
-	1e6, "0.1"),
-    OPT(time_sync, "adjustment_rate", adjustment_rate, OPTION_DOUBLE, 0, 1e-6,
-	1, "0.1"),
-    OPT(time_sync, "history_size", history_size, OPTION_U32, 0, 1, 64, "10"),
-    OPT(time_sync, "max_rate_ppm", max_rate_ppm, OPTION_DOUBLE, OPTION_AGREED,
-	1, 10000, "200"),
-    OPT(time_sync, "max_slew_ppm", max_slew_ppm, OPTION_DOUBLE, 0, 1, 10000,
-	"500"),
-    OPT(time_sync, "target_bound", target_bound_ns, D, 0, 1 * US, MIN, "1ms"),
-    OPT(time_sync, "void_after", void_after_ns, D, 0, SEC, 7 * DAY, "10min"),
-    OPT(time_sync, "max_rtt", max_rtt_ns, D, 0, 100 * US, MIN, "500ms"),
+	OPT(time_sync, "sync_interval", sync_interval_ns, D, 0, 10 * MS, DAY,
+	    "60"),
+	OPT(time_sync, "min_peers", min_peers, OPTION_U32, 0, 1, 9, "3"),
+	OPT(time_sync, "max_peers", max_peers, OPTION_U32, 0, 1, 9, "5"),
+	OPT(time_sync, "timeout", timeout_ns, D, 0, 1 * MS, MIN, "1.0"),
+	OPT(time_sync, "drift_threshold", drift_threshold, OPTION_DOUBLE, 0,
+	    1e-9, 1e6, "0.1"),
+	OPT(time_sync, "adjustment_rate", adjustment_rate, OPTION_DOUBLE, 0,
+	    1e-6, 1, "0.1"),
+	OPT(time_sync, "history_size", history_size, OPTION_U32, 0, 1, 64,
+	    "10"),
+	OPT(time_sync, "max_rate_ppm", max_rate_ppm, OPTION_DOUBLE,
+	    OPTION_AGREED, 1, 10000, "200"),
+	OPT(time_sync, "max_slew_ppm", max_slew_ppm, OPTION_DOUBLE, 0, 1, 10000,
+	    "500"),
+	OPT(time_sync, "target_bound", target_bound_ns, D, 0, 1 * US, MIN,
+	    "1ms"),
+	OPT(time_sync, "void_after", void_after_ns, D, 0, SEC, 7 * DAY,
+	    "10min"),
+	OPT(time_sync, "max_rtt", max_rtt_ns, D, 0, 100 * US, MIN, "500ms"),
 
-    OPT(raft, "election_timeout_min", election_timeout_min_ns, D, 0, 10 * MS,
-	MIN, "150ms"),
-    OPT(raft, "election_timeout_max", election_timeout_max_ns, D, 0, 20 * MS,
-	10 * MIN, "3s"),
-    OPT(raft, "heartbeat_min", heartbeat_min_ns, D, 0, 1 * MS, MIN, "10ms"),
-    OPT(raft, "lease", lease_ns, D, OPTION_AGREED, 0, MIN, "150ms"),
-    OPT(raft, "segment", segment_bytes, S, OPTION_FIXED, 0x1p16, 0x1p30,
-	"16MiB"),
-    OPT(raft, "snapshot_after", snapshot_after_bytes, S, 0, 0x1p16, 0x1p40,
-	"64MiB"),
-    OPT(raft, "snapshot_after_entries", snapshot_after_entries, S, 0, 10, 1e12,
-	"100000"),
-    OPT(raft, "log_bytes_max", log_bytes_max, S, OPTION_FIXED, 0x1p20, 0x1p40,
-	"192MiB"),
+	OPT(raft, "election_timeout_min", election_timeout_min_ns, D, 0,
+	    10 * MS, MIN, "150ms"),
+	OPT(raft, "election_timeout_max", election_timeout_max_ns, D, 0,
+	    20 * MS, 10 * MIN, "3s"),
+	OPT(raft, "heartbeat_min", heartbeat_min_ns, D, 0, 1 * MS, MIN, "10ms"),
+	OPT(raft, "lease", lease_ns, D, OPTION_AGREED, 0, MIN, "150ms"),
+	OPT(raft, "segment", segment_bytes, S, OPTION_FIXED, 0x1p16, 0x1p30,
+	    "16MiB"),
+	OPT(raft, "snapshot_after", snapshot_after_bytes, S, 0, 0x1p16, 0x1p40,
+	    "64MiB"),
+	OPT(raft, "snapshot_after_entries", snapshot_after_entries, OPTION_U64,
+	    0, 10, 1e12, "100000"),
+	OPT(raft, "log_bytes_max", log_bytes_max, S, OPTION_FIXED, 0x1p20,
+	    0x1p40, "192MiB"),
 
-    OPT(storage, "inline_max", inline_max_bytes, S, OPTION_AGREED, 0, 0x1p18,
-	"64KiB"),
-    OPT(storage, "chunk", chunk_bytes, S, OPTION_AGREED, 0x1p12, 0x1p24,
-	"1MiB"),
-    OPT(storage, "map", map_bytes, S, OPTION_FIXED, 0x1p20, 0x1p45, "64GiB"),
-    OPT(storage, "reserve", reserve_bytes, S, 0, 0, 0x1p45, "64MiB"),
-    OPT(storage, "session_timeout", session_timeout_ns, D, OPTION_AGREED, SEC,
-	DAY, "60s"),
+	OPT(storage, "inline_max", inline_max_bytes, S, OPTION_AGREED, 0,
+	    0x1p18, "64KiB"),
+	OPT(storage, "chunk", chunk_bytes, S, OPTION_AGREED, 0x1p12, 0x1p24,
+	    "1MiB"),
+	OPT(storage, "map", map_bytes, S, OPTION_FIXED, 0x1p20, 0x1p45,
+	    "64GiB"),
+	OPT(storage, "reserve", reserve_bytes, S, 0, 0, 0x1p45, "64MiB"),
+	OPT(storage, "session_timeout", session_timeout_ns, D, OPTION_AGREED,
+	    SEC, DAY, "60s"),
 
-    OPT(supervisor, "user", user, OPTION_NAME, OPTION_FIXED, 0, 0, ""),
-    OPT(supervisor, "cgroups", cgroups, OPTION_BOOL, OPTION_FIXED, 0, 0,
-	"true"),
-    OPT(supervisor, "bpf", bpf, OPTION_BOOL, OPTION_FIXED, 0, 0, "true"),
-    OPT(supervisor, "watchdog", watchdog_ns, D, 0, 0, 10 * MIN, "5s"),
-    OPT(supervisor, "stop_timeout", stop_timeout_ns, D, 0, 10 * MS, 10 * MIN,
-	"5s"),
-    OPT(supervisor, "restarts", restarts_max, OPTION_U32, 0, 1, 64, "10"),
-    OPT(supervisor, "restarts_window", restarts_window_ns, D, 0, SEC, DAY,
-	"60s"),
+	OPT(supervisor, "user", user, OPTION_NAME, OPTION_FIXED, 0, 0, ""),
+	OPT(supervisor, "cgroups", cgroups, OPTION_BOOL, OPTION_FIXED, 0, 0,
+	    "true"),
+	OPT(supervisor, "bpf", bpf, OPTION_BOOL, OPTION_FIXED, 0, 0, "true"),
+	OPT(supervisor, "watchdog", watchdog_ns, D, 0, 0, 10 * MIN, "5s"),
+	OPT(supervisor, "stop_timeout", stop_timeout_ns, D, 0, 10 * MS,
+	    10 * MIN, "5s"),
+	OPT(supervisor, "restarts", restarts_max, OPTION_U32, 0, 1, 64, "10"),
+	OPT(supervisor, "restarts_window", restarts_window_ns, D, 0, SEC, DAY,
+	    "60s"),
 
-    {"log", "level", OPTION_LEVEL, 0, MEMBER(config, log_level), 0, 0,
-     "notice"},
+	{ "log", "level", OPTION_LEVEL, 0, MEMBER(config, log_level), 0, 0,
+	  "notice" },
 };
 const size_t config_option_count =
-    sizeof(config_options) / sizeof(config_options[0]);
+	sizeof(config_options) / sizeof(config_options[0]);
 
 const struct option *option_find(const char *section, const char *name)
 {
@@ -202,8 +208,8 @@ static bool parse_string(const struct option *option, const char *text,
 				    "and $ are not possible here");
 	if (option->kind == OPTION_NAME && !name_like(text))
 		return fail(
-		    reason,
-		    "only letters, digits, '.', '_' and '-' make a name");
+			reason,
+			"only letters, digits, '.', '_' and '-' make a name");
 	if (length == 0 && (option->flags & OPTION_REQUIRED))
 		return fail(reason, "may not be empty");
 	if (option->kind == OPTION_PATH) {
@@ -252,6 +258,8 @@ static bool parse_integer(const struct option *option, const char *text,
 		return false;
 	if (option->kind == OPTION_PORT)
 		*(uint16_t *)place = (uint16_t)value;
+	else if (option->kind == OPTION_U64)
+		*(uint64_t *)place = value;
 	else
 		*(uint32_t *)place = (uint32_t)value;
 	return true;
@@ -263,14 +271,14 @@ static bool parse_quantity(const struct option *option, const char *text,
 	int64_t ns = INT64_MAX;
 	uint64_t bytes = UINT64_MAX;
 	bool duration = option->kind == OPTION_DURATION;
-	enum rfs_err err = duration ? units_parse_duration(text, &ns)
-				    : units_parse_size(text, &bytes);
+	enum rfs_err err = duration ? units_parse_duration(text, &ns) :
+				      units_parse_size(text, &bytes);
 
 	if (err == RFS_ERR_INVALID)
 		return fail(reason,
 			    duration ? "must be a duration: a number and ns, "
-				       "us, ms, s, min, h or d"
-				     : "must be a size: a number and B, KiB, "
+				       "us, ms, s, min, h or d" :
+				       "must be a size: a number and B, KiB, "
 				       "MiB, GiB, TiB, KB, MB, GB or TB");
 	if (!in_range(option, duration ? (double)ns : (double)bytes, reason))
 		return false;
@@ -297,8 +305,8 @@ static bool parse_double(const struct option *option, const char *text,
 
 static bool parse_bool(const char *text, bool *place, char *reason)
 {
-	static const char *const words[] = {"false", "true", "no",
-					    "yes",   "off",  "on"};
+	static const char *const words[] = { "false", "true", "no",
+					     "yes",   "off",  "on" };
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
 		if (strcmp(text, words[i]) == 0) {
@@ -326,6 +334,7 @@ bool option_parse(const struct option *option, const char *text, void *base,
 		       fail(reason, "must be a public key as printed by "
 				    "raftfs keygen (44 characters)");
 	case OPTION_U32:
+	case OPTION_U64:
 	case OPTION_PORT:
 		return parse_integer(option, text, place, reason);
 	case OPTION_DURATION:
@@ -346,8 +355,8 @@ bool option_parse(const struct option *option, const char *text, void *base,
 void option_format(const struct option *option, const void *base,
 		   char text[OPTION_VALUE_MAX])
 {
-	static const char *const levels[] = {"error", "warn", "notice", "info",
-					     "debug"};
+	static const char *const levels[] = { "error", "warn", "notice", "info",
+					      "debug" };
 	const void *place = (const uint8_t *)base + option->offset;
 	char key[KEY_TEXT_BYTES];
 
@@ -374,6 +383,7 @@ void option_format(const struct option *option, const void *base,
 		snprintf(text, OPTION_VALUE_MAX, "%" PRId64 "ns",
 			 *(const int64_t *)place);
 		break;
+	case OPTION_U64:
 	case OPTION_SIZE:
 		snprintf(text, OPTION_VALUE_MAX, "%" PRIu64,
 			 *(const uint64_t *)place);

@@ -19,6 +19,7 @@ enum option_kind {
 	OPTION_ADDRESS,	 /* char[], numeric IPv4 or IPv6, kept canonical */
 	OPTION_KEY,	 /* uint8_t[32], base64 in the file */
 	OPTION_U32,	 /* uint32_t */
+	OPTION_U64,	 /* uint64_t, a count */
 	OPTION_PORT,	 /* uint16_t */
 	OPTION_DURATION, /* int64_t nanoseconds */
 	OPTION_SIZE,	 /* uint64_t bytes */

@@ -25,9 +25,8 @@
 _Static_assert(KEY_PUBLIC_BYTES == crypto_sign_PUBLICKEYBYTES, "Ed25519");
 _Static_assert(KEY_SEED_BYTES == crypto_sign_SEEDBYTES, "Ed25519");
 _Static_assert(KEY_SIGNATURE_BYTES == crypto_sign_BYTES, "Ed25519");
-_Static_assert(KEY_TEXT_BYTES >=
-		   sodium_base64_ENCODED_LEN(32,
-					     sodium_base64_VARIANT_ORIGINAL),
+_Static_assert(KEY_TEXT_BYTES >= sodium_base64_ENCODED_LEN(
+					 32, sodium_base64_VARIANT_ORIGINAL),
 	       "text fits");
 
 void keys_init(void)

@@ -20,7 +20,7 @@
 void process_notify(const char *state)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	size_t length;
 	int fd;
 
@@ -36,10 +36,10 @@ void process_notify(const char *state)
 	if (fd < 0)
 		return;
 	/* Lost when the queue is full: states repeat, heartbeats too. */
-	if (sendto(
-		fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to,
-		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)) <
-	    0)
+	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL,
+		   (struct sockaddr *)&to,
+		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+			       length)) < 0)
 		log_debug("notify %s: not delivered", path);
 	close(fd);
 }

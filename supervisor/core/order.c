@@ -9,10 +9,10 @@
 #include "common/check.h"
 
 static const enum order_role roles[ORDER_CHILDREN][ORDER_THINGS] = {
-    /*                    clock page    consensus page  link        */
-    [ORDER_TIMESYNCD] = {ORDER_WRITER, ORDER_READER, ORDER_NONE},
-    [ORDER_RAFTD] = {ORDER_READER, ORDER_WRITER, ORDER_END},
-    [ORDER_STORAGED] = {ORDER_READER, ORDER_READER, ORDER_END},
+	/*                    clock page    consensus page  link        */
+	[ORDER_TIMESYNCD] = { ORDER_WRITER, ORDER_READER, ORDER_NONE },
+	[ORDER_RAFTD] = { ORDER_READER, ORDER_WRITER, ORDER_END },
+	[ORDER_STORAGED] = { ORDER_READER, ORDER_READER, ORDER_END },
 };
 
 enum order_role order_role(enum order_child child, enum order_thing thing)
@@ -42,7 +42,7 @@ order_stop_next(const enum supervise_state states[ORDER_CHILDREN])
 enum order_health
 order_health(const enum supervise_state states[ORDER_CHILDREN])
 {
-	int counts[SUPERVISE_STATES] = {0};
+	int counts[SUPERVISE_STATES] = { 0 };
 
 	for (int i = 0; i < ORDER_CHILDREN; i++)
 		counts[states[i]]++;

@@ -58,7 +58,7 @@ static unsigned int start(struct supervise *child, int64_t mono_ns)
 static unsigned int restart(struct supervise *child, int64_t mono_ns)
 {
 	child->restarts_ns[child->restart_count % SUPERVISE_RESTARTS_MAX] =
-	    mono_ns;
+		mono_ns;
 	child->restart_count++;
 	return start(child, mono_ns);
 }
@@ -69,7 +69,7 @@ static unsigned int beat(struct supervise *child, int64_t mono_ns)
 	int64_t watchdog_ns = child->policy->watchdog_ns;
 
 	child->deadline_ns =
-	    watchdog_ns > 0 ? units_add_sat(mono_ns, watchdog_ns) : NEVER;
+		watchdog_ns > 0 ? units_add_sat(mono_ns, watchdog_ns) : NEVER;
 	return 0;
 }
 
@@ -90,9 +90,9 @@ static unsigned int hung(struct supervise *child, int64_t mono_ns)
 /* How many restarts lie within the window that ends now. */
 static uint32_t recent_restarts(const struct supervise *child, int64_t mono_ns)
 {
-	uint32_t known = child->restart_count < SUPERVISE_RESTARTS_MAX
-			     ? child->restart_count
-			     : SUPERVISE_RESTARTS_MAX;
+	uint32_t known = child->restart_count < SUPERVISE_RESTARTS_MAX ?
+				 child->restart_count :
+				 SUPERVISE_RESTARTS_MAX;
 	uint32_t recent = 0;
 
 	for (uint32_t i = 0; i < known; i++) {
@@ -219,8 +219,8 @@ int64_t supervise_deadline_ns(const struct supervise *child)
 const char *supervise_state_name(enum supervise_state state)
 {
 	static const char *const names[SUPERVISE_STATES] = {
-	    "down",    "starting", "ready",    "aborting",
-	    "backoff", "held",	   "stopping",
+		"down",	   "starting", "ready",	   "aborting",
+		"backoff", "held",     "stopping",
 	};
 
 	CHECK(state < SUPERVISE_STATES);

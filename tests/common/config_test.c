@@ -42,7 +42,7 @@ static void collect(void *ctx, const char *text)
 
 static enum rfs_err load(const char *text, struct config *config)
 {
-	const struct config_errors errors = {collect, NULL};
+	const struct config_errors errors = { collect, NULL };
 	int fd = memfd_create("conf", MFD_CLOEXEC);
 	enum rfs_err err;
 
@@ -109,12 +109,12 @@ static void units_and_quotes_are_understood(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    load("# comment\n" HEAD NODES
-		 "raft {\n lease = 0.25s // leases\n segment = '1 MiB'\n}\n"
-		 "/* two\nlines */ supervisor { bpf = off cgroups=no }\n"
-		 "log { level = debug }",
-		 &c),
-	    RFS_ERR_OK);
+		load("# comment\n" HEAD NODES
+		     "raft {\n lease = 0.25s // leases\n segment = '1 MiB'\n}\n"
+		     "/* two\nlines */ supervisor { bpf = off cgroups=no }\n"
+		     "log { level = debug }",
+		     &c),
+		RFS_ERR_OK);
 	assert_int_equal(c.raft.lease_ns, 250 * NS_PER_MS);
 	assert_int_equal(c.raft.segment_bytes, MIB);
 	assert_false(c.supervisor.bpf);
@@ -128,10 +128,10 @@ static void nodes_are_ordered_by_id(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    load("self = b\ncluster { id = x }\n" NODE("a", "9", "710", K1)
-		     NODE("b", "4", "720", K2),
-		 &c),
-	    RFS_ERR_OK);
+		load("self = b\ncluster { id = x }\n" NODE("a", "9", "710", K1)
+			     NODE("b", "4", "720", K2),
+		     &c),
+		RFS_ERR_OK);
 	assert_string_equal(c.nodes[0].name, "b");
 	assert_int_equal(c.nodes[0].id, 4);
 	assert_int_equal(c.self_index, 0);
@@ -351,7 +351,7 @@ static void the_digest_covers_what_nodes_must_agree_on(void **state)
 			 RFS_ERR_OK);
 	assert_memory_not_equal(a.digest, b.digest, sizeof(a.digest));
 	assert_int_equal(load(HEAD NODE("n1", "1", "710", K1)
-				  NODE("n2", "2", "720", K2),
+				      NODE("n2", "2", "720", K2),
 			      &b),
 			 RFS_ERR_OK);
 	assert_memory_not_equal(a.digest, b.digest, sizeof(a.digest));
@@ -373,7 +373,7 @@ static void a_reload_may_not_change_what_is_fixed(void **state)
 			 RFS_ERR_OK);
 	assert_string_equal(config_reload_blocker(&a, &b), "raft.lease");
 	assert_int_equal(load(HEAD NODE("n1", "1", "710", K1)
-				  NODE("n2", "2", "720", K2),
+				      NODE("n2", "2", "720", K2),
 			      &b),
 			 RFS_ERR_OK);
 	assert_string_equal(config_reload_blocker(&a, &b), "node");
@@ -393,7 +393,7 @@ static void put(const char *dir, const char *name, const char *text)
 
 static void conf_d_adds_and_may_not_contradict(void **state)
 {
-	const struct config_errors errors = {collect, NULL};
+	const struct config_errors errors = { collect, NULL };
 	static struct config c;
 	char dir[] = "/tmp/raftfs-config-XXXXXX";
 	char path[64];
@@ -427,7 +427,7 @@ static void conf_d_adds_and_may_not_contradict(void **state)
 
 static void a_missing_file_is_an_io_error(void **state)
 {
-	const struct config_errors errors = {collect, NULL};
+	const struct config_errors errors = { collect, NULL };
 	static struct config c;
 
 	(void)state;
@@ -441,25 +441,26 @@ static void a_missing_file_is_an_io_error(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_minimal_file_gets_the_defaults),
-	    cmocka_unit_test(units_and_quotes_are_understood),
-	    cmocka_unit_test(nodes_are_ordered_by_id),
-	    cmocka_unit_test(an_unterminated_section_is_refused),
-	    cmocka_unit_test(a_repeated_option_is_refused),
-	    cmocka_unit_test(a_repeated_section_is_refused),
-	    cmocka_unit_test(unknown_names_are_refused_with_a_hint),
-	    cmocka_unit_test(what_is_required_is_named),
-	    cmocka_unit_test(values_out_of_range_name_the_range),
-	    cmocka_unit_test(options_that_contradict_each_other_are_refused),
-	    cmocka_unit_test(broken_syntax_names_its_line),
-	    cmocka_unit_test(every_fault_of_a_pass_is_told),
-	    cmocka_unit_test(more_nodes_than_fit_are_refused),
-	    cmocka_unit_test(every_prefix_is_answered),
-	    cmocka_unit_test(printing_reads_back_the_same),
-	    cmocka_unit_test(the_digest_covers_what_nodes_must_agree_on),
-	    cmocka_unit_test(a_reload_may_not_change_what_is_fixed),
-	    cmocka_unit_test(conf_d_adds_and_may_not_contradict),
-	    cmocka_unit_test(a_missing_file_is_an_io_error),
+		cmocka_unit_test(a_minimal_file_gets_the_defaults),
+		cmocka_unit_test(units_and_quotes_are_understood),
+		cmocka_unit_test(nodes_are_ordered_by_id),
+		cmocka_unit_test(an_unterminated_section_is_refused),
+		cmocka_unit_test(a_repeated_option_is_refused),
+		cmocka_unit_test(a_repeated_section_is_refused),
+		cmocka_unit_test(unknown_names_are_refused_with_a_hint),
+		cmocka_unit_test(what_is_required_is_named),
+		cmocka_unit_test(values_out_of_range_name_the_range),
+		cmocka_unit_test(
+			options_that_contradict_each_other_are_refused),
+		cmocka_unit_test(broken_syntax_names_its_line),
+		cmocka_unit_test(every_fault_of_a_pass_is_told),
+		cmocka_unit_test(more_nodes_than_fit_are_refused),
+		cmocka_unit_test(every_prefix_is_answered),
+		cmocka_unit_test(printing_reads_back_the_same),
+		cmocka_unit_test(the_digest_covers_what_nodes_must_agree_on),
+		cmocka_unit_test(a_reload_may_not_change_what_is_fixed),
+		cmocka_unit_test(conf_d_adds_and_may_not_contradict),
+		cmocka_unit_test(a_missing_file_is_an_io_error),
 	};
 
 	keys_init();

@@ -52,7 +52,7 @@
 static const char *own_name; /* "raftd" */
 
 static void put_line(const char *format, ...)
-    __attribute__((format(printf, 1, 2)));
+	__attribute__((format(printf, 1, 2)));
 
 static void put_line(const char *format, ...)
 {
@@ -63,8 +63,8 @@ static void put_line(const char *format, ...)
 	int fd;
 
 	va_start(args, format);
-	used +=
-	    vsnprintf(line + used, sizeof(line) - (size_t)used, format, args);
+	used += vsnprintf(line + used, sizeof(line) - (size_t)used, format,
+			  args);
 	va_end(args);
 	line[used++] = '\n';
 	snprintf(path, sizeof(path), "%s/log", getenv(DIR_VAR));
@@ -103,10 +103,10 @@ static void write_page(const struct handout *handout, int fd)
 {
 	bool cons = handout->kind == HANDOUT_CONS_WRITER;
 	const struct cons_sample sample = {
-	    .term = TERM_LED,
-	    .role = CONSPAGE_LEADER,
-	    .lease_valid = true,
-	    .incarnation = (uint64_t)getpid(),
+		.term = TERM_LED,
+		.role = CONSPAGE_LEADER,
+		.lease_valid = true,
+		.incarnation = (uint64_t)getpid(),
 	};
 	void *map;
 
@@ -186,8 +186,8 @@ static bool take_handout(void)
 
 static void serve(int signal_fd)
 {
-	struct pollfd polls[2] = {{HANDOUT_FD, POLLIN, 0},
-				  {signal_fd, POLLIN, 0}};
+	struct pollfd polls[2] = { { HANDOUT_FD, POLLIN, 0 },
+				   { signal_fd, POLLIN, 0 } };
 
 	for (;;) {
 		if (poll(polls, 2, 50) < 0)
@@ -422,8 +422,8 @@ static void no_faults(const struct world *w)
 
 static void open_sockets(struct world *w)
 {
-	struct sockaddr_in in = {.sin_family = AF_INET};
-	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	socklen_t bytes = sizeof(in);
 
 	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -594,11 +594,11 @@ static void raftds_death_revokes_its_page_and_tells_the_peers(void **state)
 	raftd = child_pid(w, "raftd", 1);
 	assert_int_equal(kill(raftd, SIGKILL), 0);
 	assert_int_equal(
-	    poll(&(struct pollfd){w->peer_fd, POLLIN, 0}, 1, WAIT_MS), 1);
+		poll(&(struct pollfd){ w->peer_fd, POLLIN, 0 }, 1, WAIT_MS), 1);
 	got = recv(w->peer_fd, image, sizeof(image), 0);
 	assert_int_equal(
-	    death_decode(image, (size_t)got, w->keys[0].public_key, &death),
-	    RFS_ERR_OK);
+		death_decode(image, (size_t)got, w->keys[0].public_key, &death),
+		RFS_ERR_OK);
 	assert_int_equal(death.node, 1);
 	assert_int_equal(death.incarnation, raftd);
 	assert_int_equal(death.term_led, TERM_LED);
@@ -766,7 +766,7 @@ static void a_second_supervisor_is_refused(void **state)
 static void a_stranger_cannot_speak_for_a_child(void **state)
 {
 	struct world *w = *state;
-	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	write_config(w, PLAIN "log { level = debug }");
@@ -840,9 +840,9 @@ static void in_the_background_it_goes_on(void **state)
 static DistributedFs__ControlReply *ask(const struct world *w)
 {
 	static uint8_t buffer[65536];
-	struct sockaddr_un un = {.sun_family = AF_UNIX};
-	const struct frame_head head = {0, FRAME_CONTROL_REQUEST,
-					FRAME_VERSION};
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	const struct frame_head head = { 0, FRAME_CONTROL_REQUEST,
+					 FRAME_VERSION };
 	struct frame_head got;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	size_t used = 0;
@@ -932,24 +932,24 @@ int main(int argc, char **argv)
 	const char *name = strrchr(argv[0], '/');
 #define WORLD(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-	    WORLD(children_start_in_order_and_the_node_becomes_ready),
-	    WORLD(each_child_is_handed_what_it_needs),
-	    WORLD(a_killed_child_comes_back_with_new_pages),
-	    WORLD(raftds_death_revokes_its_page_and_tells_the_peers),
-	    WORLD(what_dies_too_often_is_held_until_asked_for),
-	    WORLD(reload_hands_out_a_good_configuration),
-	    WORLD(reload_refuses_a_bad_configuration_whole),
-	    WORLD(children_stop_in_order_when_told),
-	    WORLD(a_child_deaf_to_term_is_killed),
-	    WORLD(a_child_without_heartbeat_is_replaced),
-	    WORLD(no_child_outlives_a_killed_supervisor),
-	    WORLD(a_second_supervisor_is_refused),
-	    WORLD(a_stranger_cannot_speak_for_a_child),
-	    WORLD(a_key_of_another_node_is_refused),
-	    WORLD(checking_prints_ok_or_the_fault),
-	    WORLD(in_the_background_it_goes_on),
-	    WORLD(status_tells_of_each_child),
-	    WORLD(children_are_born_in_their_cgroups_or_a_line_says_why),
+		WORLD(children_start_in_order_and_the_node_becomes_ready),
+		WORLD(each_child_is_handed_what_it_needs),
+		WORLD(a_killed_child_comes_back_with_new_pages),
+		WORLD(raftds_death_revokes_its_page_and_tells_the_peers),
+		WORLD(what_dies_too_often_is_held_until_asked_for),
+		WORLD(reload_hands_out_a_good_configuration),
+		WORLD(reload_refuses_a_bad_configuration_whole),
+		WORLD(children_stop_in_order_when_told),
+		WORLD(a_child_deaf_to_term_is_killed),
+		WORLD(a_child_without_heartbeat_is_replaced),
+		WORLD(no_child_outlives_a_killed_supervisor),
+		WORLD(a_second_supervisor_is_refused),
+		WORLD(a_stranger_cannot_speak_for_a_child),
+		WORLD(a_key_of_another_node_is_refused),
+		WORLD(checking_prints_ok_or_the_fault),
+		WORLD(in_the_background_it_goes_on),
+		WORLD(status_tells_of_each_child),
+		WORLD(children_are_born_in_their_cgroups_or_a_line_says_why),
 	};
 
 	(void)argc;
