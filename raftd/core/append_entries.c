@@ -91,6 +91,21 @@ static bool append_makes_sense(const struct raft_message *m)
 	return true;
 }
 
+/* No correct leader changes what is committed. */
+static bool append_repeats_committed(const struct raft *raft,
+				     const struct raft_message *m,
+				     uint32_t skip)
+{
+	for (uint32_t i = 0; i < skip; i++) {
+		const struct raft_entry *e = &m->append.entries[i];
+		uint64_t term = log_term_at(&raft->log, e->index);
+
+		if (term != 0 && term != e->term)
+			return false;
+	}
+	return true;
+}
+
 /* An entry of the epoch our clock is in cannot come from the future. Counted;
  * the entry stands: its leader may always append (W1). */
 static void append_judge_stamp(struct raft *raft, const struct raft_entry *e)
@@ -173,10 +188,14 @@ void append_receive(struct raft *raft, const struct raft_message *m)
 		raft->leader_round = m->append.round;
 
 	/* What we know to be committed agrees with every leader's log. */
-	if (previous < raft->commit_index)
+	if (previous < raft->commit_index) {
 		skip = (uint32_t)min_u64(raft->commit_index - previous,
 					 m->append.count);
-	else if (previous > log_last_index(&raft->log) ||
+		if (!append_repeats_committed(raft, m, skip)) {
+			raft->counters.messages_dropped++;
+			return;
+		}
+	} else if (previous > log_last_index(&raft->log) ||
 		 log_term_at(&raft->log, previous) != m->append.previous_term) {
 		append_refuse(raft, m);
 		return;

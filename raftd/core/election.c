@@ -89,7 +89,7 @@ void become_follower(struct raft *raft, uint64_t term, uint32_t leader)
 	raft->answered_match = 0;
 	reads_fail(raft);
 	if (led)
-		election_timer_start(raft);
+		election_timer_reset(raft);
 }
 
 /* R2: the last command that an earlier leader may or may not have committed. */

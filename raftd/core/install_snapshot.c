@@ -54,11 +54,12 @@ void snapshot_receive(struct raft *raft, const struct raft_message *m)
 		snapshot_answer(raft, m->snapshot.index);
 }
 
-/* Does someone alive still need entries the snapshot covers? */
+/* Does someone alive still need entries the snapshot covers? Who does not lead
+ * cannot know, and may lead next. */
 static bool snapshot_follower_lags(const struct raft *raft)
 {
 	if (raft->role != RAFT_LEADER)
-		return false;
+		return true;
 	for (uint32_t i = 0; i < raft->members.count; i++) {
 		const struct peer *peer = &raft->peers[i];
 

@@ -319,7 +319,8 @@ struct raft_view {
 	bool lease_valid;
 	int64_t lease_until_raw_ns;
 	uint32_t lease_disruptions; /* clock page counter it was computed under */
-	uint64_t epoch;		    /* timeline in force; 0: none yet */
+	uint64_t epoch;		    /* timeline in force; 0: none yet. `leader`
+				     * carries it once it equals `term` */
 	int64_t epoch_raw_ns;	    /* leader only: its raw clock and the */
 	int64_t epoch_ts_ns;	    /* cluster time, at the epoch's first instant */
 	int64_t election_timeout_ns;
