@@ -137,7 +137,12 @@ struct raft {
 };
 
 /* raft.c */
-#define raft_story(raft, ...) story(&(raft)->config.story, __VA_ARGS__)
+/* Arguments are looked at only when somebody listens. */
+#define raft_story(raft, ...)                                                  \
+	do {                                                                   \
+		if ((raft)->config.story.line)                                 \
+			story(&(raft)->config.story, __VA_ARGS__);             \
+	} while (0)
 /* A message to fill in; from, to and our term are set. Never NULL: when the
  * step sends too much, the last one is overwritten, as if the network lost it. */
 struct raft_message *raft_send(struct raft *raft, enum raft_message_type type,

@@ -307,7 +307,9 @@ enum raft_role {
 
 /* What the consensus page and `raftfs status` show. lease_until_raw_ns is the
  * last instant on this node's raw clock at which a local read is allowed by
- * R1 and R2 (limbo included: while it forbids reads, lease_valid is false). */
+ * R1 and R2 (limbo included: while it forbids reads, lease_valid is false). Who
+ * reads by it without asking sends a RAFT_EV_READ once less than half of D is
+ * left, so that the lease is renewed while reads flow (E1). */
 struct raft_view {
 	enum raft_role role;
 	uint64_t term;

@@ -109,28 +109,38 @@ void replicate_advance_commit(struct raft *raft)
 }
 
 /* As many entries as fit one message, from p->next_index on. */
-static uint32_t batch_count(const struct raft *raft, const struct progress *p)
+static uint32_t batch_count(const struct raft *raft, const struct progress *p,
+			    uint64_t count_max)
 {
 	uint64_t end = log_last_index(&raft->log) + 1;
 	uint64_t from = p->next_index;
 
-	if (end - from > RAFT_ENTRIES_MAX)
-		end = from + RAFT_ENTRIES_MAX;
+	if (count_max > RAFT_ENTRIES_MAX)
+		count_max = RAFT_ENTRIES_MAX;
+	if (end - from > count_max)
+		end = from + count_max;
 	while (end > from + 1 && log_bytes_between(&raft->log, from, end) >
 					 REPLICATE_MESSAGE_BYTES)
 		end = from + (end - from) / 2;
 	return (uint32_t)(end - from);
 }
 
-static bool window_open(const struct raft *raft, const struct progress *p)
+/* How many more entries may be under way. In bytes the last message may go
+ * over the limit, so that one large entry never blocks for ever. */
+static uint64_t window_left(const struct raft *raft, const struct progress *p)
 {
 	uint64_t first = p->match_index + 1;
 
 	if (first < log_first_index(&raft->log))
 		first = log_first_index(&raft->log);
-	return p->next_index - first < raft->config.inflight_entries_max &&
-	       log_bytes_between(&raft->log, first, p->next_index) <
-		       raft->config.inflight_bytes_max;
+
+	uint64_t flying = p->next_index - first;
+
+	if (flying >= raft->config.inflight_entries_max ||
+	    log_bytes_between(&raft->log, first, p->next_index) >=
+		    raft->config.inflight_bytes_max)
+		return 0;
+	return raft->config.inflight_entries_max - flying;
 }
 
 static void send_append(struct raft *raft, uint32_t to, struct progress *p,
@@ -165,7 +175,7 @@ static void flush_probe(struct raft *raft, uint32_t to, struct progress *p)
 
 	if (p->probe_waits && !p->round_due)
 		return;
-	count = batch_count(raft, p);
+	count = batch_count(raft, p, raft->config.inflight_entries_max);
 	p->probe_last = p->next_index - 1 + count;
 	p->probe_waits = true;
 	send_append(raft, to, p, p->next_index - 1, count);
@@ -176,8 +186,8 @@ static void flush_stream(struct raft *raft, uint32_t to, struct progress *p)
 	uint32_t sent = 0;
 
 	while (p->next_index <= log_last_index(&raft->log) &&
-	       window_open(raft, p)) {
-		uint32_t count = batch_count(raft, p);
+	       window_left(raft, p) > 0) {
+		uint32_t count = batch_count(raft, p, window_left(raft, p));
 
 		if (sent++ == REPLICATE_MESSAGES_STEP) {
 			raft->more = true;

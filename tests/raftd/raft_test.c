@@ -151,6 +151,55 @@ static void the_first_entry_of_a_term_hands_time_over(void **state)
 	cluster_free(cluster);
 }
 
+static void what_is_under_way_stays_within_the_window(void **state)
+{
+	struct cluster *cluster = cluster_new(&(struct cluster_options){
+		.node_count = 3,
+		.log_entries_max = 1024,
+		.inflight_entries_max = 10,
+		.max_rate_ppb = 200000,
+	});
+	(void)state;
+
+	cluster_run(cluster, 150 * MS);
+	for (int i = 0; i < 100; i++) {
+		cluster_propose(cluster, 1, "x");
+
+		struct raft_view view = cluster_view(cluster, 1);
+
+		for (int k = 1; k < 3; k++)
+			assert_true(view.peers[k].next_index - 1 -
+					    view.peers[k].match_index <=
+				    10);
+	}
+	cluster_run(cluster, 100 * MS);
+	assert_int_equal(cluster_view(cluster, 3).commit_index, 101);
+	cluster_free(cluster);
+}
+
+static void a_large_command_travels_alone(void **state)
+{
+	struct cluster *cluster = three_nodes(0);
+	char *text = malloc(1000001);
+	(void)state;
+
+	assert_non_null(text);
+	memset(text, 'x', 1000000);
+	text[1000000] = '\0';
+	cluster_run(cluster, 150 * MS);
+	for (int i = 0; i < 4; i++)
+		cluster_propose(cluster, 1, text);
+	assert_int_equal(cluster_last_proposal(cluster, 1).err, RFS_ERR_OK);
+	cluster_propose(cluster, 1, text);
+	assert_int_equal(cluster_last_proposal(cluster, 1).err, RFS_ERR_FULL);
+	cluster_run(cluster, 100 * MS);
+	assert_int_equal(cluster_view(cluster, 2).commit_index, 5);
+	assert_int_equal(raft_log_at(cluster_raft(cluster, 2), 5)->bytes,
+			 1000000);
+	free(text);
+	cluster_free(cluster);
+}
+
 static void lost_messages_only_delay(void **state)
 {
 	(void)state;
@@ -334,6 +383,8 @@ int main(void)
 		cmocka_unit_test(a_cut_off_leader_answers_no_read_by_quorum),
 		cmocka_unit_test(a_proposal_says_where_it_went),
 		cmocka_unit_test(the_first_entry_of_a_term_hands_time_over),
+		cmocka_unit_test(what_is_under_way_stays_within_the_window),
+		cmocka_unit_test(a_large_command_travels_alone),
 		cmocka_unit_test(lost_messages_only_delay),
 		cmocka_unit_test(mishaps_never_break_a_promise),
 	};
