@@ -6,15 +6,13 @@
 #include "common/check.h"
 #include "common/units.h"
 
-void discipline_init(struct discipline *discipline, double adjustment_rate,
-		     int64_t max_slew_ppb, int64_t max_rate_ppb)
+void discipline_configure(struct discipline *discipline, double adjustment_rate,
+			  int64_t max_slew_ppb, int64_t max_rate_ppb)
 {
-	*discipline = (struct discipline){
-		/* More than all of it per second would overshoot. */
-		.adjustment_rate = adjustment_rate < 1 ? adjustment_rate : 1,
-		.max_slew_ppb = max_slew_ppb,
-		.max_rate_ppb = max_rate_ppb,
-	};
+	/* More than all of it per second would overshoot. */
+	discipline->adjustment_rate = adjustment_rate < 1 ? adjustment_rate : 1;
+	discipline->max_slew_ppb = max_slew_ppb;
+	discipline->max_rate_ppb = max_rate_ppb;
 }
 
 void discipline_restart(struct discipline *discipline)

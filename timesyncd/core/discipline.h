@@ -23,8 +23,9 @@ struct discipline {
 	int64_t max_rate_ppb;
 };
 
-void discipline_init(struct discipline *discipline, double adjustment_rate,
-		     int64_t max_slew_ppb, int64_t max_rate_ppb);
+/* Settings, at any time. All zero is a discipline that has not started. */
+void discipline_configure(struct discipline *discipline, double adjustment_rate,
+			  int64_t max_slew_ppb, int64_t max_rate_ppb);
 
 /* A new timeline, or our own clock broke: the next target is a start. */
 void discipline_restart(struct discipline *discipline);

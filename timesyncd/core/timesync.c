@@ -66,6 +66,20 @@ struct timesync {
 	const char *why;
 };
 
+static void take_settings(struct timesync *t,
+			  const struct timesync_config *config)
+{
+	t->config = *config;
+	t->limits = (struct exchange_limits){
+		.rho_ppb = exchange_effective_rho_ppb(config->max_rate_ppb),
+		.precision_ns = config->precision_ns,
+		.max_rtt_ns = config->max_rtt_ns,
+	};
+	t->steady_ns = config->sync_interval_ns;
+	discipline_configure(&t->discipline, config->adjustment_rate,
+			     config->max_slew_ppb, t->limits.rho_ppb);
+}
+
 struct timesync *timesync_new(const struct timesync_config *config,
 			      int64_t raw_ns)
 {
@@ -74,25 +88,35 @@ struct timesync *timesync_new(const struct timesync_config *config,
 	if (t == NULL)
 		return NULL;
 	CHECK(config->peer_count <= TIMESYNC_PEERS_MAX);
-	t->config = *config;
-	t->limits = (struct exchange_limits){
-		.rho_ppb = exchange_effective_rho_ppb(config->max_rate_ppb),
-		.precision_ns = config->precision_ns,
-		.max_rtt_ns = config->max_rtt_ns,
-	};
+	take_settings(t, config);
 	t->peer_count = config->peer_count;
-	t->steady_ns = config->sync_interval_ns;
 	t->trust_since_ns = raw_ns;
 	t->why = "just started";
 	t->clock.asof_ns = raw_ns;
 	t->clock.void_after_ns = raw_ns;
 	prng_seed(&t->prng, config->seed);
-	discipline_init(&t->discipline, config->adjustment_rate,
-			config->max_slew_ppb, t->limits.rho_ppb);
 	for (uint32_t i = 0; i < t->peer_count; i++)
 		peer_init(&t->peers[i], config->peers[i], config->history_size,
 			  config->peer_drift_ppb[i], raw_ns);
 	return t;
+}
+
+void timesync_configure(struct timesync *t,
+			const struct timesync_config *config)
+{
+	bool resized = config->history_size != t->config.history_size;
+
+	CHECK(config->peer_count == t->peer_count);
+	take_settings(t, config);
+	for (uint32_t i = 0; i < t->peer_count; i++) {
+		struct filter *filter = &t->peers[i].filter;
+
+		CHECK(config->peers[i] == t->peers[i].id);
+		if (resized)
+			filter_init(filter, config->history_size,
+				    filter->fit_drift_ppb);
+		schedule_hurry(&t->peers[i].schedule, t->clock.asof_ns);
+	}
 }
 
 void timesync_free(struct timesync *timesync)

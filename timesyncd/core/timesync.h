@@ -132,6 +132,10 @@ struct timesync *timesync_new(const struct timesync_config *config,
 			      int64_t raw_ns);
 void timesync_free(struct timesync *timesync);
 
+/* Other settings from the next step on; self and peers must be the same. */
+void timesync_configure(struct timesync *timesync,
+			const struct timesync_config *config);
+
 /* Cannot fail: input that makes no sense is counted and dropped. */
 void timesync_step(struct timesync *timesync,
 		   const struct timesync_event *event,

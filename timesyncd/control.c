@@ -1,0 +1,112 @@
+/* Status for `raftfs clock`: what is published, why, and each peer's row. */
+#include <string.h>
+
+#include "common/os/clock.h"
+#include "timesyncd/daemon.h"
+
+static const char *const quality_names[] = {
+	[TIMESYNC_UNSYNCED] = "UNSYNCED",
+	[TIMESYNC_HOLDOVER] = "HOLDOVER",
+	[TIMESYNC_SYNCED] = "SYNCED",
+	[TIMESYNC_DISRUPTED] = "DISRUPTED",
+};
+
+/* What the reply points to; valid until the next call. */
+struct answer {
+	DistributedFs__TimesyncStatus status;
+	DistributedFs__TimesyncPeer rows[TIMESYNC_PEERS_MAX];
+	DistributedFs__TimesyncPeer *row_pointers[TIMESYNC_PEERS_MAX];
+};
+
+static void fill_row(DistributedFs__TimesyncPeer *row,
+		     const struct timesync_peer_view *view,
+		     const struct config *config, int64_t raw_ns)
+{
+	const struct config_node *node = config_node(config, view->id);
+
+	distributed_fs__timesync_peer__init(row);
+	row->node = view->id;
+	row->name = node != NULL ? (char *)node->name : "";
+	row->reach = view->reach;
+	row->truechimer = view->truechimer;
+	row->offset_ns = view->offset_ns;
+	row->delay_ns = view->delay_ns;
+	row->jitter_ns = view->jitter_ns;
+	row->drift_ppb = view->drift_ppb;
+	row->age_ns = view->last_heard_ns != 0 ? raw_ns - view->last_heard_ns :
+						 -1;
+	row->asked = view->asked;
+	row->answered = view->answered;
+	row->timeouts = view->timeouts;
+	row->rejected = view->rejected;
+	row->why = (char *)view->why;
+}
+
+static void fill_clock(DistributedFs__TimesyncStatus *status,
+		       const struct daemon *daemon, int64_t raw_ns)
+{
+	const struct timesync_clock *clock = timesync_clock(daemon->timesync);
+	struct interval now = timesync_clock_at(clock, raw_ns);
+
+	status->quality = (char *)quality_names[clock->quality];
+	status->why = (char *)timesync_why(daemon->timesync);
+	status->epoch = clock->epoch;
+	status->leader = daemon->watch.leader;
+	status->offset_ns = clock->offset_ns;
+	status->drift_ppb = clock->drift_ppb;
+	status->growth_ppb = clock->growth_ppb;
+	status->part_delay_ns = clock->part_delay_ns;
+	status->part_dispersion_ns = clock->part_dispersion_ns;
+	status->part_drift_ns = clock->part_drift_ns;
+	status->part_unslewed_ns = clock->part_unslewed_ns;
+	status->disruptions = publish_disruptions(&daemon->publish, clock);
+	status->age_ns = raw_ns - clock->asof_ns;
+	if (interval_is_empty(now))
+		return;
+	status->bound_ns = (now.high_ns - now.low_ns) / 2;
+	status->cluster_ns = now.low_ns + (now.high_ns - now.low_ns) / 2;
+}
+
+static void fill_packets(DistributedFs__TimesyncStatus *status,
+			 const struct daemon *daemon)
+{
+	const struct peers_counters *counters = peers_counters(daemon->peers);
+
+	status->packets_in = counters->packets_in;
+	status->packets_out = counters->packets_out;
+	status->refused_mac = counters->refused_mac;
+	status->refused_replay = counters->refused_replay;
+	status->refused_rate = counters->refused_rate;
+	status->refused_other = counters->refused_other;
+	status->timestamping =
+		peers_kernel_stamps(daemon->peers) ? "kernel" : "user";
+	status->poll_ns = timesync_poll_ns(daemon->timesync);
+}
+
+enum rfs_err control_answer_status(void *ctx,
+				   const DistributedFs__ControlRequest *request,
+				   DistributedFs__ControlReply *reply)
+{
+	static struct answer answer;
+	struct timesync_peer_view views[TIMESYNC_PEERS_MAX];
+	struct daemon *daemon = ctx;
+	int64_t raw_ns = clock_raw_ns();
+	uint32_t count;
+
+	if (request->kind != DISTRIBUTED_FS__CONTROL_KIND__CONTROL_STATUS)
+		return RFS_ERR_NOTSUP;
+
+	distributed_fs__timesync_status__init(&answer.status);
+	answer.status.node = daemon->config.self;
+	fill_clock(&answer.status, daemon, raw_ns);
+	fill_packets(&answer.status, daemon);
+	count = timesync_peers(daemon->timesync, views);
+	for (uint32_t i = 0; i < count; i++) {
+		fill_row(&answer.rows[i], &views[i], &daemon->config, raw_ns);
+		answer.row_pointers[i] = &answer.rows[i];
+	}
+	answer.status.n_peers = count;
+	answer.status.peers = answer.row_pointers;
+	reply->timesync = &answer.status;
+	return RFS_ERR_OK;
+}

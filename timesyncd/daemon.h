@@ -1,0 +1,60 @@
+/* All that this process holds; one thread, one loop. Internal to timesyncd. */
+#ifndef RAFTFS_TIMESYNCD_DAEMON_H
+#define RAFTFS_TIMESYNCD_DAEMON_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/os/config.h"
+#include "common/os/keys.h"
+#include "proto/control_server.h"
+#include "timesyncd/core/timesync.h"
+#include "timesyncd/peers.h"
+#include "timesyncd/publish.h"
+#include "timesyncd/stamps.h"
+#include "timesyncd/watch.h"
+
+struct daemon {
+	struct ev_loop *loop;
+	struct config config;
+	struct timesync_config settings;
+	struct timesync *timesync;
+	struct peers *peers;
+	struct publish publish;
+	struct watch watch;
+	struct stamps last; /* cross-reading, by the second timer */
+	struct control_server *control;
+	char drift_path[CONFIG_PATH_MAX + 32];
+	int64_t drift_saved_ns;
+	enum timesync_quality quality; /* as last logged */
+	bool ready;
+
+	int channel_fd; /* -1: standalone */
+	ev_io channel;
+	ev_timer tick;	 /* the core's deadline */
+	ev_timer look;	 /* at the consensus page */
+	ev_timer second; /* disruptions, heartbeat, drift file */
+	ev_signal term, interrupt;
+};
+
+/* settings of the core from a configuration; keeps precision_ns, seed, story
+ * and remembered drifts as they are. */
+void daemon_settings(struct timesync_config *settings,
+		     const struct config *config);
+
+/* Run until SIGTERM or the channel ends; exit code of the process. The first
+ * batch of handouts has been taken: config, publish, watch are set. */
+int loop_run(struct daemon *daemon, const struct node_key *key);
+
+/* Take one handout that came while running, or at start. CLOSED: the
+ * supervisor is gone. *started: this was HANDOUT_START. */
+RFS_MUST_USE enum rfs_err daemon_take_handout(struct daemon *daemon,
+					      bool *started);
+
+/* Answers CONTROL_STATUS; ctx is the daemon. */
+enum rfs_err control_answer_status(void *ctx,
+				   const DistributedFs__ControlRequest *request,
+				   DistributedFs__ControlReply *reply);
+
+#endif

@@ -1,0 +1,106 @@
+/* What the supervisor hands us: configuration, our page, raftd's page. */
+#include <string.h>
+#include <unistd.h>
+
+#include "common/os/log.h"
+#include "proto/handout.h"
+#include "timesyncd/daemon.h"
+
+static void log_finding(void *ctx, const char *text)
+{
+	(void)ctx;
+	log_error("%s", text);
+}
+
+void daemon_settings(struct timesync_config *settings,
+		     const struct config *config)
+{
+	const struct config_node *self = config_self(config);
+
+	settings->self = self->id;
+	settings->peer_count = 0;
+	for (uint32_t i = 0; i < config->node_count; i++)
+		if (config->nodes[i].id != self->id)
+			settings->peers[settings->peer_count++] =
+				config->nodes[i].id;
+	settings->sync_interval_ns = config->time_sync.sync_interval_ns;
+	settings->min_peers = config->time_sync.min_peers;
+	settings->max_peers = config->time_sync.max_peers;
+	settings->timeout_ns = config->time_sync.timeout_ns;
+	settings->drift_threshold = config->time_sync.drift_threshold;
+	settings->adjustment_rate = config->time_sync.adjustment_rate;
+	settings->history_size = config->time_sync.history_size;
+	settings->max_rate_ppb =
+		(uint32_t)(config->time_sync.max_rate_ppm * 1000);
+	settings->max_slew_ppb =
+		(uint32_t)(config->time_sync.max_slew_ppm * 1000);
+	settings->target_bound_ns = config->time_sync.target_bound_ns;
+	settings->void_after_ns = config->time_sync.void_after_ns;
+	settings->max_rtt_ns = config->time_sync.max_rtt_ns;
+}
+
+static enum rfs_err take_config(struct daemon *daemon, int fd)
+{
+	const struct config_errors errors = { .line = log_finding };
+	struct config config;
+	const char *blocker;
+	enum rfs_err err = config_load_fd(fd, "raftfs.conf", &errors, &config);
+
+	if (err != RFS_ERR_OK)
+		return err;
+	if (daemon->ready) {
+		blocker = config_reload_blocker(&daemon->config, &config);
+		if (blocker != NULL) {
+			log_warn("%s changed: takes effect at the next start",
+				 blocker);
+			return RFS_ERR_OK;
+		}
+	}
+	daemon->config = config;
+	log_set_node(daemon->config.self);
+	log_set_level(daemon->config.log_level);
+	if (daemon->ready) {
+		daemon_settings(&daemon->settings, &daemon->config);
+		timesync_configure(daemon->timesync, &daemon->settings);
+		log_notice("configuration reloaded");
+	}
+	return RFS_ERR_OK;
+}
+
+static enum rfs_err take(struct daemon *daemon, const struct handout *handout,
+			 int fd)
+{
+	switch ((enum handout_kind)handout->kind) {
+	case HANDOUT_CONFIG:
+		return take_config(daemon, fd);
+	case HANDOUT_CLOCK_WRITER:
+		return publish_init(&daemon->publish, fd, handout->generation,
+				    daemon->config.run_dir);
+	case HANDOUT_CONS_READER:
+		return watch_page(&daemon->watch, fd);
+	case HANDOUT_CLOCK_READER:
+	case HANDOUT_CONS_WRITER:
+	case HANDOUT_LINK:
+	case HANDOUT_START:
+		break;
+	}
+	return RFS_ERR_OK;
+}
+
+enum rfs_err daemon_take_handout(struct daemon *daemon, bool *started)
+{
+	struct handout handout;
+	int fd;
+	enum rfs_err err = handout_receive(daemon->channel_fd, &handout, &fd);
+
+	if (err != RFS_ERR_OK)
+		return err;
+	err = take(daemon, &handout, fd);
+	if (err != RFS_ERR_OK)
+		log_error("handout %u: %s", handout.kind, rfs_err_text(err));
+	*started = handout.kind == HANDOUT_START;
+	if (fd >= 0)
+		close(fd);
+	/* A page or configuration we cannot use is not the channel's end. */
+	return err == RFS_ERR_CLOSED || err == RFS_ERR_BUSY ? RFS_ERR_IO : err;
+}

@@ -1,0 +1,327 @@
+/* The wiring: readiness into events, the core's effects into the world. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/os/clock.h"
+#include "common/os/log.h"
+#include "common/os/process.h"
+#include "common/units.h"
+#include "proto/handout.h"
+#include "proto/sockets.h"
+#include "timesyncd/daemon.h"
+#include "timesyncd/driftfile.h"
+
+#define LOOK_S		   0.020
+#define DRIFT_SAVE_EVERY_NS (300 * NS_PER_SEC)
+
+/* -- the core ------------------------------------------------------------ */
+
+static void log_quality(struct daemon *daemon,
+			const struct timesync_clock *clock)
+{
+	static const char *const names[] = { "unsynced", "holdover", "synced",
+					     "disrupted" };
+	const char *why = timesync_why(daemon->timesync);
+	char status[160];
+
+	if (clock->quality == daemon->quality)
+		return;
+	daemon->quality = clock->quality;
+	snprintf(status, sizeof(status), "%s, epoch %" PRIu64 "%s%s",
+		 names[clock->quality], clock->epoch, *why ? ": " : "", why);
+	log_notice("clock %s", status);
+	char line[192];
+	snprintf(line, sizeof(line), "STATUS=%s", status);
+	process_notify(line);
+}
+
+static void step(struct daemon *daemon, struct timesync_event *event)
+{
+	struct timesync_effects effects;
+
+	event->raw_ns = clock_raw_ns();
+	timesync_step(daemon->timesync, event, &effects);
+	if (effects.publish) {
+		publish_clock(&daemon->publish, &effects.clock);
+		log_quality(daemon, &effects.clock);
+	}
+	for (uint32_t i = 0; i < effects.ask_count; i++)
+		peers_ask(daemon->peers, effects.ask[i],
+			  daemon->settings.timeout_ns);
+
+	int64_t wait_ns = effects.deadline_ns - clock_raw_ns();
+
+	ev_now_update(daemon->loop);
+	daemon->tick.repeat = wait_ns > 0 ? (double)wait_ns / 1e9 : 1e-6;
+	ev_timer_again(daemon->loop, &daemon->tick);
+}
+
+static void look_at_consensus(struct daemon *daemon)
+{
+	const struct timesync_clock *clock = timesync_clock(daemon->timesync);
+	struct timesync_event event;
+
+	if (watch_poll(&daemon->watch,
+		       publish_disruptions(&daemon->publish, clock), &event))
+		step(daemon, &event);
+}
+
+/* A break must be known before anything else is believed. */
+static void look_at_clocks(struct daemon *daemon)
+{
+	struct timesync_event event = { .type = TIMESYNC_EV_DISRUPTION };
+	struct stamps now;
+	enum stamps_finding finding;
+
+	stamps_read(&now);
+	finding = stamps_compare(&daemon->last, &now);
+	if (finding == STAMPS_WALL_STEPPED)
+		log_notice("somebody set the wall clock by about %+.3f ms; "
+			   "cluster time is not affected",
+			   (double)((now.wall_ns - daemon->last.wall_ns) -
+				    (now.raw_ns - daemon->last.raw_ns)) /
+				   1e6);
+	daemon->last = now;
+	if (finding == STAMPS_RAW_DISRUPTED)
+		step(daemon, &event);
+}
+
+static const struct timesync_clock *host_clock(void *ctx)
+{
+	struct daemon *daemon = ctx;
+
+	return timesync_clock(daemon->timesync);
+}
+
+static void host_replied(void *ctx, const struct timesync_exchange *exchange)
+{
+	struct daemon *daemon = ctx;
+	struct timesync_event event = { .type = TIMESYNC_EV_REPLY,
+					.reply = *exchange };
+
+	look_at_clocks(daemon);
+	look_at_consensus(daemon);
+	step(daemon, &event);
+}
+
+static void host_timed_out(void *ctx, uint32_t peer)
+{
+	struct daemon *daemon = ctx;
+	struct timesync_event event = { .type = TIMESYNC_EV_TIMEOUT,
+					.peer = peer };
+
+	step(daemon, &event);
+}
+
+/* -- the drift file ------------------------------------------------------ */
+
+static void load_drifts(struct daemon *daemon)
+{
+	struct driftfile_row rows[TIMESYNC_PEERS_MAX];
+	struct timesync_config *settings = &daemon->settings;
+	uint32_t count = driftfile_load(daemon->drift_path,
+					(int32_t)settings->max_rate_ppb, rows,
+					TIMESYNC_PEERS_MAX);
+
+	for (uint32_t i = 0; i < settings->peer_count; i++)
+		for (uint32_t k = 0; k < count; k++)
+			if (rows[k].node == settings->peers[i])
+				settings->peer_drift_ppb[i] = rows[k].drift_ppb;
+}
+
+static void save_drifts(struct daemon *daemon)
+{
+	struct timesync_peer_view views[TIMESYNC_PEERS_MAX];
+	struct driftfile_row rows[TIMESYNC_PEERS_MAX];
+	uint32_t count = timesync_peers(daemon->timesync, views);
+	uint32_t kept = 0;
+
+	daemon->drift_saved_ns = clock_raw_ns();
+	for (uint32_t i = 0; i < count; i++)
+		if (views[i].answered > 0)
+			rows[kept++] = (struct driftfile_row){
+				views[i].id, views[i].drift_ppb
+			};
+	if (kept > 0 &&
+	    driftfile_save(daemon->drift_path, rows, kept) != RFS_ERR_OK)
+		log_warn("going on without a drift file");
+}
+
+/* -- callbacks of libev -------------------------------------------------- */
+
+static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct daemon *daemon = timer->data;
+	struct timesync_event event = { .type = TIMESYNC_EV_TICK };
+
+	(void)loop;
+	(void)events;
+	step(daemon, &event);
+}
+
+static void on_look(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	look_at_clocks(timer->data);
+	look_at_consensus(timer->data);
+}
+
+static void on_second(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct daemon *daemon = timer->data;
+
+	(void)loop;
+	(void)events;
+	process_notify("WATCHDOG=1");
+	if (clock_raw_ns() - daemon->drift_saved_ns > DRIFT_SAVE_EVERY_NS)
+		save_drifts(daemon);
+}
+
+static void on_stop(struct ev_loop *loop, ev_signal *signal, int events)
+{
+	(void)signal;
+	(void)events;
+	ev_break(loop, EVBREAK_ALL);
+}
+
+static void on_channel(struct ev_loop *loop, ev_io *io, int events)
+{
+	struct daemon *daemon = io->data;
+	bool started;
+	enum rfs_err err;
+
+	(void)events;
+	do
+		err = daemon_take_handout(daemon, &started);
+	while (err == RFS_ERR_OK);
+	if (err == RFS_ERR_BUSY)
+		return;
+	if (err == RFS_ERR_CLOSED)
+		log_notice("the supervisor is gone: stopping");
+	else
+		log_error("handout: %s", rfs_err_text(err));
+	ev_break(loop, EVBREAK_ALL);
+}
+
+/* -- life ---------------------------------------------------------------- */
+
+static void story_line(void *ctx, const char *text)
+{
+	(void)ctx;
+	log_notice("%s", text);
+}
+
+static void start_watchers(struct daemon *daemon)
+{
+	struct ev_loop *loop = daemon->loop;
+
+	ev_init(&daemon->tick, on_tick);
+	daemon->tick.data = daemon;
+	ev_timer_init(&daemon->look, on_look, 0, LOOK_S);
+	daemon->look.data = daemon;
+	ev_timer_start(loop, &daemon->look);
+	ev_timer_init(&daemon->second, on_second, 1, 1);
+	daemon->second.data = daemon;
+	ev_timer_start(loop, &daemon->second);
+	ev_signal_init(&daemon->term, on_stop, SIGTERM);
+	ev_signal_start(loop, &daemon->term);
+	ev_signal_init(&daemon->interrupt, on_stop, SIGINT);
+	ev_signal_start(loop, &daemon->interrupt);
+	if (daemon->channel_fd >= 0) {
+		ev_io_init(&daemon->channel, on_channel, daemon->channel_fd,
+			   EV_READ);
+		daemon->channel.data = daemon;
+		ev_io_start(loop, &daemon->channel);
+	}
+}
+
+static void open_drift_file(struct daemon *daemon)
+{
+	char dir[CONFIG_PATH_MAX + 16];
+
+	snprintf(dir, sizeof(dir), "%s/timesyncd", daemon->config.data_dir);
+	if (process_make_dir(dir) != RFS_ERR_OK)
+		log_warn("drifts will not be remembered");
+	snprintf(daemon->drift_path, sizeof(daemon->drift_path),
+		 "%s/timesyncd/drift", daemon->config.data_dir);
+	load_drifts(daemon);
+	daemon->drift_saved_ns = clock_raw_ns();
+}
+
+static enum rfs_err open_all(struct daemon *daemon, const struct node_key *key)
+{
+	const struct peers_host host = {
+		.ctx = daemon,
+		.clock = host_clock,
+		.replied = host_replied,
+		.timed_out = host_timed_out,
+	};
+	char path[CONFIG_PATH_MAX + 32];
+
+	daemon_settings(&daemon->settings, &daemon->config);
+	daemon->settings.precision_ns = stamps_precision_ns();
+	daemon->settings.story = (struct story){ .line = story_line };
+	randombytes_buf(&daemon->settings.seed, sizeof(daemon->settings.seed));
+	open_drift_file(daemon);
+	stamps_read(&daemon->last);
+	daemon->timesync = timesync_new(&daemon->settings, clock_raw_ns());
+	if (daemon->timesync == NULL)
+		return RFS_ERR_NOMEM;
+	daemon->peers = peers_new(daemon->loop, &daemon->config, key, &host);
+	if (daemon->peers == NULL)
+		return RFS_ERR_IO;
+	snprintf(path, sizeof(path), "%s/%s", daemon->config.run_dir,
+		 SOCKETS_TIMESYNCD);
+	daemon->control = control_server_new(daemon->loop, path,
+					     control_answer_status, daemon);
+	return daemon->control != NULL ? RFS_ERR_OK : RFS_ERR_IO;
+}
+
+static void close_all(struct daemon *daemon)
+{
+	if (daemon->timesync != NULL)
+		save_drifts(daemon);
+	control_server_free(daemon->control);
+	peers_free(daemon->peers);
+	timesync_free(daemon->timesync);
+	watch_fini(&daemon->watch);
+	publish_fini(&daemon->publish);
+}
+
+int loop_run(struct daemon *daemon, const struct node_key *key)
+{
+	struct timesync_event first = { .type = TIMESYNC_EV_TICK };
+	int code = 1;
+
+	daemon->loop = ev_default_loop(0);
+	if (daemon->loop == NULL) {
+		log_error("libev finds no way to wait");
+		return 1;
+	}
+	if (open_all(daemon, key) == RFS_ERR_OK) {
+		start_watchers(daemon);
+		log_notice("serving cluster time on %s port %u, %s stamps",
+			   config_self(&daemon->config)->address,
+			   config_self(&daemon->config)->time_port,
+			   peers_kernel_stamps(daemon->peers) ? "kernel" :
+								"user");
+		step(daemon, &first);
+		/* A page that says UNSYNCED is an answer too. */
+		publish_clock(&daemon->publish,
+			      timesync_clock(daemon->timesync));
+		process_notify("READY=1\nSTATUS=unsynced, just started");
+		daemon->ready = true;
+		ev_run(daemon->loop, 0);
+		process_notify("STOPPING=1");
+		code = 0;
+	}
+	close_all(daemon);
+	ev_loop_destroy(daemon->loop);
+	return code;
+}

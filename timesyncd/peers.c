@@ -1,0 +1,510 @@
+/* One socket, all peers: HELLO, WELCOME, REQUEST, REPLY. */
+#include "timesyncd/peers.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/check.h"
+#include "common/os/clock.h"
+#include "common/os/log.h"
+#include "common/units.h"
+#include "proto/address.h"
+#include "timesyncd/auth.h"
+#include "timesyncd/packet.h"
+#include "timesyncd/udp.h"
+
+/* A burst is 8 exchanges and their HELLOs; nodes in a burst ask 100 times a
+ * second at most. */
+#define BUCKET_CAPACITY	  64
+#define BUCKET_PER_SECOND 200
+/* HELLOs on the hint of somebody else's packet: not more often than this. */
+#define HINT_GAP_NS (50 * NS_PER_MS)
+/* A peer that does not know our boot id yet is asking for it right now. */
+#define RETRY_S 0.005
+/* Of one wake-up: then let the timers have their turn. */
+#define DATAGRAMS_PER_WAKEUP 64
+
+struct peer_link {
+	struct peers *peers;
+	uint32_t id;
+	struct sockaddr_storage address;
+	socklen_t address_bytes;
+	struct auth auth;
+	uint8_t boot[TIMEPACKET_BOOT_BYTES];
+	bool boot_known;
+	struct replay replay;
+	struct bucket bucket;
+
+	bool asked; /* an exchange is under way */
+	uint64_t hello_nonce, request_nonce; /* 0: none awaited */
+	int64_t hello_ns, t1_ns;
+	int64_t rtt_ns;
+	ev_timer timeout, retry;
+};
+
+struct peers {
+	struct ev_loop *loop;
+	struct peers_host host;
+	int fd;
+	ev_io readable;
+	bool kernel_stamps;
+	struct stamps last; /* cross-reading of the packet before */
+	uint32_t self;
+	uint8_t boot[TIMEPACKET_BOOT_BYTES];
+	uint64_t counter;
+	struct peer_link links[CONFIG_NODES_MAX];
+	uint32_t count;
+	struct peers_counters counters;
+};
+
+/* -- sending ------------------------------------------------------------- */
+
+static uint64_t new_nonce(void)
+{
+	uint64_t nonce;
+
+	do
+		randombytes_buf(&nonce, sizeof(nonce));
+	while (nonce == 0);
+	return nonce;
+}
+
+static struct timepacket_head head_for(struct peer_link *link,
+				       enum timepacket_kind kind,
+				       const uint8_t *to_boot, uint64_t nonce)
+{
+	struct peers *peers = link->peers;
+	struct timepacket_head head = {
+		.kind = (uint8_t)kind,
+		.from = peers->self,
+		.to = link->id,
+		.counter = ++peers->counter,
+		.nonce = nonce,
+	};
+
+	memcpy(head.from_boot, peers->boot, sizeof(head.from_boot));
+	if (to_boot != NULL)
+		memcpy(head.to_boot, to_boot, sizeof(head.to_boot));
+	return head;
+}
+
+static void transmit(struct peer_link *link, const uint8_t *packet)
+{
+	if (udp_send(link->peers->fd, packet, TIMEPACKET_BYTES, &link->address,
+		     link->address_bytes))
+		link->peers->counters.packets_out++;
+}
+
+static void send_hello(struct peer_link *link)
+{
+	uint8_t packet[TIMEPACKET_BYTES];
+	struct timepacket_head head;
+
+	link->hello_nonce = new_nonce();
+	link->hello_ns = clock_raw_ns();
+	head = head_for(link, TIMEPACKET_HELLO, NULL, link->hello_nonce);
+	packet_bare(packet, &head);
+	auth_seal(&link->auth, &head, packet);
+	transmit(link, packet);
+}
+
+static void send_welcome(struct peer_link *link,
+			 const struct timepacket_head *to)
+{
+	uint8_t packet[TIMEPACKET_BYTES];
+	struct timepacket_head head = head_for(link, TIMEPACKET_WELCOME,
+					       to->from_boot, to->nonce);
+
+	packet_bare(packet, &head);
+	auth_seal(&link->auth, &head, packet);
+	transmit(link, packet);
+}
+
+static int64_t cluster_now_ns(const struct timesync_clock *clock,
+			      int64_t raw_ns)
+{
+	struct interval at = timesync_clock_at(clock, raw_ns);
+
+	if (interval_is_empty(at))
+		return 0;
+	return at.low_ns + (at.high_ns - at.low_ns) / 2;
+}
+
+static void send_request(struct peer_link *link)
+{
+	uint8_t packet[TIMEPACKET_BYTES];
+	struct timepacket_head head;
+	const struct peers_host *host = &link->peers->host;
+
+	link->request_nonce = new_nonce();
+	head = head_for(link, TIMEPACKET_REQUEST, link->boot,
+			link->request_nonce);
+	packet_request(packet, &head,
+		       cluster_now_ns(host->clock(host->ctx), clock_raw_ns()));
+	auth_seal(&link->auth, &head, packet);
+	/* Last: T1 is not in the packet, so its making costs no accuracy. */
+	link->t1_ns = clock_raw_ns();
+	transmit(link, packet);
+}
+
+static void send_reply(struct peer_link *link,
+		       const struct timepacket_head *request, int64_t t2_ns)
+{
+	uint8_t packet[TIMEPACKET_BYTES];
+	struct timepacket_head head = head_for(link, TIMEPACKET_REPLY,
+					       link->boot, request->nonce);
+	const struct peers_host *host = &link->peers->host;
+	struct packet_answer answer = {
+		.t2_ns = t2_ns,
+		.rtt_ns = link->rtt_ns,
+		.clock = *host->clock(host->ctx),
+	};
+
+	answer.t3_ns = clock_raw_ns();
+	answer.cluster_ns = cluster_now_ns(&answer.clock, answer.t3_ns);
+	packet_reply(packet, &head, &answer);
+	auth_seal(&link->auth, &head, packet);
+	transmit(link, packet);
+}
+
+/* Its boot id is not the one we know: find out, by a nonce of ours. */
+static void follow_hint(struct peer_link *link)
+{
+	int64_t raw_ns = clock_raw_ns();
+
+	if (link->hello_ns == 0 || raw_ns - link->hello_ns >= HINT_GAP_NS)
+		send_hello(link);
+}
+
+/* -- receiving ----------------------------------------------------------- */
+
+static bool knows(const struct peer_link *link,
+		  const struct timepacket_head *head)
+{
+	return link->boot_known && memcmp(link->boot, head->from_boot,
+					  sizeof(link->boot)) == 0;
+}
+
+static bool is_for_this_boot(const struct peers *peers,
+			     const struct timepacket_head *head)
+{
+	return memcmp(peers->boot, head->to_boot, sizeof(peers->boot)) == 0;
+}
+
+static void on_hello(struct peer_link *link,
+		     const struct timepacket_head *head)
+{
+	/* Before the WELCOME: then we know it when its REQUEST arrives. */
+	if (!knows(link, head))
+		follow_hint(link);
+	send_welcome(link, head);
+}
+
+static void on_request(struct peer_link *link,
+		       const struct timepacket_head *head,
+		       const uint8_t *packet, int64_t t2_ns)
+{
+	struct peers *peers = link->peers;
+
+	if (!knows(link, head) || !is_for_this_boot(peers, head)) {
+		on_hello(link, head);
+		return;
+	}
+	if (!replay_accept(&link->replay, head->counter)) {
+		peers->counters.refused_replay++;
+		return;
+	}
+	if (packet_parse_request(packet, head) != RFS_ERR_OK) {
+		peers->counters.refused_other++;
+		return;
+	}
+	send_reply(link, head, t2_ns);
+}
+
+static void learn_boot(struct peer_link *link,
+		       const struct timepacket_head *head)
+{
+	if (knows(link, head))
+		return;
+	memcpy(link->boot, head->from_boot, sizeof(link->boot));
+	link->boot_known = true;
+	replay_reset(&link->replay);
+}
+
+static void on_welcome(struct peer_link *link,
+		       const struct timepacket_head *head)
+{
+	bool to_request = head->nonce == link->request_nonce;
+	bool known = knows(link, head);
+
+	if (to_request)
+		link->request_nonce = 0;
+	else
+		link->hello_nonce = 0;
+	learn_boot(link, head);
+	if (!link->asked)
+		return;
+	/* A WELCOME from a boot we knew: it is us who are not known there. */
+	if (to_request && known)
+		ev_timer_again(link->peers->loop, &link->retry);
+	else if (link->request_nonce == 0)
+		send_request(link);
+}
+
+static void end_exchange(struct peer_link *link)
+{
+	link->asked = false;
+	link->request_nonce = 0;
+	ev_timer_stop(link->peers->loop, &link->timeout);
+	ev_timer_stop(link->peers->loop, &link->retry);
+}
+
+static void on_reply(struct peer_link *link, const struct timepacket_head *head,
+		     const uint8_t *packet, int64_t t4_ns)
+{
+	struct peers *peers = link->peers;
+	struct timesync_exchange exchange = {
+		.peer = link->id,
+		.t1_ns = link->t1_ns,
+		.t4_ns = t4_ns,
+	};
+	struct packet_answer answer;
+
+	if (!knows(link, head) ||
+	    packet_parse_reply(packet, head, &answer) != RFS_ERR_OK) {
+		peers->counters.refused_other++;
+		return;
+	}
+	end_exchange(link);
+	exchange.t2_ns = answer.t2_ns;
+	exchange.t3_ns = answer.t3_ns;
+	exchange.server_clock = answer.clock;
+	memcpy(&exchange.server_boot, head->from_boot,
+	       sizeof(exchange.server_boot));
+	link->rtt_ns = (t4_ns - link->t1_ns) - (answer.t3_ns - answer.t2_ns);
+	peers->host.replied(peers->host.ctx, &exchange);
+}
+
+static struct peer_link *link_by_id(struct peers *peers, uint32_t id)
+{
+	for (uint32_t i = 0; i < peers->count; i++)
+		if (peers->links[i].id == id)
+			return &peers->links[i];
+	return NULL;
+}
+
+/* Answers must be awaited, questions must be few: both are cheap to see, and
+ * come before the MAC. */
+static bool is_worth_checking(struct peer_link *link,
+			      const struct timepacket_head *head)
+{
+	struct peers_counters *counters = &link->peers->counters;
+	bool awaited = head->nonce != 0 &&
+		       (head->nonce == link->request_nonce ||
+			(head->nonce == link->hello_nonce &&
+			 head->kind == TIMEPACKET_WELCOME));
+
+	if (head->kind == TIMEPACKET_REPLY ||
+	    head->kind == TIMEPACKET_WELCOME) {
+		if (!awaited || !is_for_this_boot(link->peers, head))
+			counters->refused_replay++;
+		return awaited && is_for_this_boot(link->peers, head);
+	}
+	if (!bucket_take(&link->bucket, clock_raw_ns())) {
+		counters->refused_rate++;
+		return false;
+	}
+	return true;
+}
+
+static void dispatch(struct peers *peers, const struct udp_datagram *datagram,
+		     int64_t arrival_ns)
+{
+	struct timepacket_head head;
+	struct peer_link *link;
+
+	peers->counters.packets_in++;
+	if (timepacket_head_decode(datagram->data, datagram->bytes, &head) !=
+		    RFS_ERR_OK ||
+	    head.to != peers->self ||
+	    (link = link_by_id(peers, head.from)) == NULL ||
+	    !udp_same_address(&datagram->from, &link->address)) {
+		peers->counters.refused_other++;
+		return;
+	}
+	if (!is_worth_checking(link, &head))
+		return;
+	if (auth_check(&link->auth, &head, datagram->data) != RFS_ERR_OK) {
+		peers->counters.refused_mac++;
+		return;
+	}
+	switch ((enum timepacket_kind)head.kind) {
+	case TIMEPACKET_HELLO:
+		on_hello(link, &head);
+		break;
+	case TIMEPACKET_WELCOME:
+		on_welcome(link, &head);
+		break;
+	case TIMEPACKET_REQUEST:
+		on_request(link, &head, datagram->data, arrival_ns);
+		break;
+	case TIMEPACKET_REPLY:
+		on_reply(link, &head, datagram->data, arrival_ns);
+		break;
+	}
+}
+
+static void on_readable(struct ev_loop *loop, ev_io *io, int events)
+{
+	struct peers *peers = io->data;
+
+	(void)loop;
+	(void)events;
+	for (int i = 0; i < DATAGRAMS_PER_WAKEUP; i++) {
+		struct udp_datagram datagram;
+		struct stamps now;
+		int64_t arrival_ns;
+
+		if (udp_receive(peers->fd, &datagram) != RFS_ERR_OK)
+			return;
+		stamps_read(&now);
+		(void)stamps_arrival(&peers->last, &now,
+				     datagram.wall_stamp_ns, &arrival_ns);
+		peers->last = now;
+		dispatch(peers, &datagram, arrival_ns);
+	}
+}
+
+/* -- asking -------------------------------------------------------------- */
+
+static void on_timeout(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct peer_link *link = timer->data;
+	struct peers *peers = link->peers;
+
+	(void)loop;
+	(void)events;
+	end_exchange(link);
+	peers->host.timed_out(peers->host.ctx, link->id);
+}
+
+static void on_retry(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct peer_link *link = timer->data;
+
+	(void)events;
+	ev_timer_stop(loop, timer);
+	if (link->asked)
+		send_request(link);
+}
+
+void peers_ask(struct peers *peers, uint32_t peer, int64_t timeout_ns)
+{
+	struct peer_link *link = link_by_id(peers, peer);
+
+	CHECK(link != NULL);
+	CHECK(!link->asked);
+	link->asked = true;
+	ev_now_update(peers->loop);
+	link->timeout.repeat = (double)timeout_ns / 1e9;
+	ev_timer_again(peers->loop, &link->timeout);
+	if (link->boot_known)
+		send_request(link);
+	else
+		send_hello(link);
+}
+
+/* -- life ---------------------------------------------------------------- */
+
+static enum rfs_err add_link(struct peers *peers, const struct config *config,
+			     const struct config_node *node,
+			     const struct node_key *key)
+{
+	struct peer_link *link = &peers->links[peers->count];
+
+	link->peers = peers;
+	link->id = node->id;
+	if (!address_parse(node->address, node->time_port, &link->address,
+			   &link->address_bytes)) {
+		log_error("node %s: %s is not an address", node->name,
+			  node->address);
+		return RFS_ERR_INVALID;
+	}
+	if (auth_init(&link->auth, key, node->key, config->cluster_id) !=
+	    RFS_ERR_OK) {
+		log_error("node %s: its public key is not a key", node->name);
+		return RFS_ERR_INVALID;
+	}
+	bucket_init(&link->bucket, BUCKET_CAPACITY, BUCKET_PER_SECOND,
+		    clock_raw_ns());
+	ev_init(&link->timeout, on_timeout);
+	link->timeout.data = link;
+	ev_init(&link->retry, on_retry);
+	link->retry.repeat = RETRY_S;
+	link->retry.data = link;
+	peers->count++;
+	return RFS_ERR_OK;
+}
+
+struct peers *peers_new(struct ev_loop *loop, const struct config *config,
+			const struct node_key *key,
+			const struct peers_host *host)
+{
+	const struct config_node *self = config_self(config);
+	struct peers *peers = calloc(1, sizeof(*peers));
+
+	if (peers == NULL) {
+		log_error("peers: out of memory");
+		return NULL;
+	}
+	peers->loop = loop;
+	peers->host = *host;
+	peers->self = self->id;
+	randombytes_buf(peers->boot, sizeof(peers->boot));
+	stamps_read(&peers->last);
+	peers->fd = udp_open(self->address, self->time_port,
+			     &peers->kernel_stamps);
+	if (peers->fd < 0)
+		goto fail;
+	for (uint32_t i = 0; i < config->node_count; i++)
+		if (config->nodes[i].id != self->id &&
+		    add_link(peers, config, &config->nodes[i], key) !=
+			    RFS_ERR_OK)
+			goto fail;
+	ev_io_init(&peers->readable, on_readable, peers->fd, EV_READ);
+	peers->readable.data = peers;
+	ev_io_start(loop, &peers->readable);
+	return peers;
+
+fail:
+	peers_free(peers);
+	return NULL;
+}
+
+void peers_free(struct peers *peers)
+{
+	if (peers == NULL)
+		return;
+	for (uint32_t i = 0; i < peers->count; i++) {
+		ev_timer_stop(peers->loop, &peers->links[i].timeout);
+		ev_timer_stop(peers->loop, &peers->links[i].retry);
+		auth_fini(&peers->links[i].auth);
+	}
+	if (ev_is_active(&peers->readable))
+		ev_io_stop(peers->loop, &peers->readable);
+	if (peers->fd >= 0)
+		close(peers->fd);
+	free(peers);
+}
+
+const struct peers_counters *peers_counters(const struct peers *peers)
+{
+	return &peers->counters;
+}
+
+bool peers_kernel_stamps(const struct peers *peers)
+{
+	return peers->kernel_stamps;
+}

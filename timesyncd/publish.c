@@ -1,0 +1,93 @@
+/* Writing the clock page and its file view. */
+#include "timesyncd/publish.h"
+
+#include <stdio.h>
+
+#include "common/os/clock.h"
+#include "common/os/config.h"
+#include "common/os/log.h"
+
+_Static_assert((int)TIMESYNC_UNSYNCED == (int)CLOCK_UNSYNCED, "same values");
+_Static_assert((int)TIMESYNC_HOLDOVER == (int)CLOCK_HOLDOVER, "same values");
+_Static_assert((int)TIMESYNC_SYNCED == (int)CLOCK_SYNCED, "same values");
+_Static_assert((int)TIMESYNC_DISRUPTED == (int)CLOCK_DISRUPTED, "same values");
+
+/* Disruptions one generation of the page can count. */
+#define DISRUPTIONS_PER_GENERATION_BITS 12
+
+static void make_view(struct publish *publish, uint64_t generation,
+		      const char *run_dir)
+{
+	char path[CONFIG_PATH_MAX + sizeof(PUBLISH_FILE) + 1];
+	void *map;
+
+	snprintf(path, sizeof(path), "%s/%s", run_dir, PUBLISH_FILE);
+	if (page_create_file(path, CLOCKPAGE_MAGIC, CLOCKPAGE_VERSION,
+			     generation, &map) == RFS_ERR_OK)
+		publish->view = map;
+	else
+		log_warn("no %s: other programs cannot read the clock", path);
+}
+
+enum rfs_err publish_init(struct publish *publish, int fd, uint64_t generation,
+			  const char *run_dir)
+{
+	void *map;
+	enum rfs_err err = page_map_writer(fd, CLOCKPAGE_MAGIC,
+					   CLOCKPAGE_VERSION, &map);
+
+	*publish = (struct publish){ 0 };
+	if (err != RFS_ERR_OK)
+		return err;
+	err = page_seal(fd);
+	if (err != RFS_ERR_OK) {
+		page_unmap(map);
+		return err;
+	}
+	publish->page = map;
+	publish->disruptions_base =
+		(uint32_t)(generation << DISRUPTIONS_PER_GENERATION_BITS);
+	make_view(publish, generation, run_dir);
+	return RFS_ERR_OK;
+}
+
+/* The file outlives us: whoever reads it must see that nobody writes it. Its
+ * last sample stays, and ages. */
+void publish_fini(struct publish *publish)
+{
+	page_unmap(publish->page);
+	page_unmap(publish->view);
+	*publish = (struct publish){ 0 };
+}
+
+uint32_t publish_disruptions(const struct publish *publish,
+			     const struct timesync_clock *clock)
+{
+	return publish->disruptions_base + clock->disruptions;
+}
+
+void publish_clock(struct publish *publish, const struct timesync_clock *clock)
+{
+	int64_t raw_ns = clock_raw_ns();
+	struct clock_sample sample = {
+		.quality = (enum clock_quality)clock->quality,
+		.disruptions = publish_disruptions(publish, clock),
+		.epoch = clock->epoch,
+		.asof_ns = clock->asof_ns,
+		.offset_ns = clock->offset_ns,
+		.bound_ns = clock->bound_ns,
+		.drift_ppb = clock->drift_ppb,
+		.growth_ppb = clock->growth_ppb,
+		.void_after_ns = clock->void_after_ns,
+		.wall_offset_ns = clock_wall_ns() - raw_ns,
+		.part_delay_ns = clock->part_delay_ns,
+		.part_dispersion_ns = clock->part_dispersion_ns,
+		.part_drift_ns = clock->part_drift_ns,
+		.part_unslewed_ns = clock->part_unslewed_ns,
+	};
+
+	if (publish->page != NULL)
+		clockpage_write(publish->page, &sample);
+	if (publish->view != NULL)
+		clockpage_write(publish->view, &sample);
+}

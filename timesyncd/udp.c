@@ -1,0 +1,139 @@
+/* UDP with SO_TIMESTAMPING, one socket for asking and answering. */
+#include "timesyncd/udp.h"
+
+#include <errno.h>
+#include <linux/net_tstamp.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/os/log.h"
+#include "common/units.h"
+#include "proto/address.h"
+
+/* Expedited forwarding: queues are what time packets suffer from. */
+#define DSCP_EF 0xb8
+
+static bool ask_for_stamps(int fd)
+{
+	int flags = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
+
+	return setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, &flags,
+			  sizeof(flags)) == 0;
+}
+
+/* Best effort: a path that refuses these still carries time. */
+static void tune(int fd, int family)
+{
+	int discover = IP_PMTUDISC_DO;
+	int service = DSCP_EF;
+
+	if (family == AF_INET6) {
+		discover = IPV6_PMTUDISC_DO;
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &discover,
+				 sizeof(discover));
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &service,
+				 sizeof(service));
+	} else {
+		(void)setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &discover,
+				 sizeof(discover));
+		(void)setsockopt(fd, IPPROTO_IP, IP_TOS, &service,
+				 sizeof(service));
+	}
+}
+
+int udp_open(const char *address, uint16_t port, bool *kernel_stamps)
+{
+	struct sockaddr_storage where;
+	socklen_t where_bytes;
+
+	if (!address_parse(address, port, &where, &where_bytes)) {
+		log_error("time socket: %s is not an address", address);
+		return -1;
+	}
+	int fd = socket(where.ss_family,
+			SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP);
+	if (fd < 0) {
+		log_errno("time socket");
+		return -1;
+	}
+	tune(fd, where.ss_family);
+	*kernel_stamps = ask_for_stamps(fd);
+	if (bind(fd, (struct sockaddr *)&where, where_bytes) != 0) {
+		log_errno("time socket: bind %s port %u", address, port);
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int64_t find_stamp(struct msghdr *message)
+{
+	for (struct cmsghdr *head = CMSG_FIRSTHDR(message); head != NULL;
+	     head = CMSG_NXTHDR(message, head)) {
+		struct timespec stamp[3];
+
+		if (head->cmsg_level != SOL_SOCKET ||
+		    head->cmsg_type != SCM_TIMESTAMPING ||
+		    head->cmsg_len < CMSG_LEN(sizeof(stamp)))
+			continue;
+		memcpy(stamp, CMSG_DATA(head), sizeof(stamp));
+		return stamp[0].tv_sec * NS_PER_SEC + stamp[0].tv_nsec;
+	}
+	return 0;
+}
+
+enum rfs_err udp_receive(int fd, struct udp_datagram *datagram)
+{
+	union {
+		struct cmsghdr align;
+		char space[256];
+	} control;
+	struct iovec iov = { datagram->data, sizeof(datagram->data) };
+	struct msghdr message = {
+		.msg_name = &datagram->from,
+		.msg_namelen = sizeof(datagram->from),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t bytes = recvmsg(fd, &message, 0);
+
+	if (bytes < 0)
+		return errno == EAGAIN || errno == EINTR ? RFS_ERR_BUSY :
+							   RFS_ERR_IO;
+	datagram->bytes = (size_t)bytes;
+	datagram->from_bytes = message.msg_namelen;
+	datagram->wall_stamp_ns = find_stamp(&message);
+	return RFS_ERR_OK;
+}
+
+bool udp_send(int fd, const void *data, size_t bytes,
+	      const struct sockaddr_storage *to, socklen_t to_bytes)
+{
+	return sendto(fd, data, bytes, 0, (const struct sockaddr *)to,
+		      to_bytes) == (ssize_t)bytes;
+}
+
+bool udp_same_address(const struct sockaddr_storage *a,
+		      const struct sockaddr_storage *b)
+{
+	if (a->ss_family != b->ss_family)
+		return false;
+	if (a->ss_family == AF_INET) {
+		const struct sockaddr_in *x = (const void *)a;
+		const struct sockaddr_in *y = (const void *)b;
+
+		return x->sin_port == y->sin_port &&
+		       x->sin_addr.s_addr == y->sin_addr.s_addr;
+	}
+
+	const struct sockaddr_in6 *x = (const void *)a;
+	const struct sockaddr_in6 *y = (const void *)b;
+
+	return x->sin6_port == y->sin6_port &&
+	       memcmp(&x->sin6_addr, &y->sin6_addr, sizeof(x->sin6_addr)) == 0;
+}
