@@ -67,7 +67,8 @@ enum rfs_err handout_receive(int channel_fd, struct handout *handout, int *fd)
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = &control,
-		.msg_controllen = sizeof(control.space),
+		/* Not CMSG_SPACE: its padding would take a second one. */
+		.msg_controllen = CMSG_LEN(sizeof(int)),
 	};
 	ssize_t bytes;
 	int came;
