@@ -11,7 +11,7 @@
 
 #include "common/check.h"
 
-enum rfs_err log_init(struct log *log, uint64_t entries_max, uint64_t bytes_max)
+enum rfs_err log_setup(struct log *log, uint64_t entries_max, uint64_t bytes_max)
 {
 	*log = (struct log){
 		.capacity = entries_max + LOG_RESERVE_ENTRIES,

@@ -39,7 +39,7 @@ struct log {
 };
 
 /* RFS_ERR_NOMEM: nothing is left behind. */
-RFS_MUST_USE enum rfs_err log_init(struct log *log, uint64_t entries_max,
+RFS_MUST_USE enum rfs_err log_setup(struct log *log, uint64_t entries_max,
 				   uint64_t bytes_max);
 void log_fini(struct log *log);
 

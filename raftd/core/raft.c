@@ -27,7 +27,7 @@ static bool raft_allocate(struct raft *raft, const struct raft_restart *restart)
 		calloc(RAFT_PROPOSALS_MAX, sizeof(*raft->proposals_done));
 	return raft->send && raft->reads && raft->reads_done &&
 	       raft->proposals_done &&
-	       log_init(&raft->log, entries, bytes) == RFS_ERR_OK;
+	       log_setup(&raft->log, entries, bytes) == RFS_ERR_OK;
 }
 
 static void raft_load_members(struct raft *raft)

@@ -30,7 +30,7 @@ static struct log filled(uint64_t count)
 {
 	struct log log;
 
-	assert_int_equal(log_init(&log, 64, 4096), RFS_ERR_OK);
+	assert_int_equal(log_setup(&log, 64, 4096), RFS_ERR_OK);
 	for (uint64_t i = 1; i <= count; i++)
 		append_text(&log, i, 1 + i / 4, "payload");
 	return log;
