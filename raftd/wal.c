@@ -180,6 +180,7 @@ enum rfs_err wal_sync(struct wal *wal)
 	if (wal->durable / WAL_PAGE_BYTES != wal->marked / WAL_PAGE_BYTES &&
 	    write_mark(wal) != RFS_ERR_OK)
 		return failed(wal, "marking");
+	wal->sync_count++;
 	if (fdatasync(wal->fd) != 0)
 		return failed(wal, "syncing");
 	wal->durable = wal->at;
@@ -280,6 +281,7 @@ enum rfs_err wal_mark(struct wal *wal, bool *synced)
 	*synced = wal->marked != wal->durable;
 	if (!*synced)
 		return RFS_ERR_OK;
+	wal->sync_count++;
 	if (write_mark(wal) != RFS_ERR_OK || fdatasync(wal->fd) != 0)
 		return failed(wal, "marking");
 	return RFS_ERR_OK;
@@ -329,6 +331,16 @@ enum rfs_err wal_remove_segment(const char *dir, uint64_t seq)
 		return RFS_ERR_IO;
 	}
 	return RFS_ERR_OK;
+}
+
+uint64_t wal_syncs(const struct wal *wal)
+{
+	return wal->sync_count;
+}
+
+uint64_t wal_segment_bytes(const struct wal *wal)
+{
+	return wal->segment_bytes;
 }
 
 uint64_t wal_bytes(const struct wal *wal)

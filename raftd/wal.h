@@ -105,6 +105,12 @@ bool wal_drop_segment(struct wal *wal, uint64_t compact_to, uint64_t *seq);
 /* Any thread. IO (logged). */
 RFS_MUST_USE enum rfs_err wal_remove_segment(const char *dir, uint64_t seq);
 
+/* Syncs of the log so far. */
+uint64_t wal_syncs(const struct wal *wal);
+
+/* Of new segments. */
+uint64_t wal_segment_bytes(const struct wal *wal);
+
 /* Of all segments in the log, the spare not counted. */
 uint64_t wal_bytes(const struct wal *wal);
 

@@ -49,6 +49,7 @@ struct wal {
 	uint64_t durable; /* end of what was synced */
 	uint64_t marked;  /* what the newest mark says */
 	uint64_t mark_count;
+	uint64_t sync_count;
 	uint32_t chain; /* sum of the last record, or of the header */
 
 	int spare_fd; /* -1: none */

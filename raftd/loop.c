@@ -1,0 +1,732 @@
+/* The wiring of raftd. See loop.h for the order of effects and why. */
+#include "raftd/loop_state.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/check.h"
+#include "common/os/clock.h"
+#include "common/os/log.h"
+#include "common/os/process.h"
+#include "proto/sockets.h"
+
+#define FAREWELL_SEC	 0.5
+#define HEARTBEAT_SEC	 1.0
+#define ENTRY_HEAD_BYTES 48
+#define WANT_AGAIN_NS	 (30 * NS_PER_SEC)
+
+void loop_now(struct loop *loop, struct raft_now *now)
+{
+	pages_now(loop->pages, now);
+}
+
+/* ---- time ---- */
+
+/* Rearming costs a system call, so a later deadline waits for the earlier one
+ * to fire: then there is nothing to do, and it is set anew. */
+static void arm(struct loop *loop, int64_t deadline_raw_ns)
+{
+	int64_t left_ns;
+	struct itimerspec spec = { 0 };
+
+	if (loop->armed_raw_ns <= deadline_raw_ns)
+		return;
+	loop->armed_raw_ns = deadline_raw_ns;
+	left_ns = deadline_raw_ns - clock_raw_ns();
+	if (left_ns < 1)
+		left_ns = 1; /* 0 would disarm */
+	spec.it_value.tv_sec = left_ns / NS_PER_SEC;
+	spec.it_value.tv_nsec = left_ns % NS_PER_SEC;
+	CHECK(timerfd_settime(loop->deadline.fd, 0, &spec, NULL) == 0);
+}
+
+static void on_deadline(struct ev_loop *ev, ev_io *io, int revents)
+{
+	struct loop *loop = io->data;
+	const struct raft_event tick = { .type = RAFT_EV_TICK };
+	uint64_t expirations;
+
+	(void)ev;
+	(void)revents;
+	if (read(io->fd, &expirations, sizeof(expirations)) < 0)
+		return;
+	loop->armed_raw_ns = INT64_MAX;
+	if (clock_raw_ns() >= raft_deadline_ns(loop->raft))
+		loop_post(loop, &tick);
+	else
+		arm(loop, raft_deadline_ns(loop->raft));
+}
+
+static void on_awake(struct ev_loop *ev, ev_check *watcher, int revents)
+{
+	struct loop *loop = watcher->data;
+
+	(void)ev;
+	(void)revents;
+	loop->awake_raw_ns = clock_raw_ns();
+}
+
+static void on_asleep(struct ev_loop *ev, ev_prepare *watcher, int revents)
+{
+	struct loop *loop = watcher->data;
+	int64_t stall_ns = clock_raw_ns() - loop->awake_raw_ns;
+
+	(void)ev;
+	(void)revents;
+	if (loop->awake_raw_ns > 0 && stall_ns > loop->stall_max_ns)
+		loop->stall_max_ns = stall_ns;
+}
+
+/* ---- effects ---- */
+
+static void write_hard_state(struct loop *loop,
+			     const struct raft_effects *effects)
+{
+	loop->hardstate.term = effects->term;
+	loop->hardstate.voted_for = effects->voted_for;
+	if (hardstate_write(loop->hardstate_file, &loop->hardstate) ==
+	    RFS_ERR_OK)
+		return;
+	log_error("stopping: a failed write or sync is final");
+	_exit(EXIT_FAILURE);
+}
+
+static void write_log(struct loop *loop, const struct raft_effects *effects)
+{
+	if (effects->reset_log)
+		disk_reset(loop->disk, &effects->reset_to);
+	if (effects->truncate_from > 0)
+		disk_truncate(loop->disk, effects->truncate_from);
+	disk_append(loop->disk, effects->append, effects->append_count);
+}
+
+static void send_messages(struct loop *loop,
+			  const struct raft_effects *effects)
+{
+	for (uint32_t i = 0; i < effects->send_count; i++) {
+		const struct raft_message *message = &effects->send[i];
+
+		peers_send(loop->peers, message);
+		if (message->type == RAFT_MSG_SNAPSHOT)
+			transfer_send(loop->transfer, message->to,
+				      &message->snapshot);
+	}
+}
+
+static void answer(struct loop *loop, const struct raft_effects *effects)
+{
+	for (uint32_t i = 0; i < effects->proposal_count; i++)
+		clients_proposed(loop->clients, &effects->proposals[i]);
+	for (uint32_t i = 0; i < effects->read_count; i++)
+		clients_read_done(loop->clients, &effects->reads[i]);
+}
+
+/* Count what was committed since the snapshot, and ask for the next one when
+ * it is too much. */
+static void count_log(struct loop *loop)
+{
+	const struct config *config = loop->config;
+	uint64_t commit = loop->view.commit_index;
+	int64_t now_ns;
+
+	while (loop->counted_index < commit) {
+		const struct raft_entry *entry =
+			raft_log_at(loop->raft, ++loop->counted_index);
+
+		if (entry != NULL)
+			loop->log_bytes += entry->bytes + ENTRY_HEAD_BYTES;
+	}
+	if (loop->log_bytes < config->raft.snapshot_after_bytes &&
+	    commit - loop->snapshot_index < config->raft.snapshot_after_entries)
+		return;
+	now_ns = clock_raw_ns();
+	if (loop->wanted_raw_ns > 0 &&
+	    now_ns - loop->wanted_raw_ns < WANT_AGAIN_NS)
+		return;
+	if (clients_attached(loop->clients)) {
+		loop->wanted_raw_ns = now_ns;
+		clients_want_snapshot(loop->clients, loop->log_bytes);
+	}
+}
+
+/* A checkpoint may be offered before this raft knows that it is committed. */
+static void offer_snapshot(struct loop *loop)
+{
+	struct raft_event event = {
+		.type = RAFT_EV_SNAPSHOT_TAKEN,
+		.snapshot = loop->offered,
+	};
+
+	if (loop->offered.index == 0 ||
+	    loop->offered.index > loop->view.commit_index)
+		return;
+	loop->snapshot_index = loop->offered.index;
+	loop->counted_index = loop->offered.index;
+	loop->log_bytes = 0;
+	loop->wanted_raw_ns = 0;
+	loop->offered.index = 0;
+	loop_post(loop, &event);
+}
+
+static const char *role_name(enum raft_role role)
+{
+	static const char *const names[] = { "follower", "pre-candidate",
+					     "candidate", "leader" };
+
+	return names[role];
+}
+
+static void report_change(const struct loop *loop, const struct raft_view *was)
+{
+	const struct raft_view *view = &loop->view;
+	const struct config_node *leader =
+		config_node(loop->config, view->leader);
+
+	if (view->role == was->role && view->leader == was->leader &&
+	    view->term == was->term)
+		return;
+	if (view->role == RAFT_FOLLOWER && leader != NULL)
+		log_notice("following %s in term %" PRIu64, leader->name,
+			   view->term);
+	else if (view->role == RAFT_LEADER)
+		log_notice("leader of term %" PRIu64, view->term);
+	else
+		log_info("%s in term %" PRIu64, role_name(view->role),
+			 view->term);
+}
+
+static void carry_out(struct loop *loop, const struct raft_effects *effects)
+{
+	struct raft_view was = loop->view;
+
+	raft_view(loop->raft, &loop->view);
+	pages_withdraw(loop->pages, &loop->view);
+	if (effects->hard_state_changed)
+		write_hard_state(loop, effects);
+	pages_publish(loop->pages, &loop->view);
+	write_log(loop, effects);
+	send_messages(loop, effects);
+	transfer_set_commit(loop->transfer, effects->commit_index);
+	clients_stream(loop->clients, loop->raft, effects->commit_index);
+	answer(loop, effects);
+	if (effects->compact_to > 0)
+		disk_compact(loop->disk, effects->compact_to);
+	arm(loop, effects->deadline_raw_ns);
+
+	if (loop->view.commit_index != was.commit_index)
+		count_log(loop);
+	offer_snapshot(loop);
+	report_change(loop, &was);
+	if (loop->stopping && loop->view.role != RAFT_LEADER)
+		ev_break(loop->ev, EVBREAK_ALL);
+}
+
+static void step(struct loop *loop, const struct raft_event *event)
+{
+	struct raft_event now = *event;
+	struct raft_effects effects;
+
+	loop->stepping = true;
+	loop_now(loop, &now.now);
+	raft_step(loop->raft, &now, &effects);
+	carry_out(loop, &effects);
+	loop->stepping = false;
+}
+
+void loop_post(struct loop *loop, const struct raft_event *event)
+{
+	if (loop->stepping) {
+		CHECK(loop->posted_count < LOOP_POSTED_MAX);
+		loop->posted[loop->posted_count++] = *event;
+		return;
+	}
+	step(loop, event);
+	for (uint32_t i = 0; i < loop->posted_count; i++) {
+		const struct raft_event posted = loop->posted[i];
+
+		step(loop, &posted);
+	}
+	loop->posted_count = 0;
+}
+
+/* ---- what the parts report ---- */
+
+static void on_persisted(void *ctx, uint64_t index, uint64_t term)
+{
+	const struct raft_event event = {
+		.type = RAFT_EV_PERSISTED,
+		.persisted = { .index = index, .term = term },
+	};
+
+	loop_post(ctx, &event);
+}
+
+static uint64_t record_bytes(const struct raft_message *message)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < message->append.count; i++)
+		bytes += wal_record_bytes(message->append.entries[i].bytes);
+	return bytes;
+}
+
+static void on_message(void *ctx, const struct raft_message *message)
+{
+	struct loop *loop = ctx;
+	struct raft_message empty;
+	struct raft_event event = {
+		.type = RAFT_EV_RECEIVE,
+		.message = message,
+	};
+
+	/* No room: entries are lost on the way, the heartbeat is not. */
+	if (message->type == RAFT_MSG_APPEND && disk_is_full(loop->disk) &&
+	    record_bytes(message) > disk_room_bytes(loop->disk)) {
+		empty = *message;
+		empty.append.count = 0;
+		event.message = &empty;
+	}
+	loop_post(loop, &event);
+}
+
+static void on_lost(void *ctx, uint32_t node)
+{
+	struct loop *loop = ctx;
+	const struct raft_event event = {
+		.type = RAFT_EV_PEER_LOST,
+		.peer = node,
+	};
+
+	transfer_peer_lost(loop->transfer, node);
+	loop_post(loop, &event);
+}
+
+static void on_rtt(void *ctx, uint32_t node, int64_t rtt_ns)
+{
+	const struct raft_event event = {
+		.type = RAFT_EV_RTT,
+		.rtt = { .peer = node, .rtt_ns = rtt_ns },
+	};
+
+	loop_post(ctx, &event);
+}
+
+static void on_chunk(void *ctx, uint32_t node,
+		     const DistributedFs__SnapshotChunk *chunk)
+{
+	struct loop *loop = ctx;
+
+	transfer_chunk(loop->transfer, node, chunk);
+}
+
+static void on_ack(void *ctx, uint32_t node,
+		   const DistributedFs__SnapshotAck *ack)
+{
+	struct loop *loop = ctx;
+
+	transfer_ack(loop->transfer, node, ack);
+}
+
+static const struct peers_events peers_events = {
+	.message = on_message,
+	.lost = on_lost,
+	.rtt = on_rtt,
+	.chunk = on_chunk,
+	.ack = on_ack,
+};
+
+static void on_attached(void *ctx, uint64_t applied_index)
+{
+	struct loop *loop = ctx;
+
+	(void)applied_index;
+	loop->wanted_raw_ns = 0;
+	transfer_attached(loop->transfer);
+}
+
+static void refuse_proposals(struct loop *loop,
+			     const struct raft_proposal *proposals,
+			     uint32_t count, enum rfs_err err)
+{
+	for (uint32_t i = 0; i < count; i++)
+		clients_proposed(loop->clients, &(struct raft_proposal_done){
+							.id = proposals[i].id,
+							.err = err,
+						});
+}
+
+static void on_propose(void *ctx, const struct raft_proposal *proposals,
+		       uint32_t count)
+{
+	struct loop *loop = ctx;
+	const struct raft_event event = {
+		.type = RAFT_EV_PROPOSE,
+		.propose = { .proposals = proposals, .count = count },
+	};
+
+	if (loop->stopping)
+		refuse_proposals(loop, proposals, count, RFS_ERR_NOT_LEADER);
+	else if (disk_is_full(loop->disk))
+		refuse_proposals(loop, proposals, count, RFS_ERR_NOSPC);
+	else
+		loop_post(loop, &event);
+}
+
+static void on_read(void *ctx, uint64_t id)
+{
+	const struct raft_event event = {
+		.type = RAFT_EV_READ,
+		.read = { .id = id },
+	};
+
+	loop_post(ctx, &event);
+}
+
+static void on_snapshot_taken(void *ctx,
+			      const DistributedFs__SnapshotMeta *meta, int fd)
+{
+	struct loop *loop = ctx;
+
+	transfer_taken(loop->transfer, meta, fd);
+}
+
+static void on_restore_done(void *ctx, uint64_t index, enum rfs_err err)
+{
+	struct loop *loop = ctx;
+
+	transfer_restore_done(loop->transfer, index, err);
+}
+
+static void on_behind(void *ctx, uint64_t index)
+{
+	struct loop *loop = ctx;
+
+	transfer_behind(loop->transfer, index);
+}
+
+static const struct clients_events clients_events = {
+	.attached = on_attached,
+	.propose = on_propose,
+	.read = on_read,
+	.snapshot_taken = on_snapshot_taken,
+	.restore_done = on_restore_done,
+	.behind = on_behind,
+};
+
+static void on_taken(void *ctx, const struct raft_snapshot_meta *meta)
+{
+	struct loop *loop = ctx;
+
+	if (meta->index <= loop->snapshot_index)
+		return; /* offered again at attach: the raft knows it */
+	loop->offered = *meta;
+	offer_snapshot(loop);
+}
+
+static void on_installed(void *ctx, const struct raft_snapshot_meta *meta)
+{
+	struct loop *loop = ctx;
+	const struct raft_event event = {
+		.type = RAFT_EV_SNAPSHOT_INSTALLED,
+		.snapshot = *meta,
+	};
+
+	if (meta->index > loop->snapshot_index) {
+		loop->snapshot_index = meta->index;
+		loop->log_bytes = 0;
+		if (loop->counted_index < meta->index)
+			loop->counted_index = meta->index;
+	}
+	loop_post(loop, &event);
+}
+
+static void on_failed(void *ctx, uint32_t node)
+{
+	const struct raft_event event = {
+		.type = RAFT_EV_SNAPSHOT_FAILED,
+		.peer = node,
+	};
+
+	loop_post(ctx, &event);
+}
+
+static const struct transfer_events transfer_events = {
+	.taken = on_taken,
+	.installed = on_installed,
+	.failed = on_failed,
+};
+
+/* ---- the supervisor ---- */
+
+void loop_handout(struct loop *loop, const struct handout *handout, int fd)
+{
+	switch ((enum handout_kind)handout->kind) {
+	case HANDOUT_CLOCK_READER:
+		pages_set_clock(loop->pages, fd);
+		break;
+	case HANDOUT_CONS_WRITER:
+		if (pages_set_consensus(loop->pages, fd) != RFS_ERR_OK)
+			log_warn("pages: storaged must ask for every read");
+		break;
+	case HANDOUT_LINK:
+		clients_link(loop->clients, fd);
+		return; /* owned by the link now */
+	case HANDOUT_CONFIG:
+		log_notice("configuration reloaded: options of this daemon "
+			   "take effect at its next start");
+		break;
+	case HANDOUT_START:
+	case HANDOUT_CLOCK_WRITER:
+	case HANDOUT_CONS_READER:
+		break;
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+static void say_farewell(struct loop *loop);
+
+static void on_channel(struct ev_loop *ev, ev_io *io, int revents)
+{
+	struct loop *loop = io->data;
+	struct handout handout;
+	enum rfs_err err;
+	int fd;
+
+	(void)revents;
+	while ((err = handout_receive(io->fd, &handout, &fd)) == RFS_ERR_OK)
+		loop_handout(loop, &handout, fd);
+	if (err != RFS_ERR_CLOSED)
+		return;
+	ev_io_stop(ev, io);
+	log_notice("the supervisor is gone: stopping");
+	say_farewell(loop);
+}
+
+static void on_heartbeat(struct ev_loop *ev, ev_timer *timer, int revents)
+{
+	struct loop *loop = timer->data;
+	const struct raft_view *view = &loop->view;
+	const struct config_node *leader =
+		config_node(loop->config, view->leader);
+	char state[160];
+
+	(void)ev;
+	(void)revents;
+	if (view->role == RAFT_FOLLOWER && leader != NULL)
+		snprintf(state, sizeof(state),
+			 "WATCHDOG=1\nSTATUS=follower of %s in term %" PRIu64
+			 ", commit %" PRIu64,
+			 leader->name, view->term, view->commit_index);
+	else
+		snprintf(state, sizeof(state),
+			 "WATCHDOG=1\nSTATUS=%s of term %" PRIu64
+			 ", commit %" PRIu64,
+			 role_name(view->role), view->term,
+			 view->commit_index);
+	process_notify(state);
+	arm(loop, raft_deadline_ns(loop->raft));
+}
+
+/* ---- stopping ---- */
+
+/* The peer that has most of our log and was heard of lately. */
+static uint32_t best_successor(const struct raft_view *view)
+{
+	uint32_t best = RAFT_NOBODY;
+	uint64_t best_match = 0;
+	int64_t now_ns = clock_raw_ns();
+
+	for (uint32_t i = 0; i < view->peer_count; i++) {
+		const struct raft_peer_view *peer = &view->peers[i];
+
+		if (peer->match_index >= best_match &&
+		    peer->last_heard_raw_ns > 0 &&
+		    now_ns - peer->last_heard_raw_ns <
+			    2 * view->election_timeout_ns) {
+			best = peer->id;
+			best_match = peer->match_index;
+		}
+	}
+	return best;
+}
+
+static void on_farewell(struct ev_loop *ev, ev_timer *timer, int revents)
+{
+	(void)timer;
+	(void)revents;
+	ev_break(ev, EVBREAK_ALL);
+}
+
+/* A leader hands over before it goes, if somebody takes it in time. */
+static void say_farewell(struct loop *loop)
+{
+	struct raft_event event = { .type = RAFT_EV_TRANSFER };
+
+	if (loop->stopping)
+		return;
+	loop->stopping = true;
+	process_notify("STOPPING=1");
+	event.peer = best_successor(&loop->view);
+	if (loop->view.role != RAFT_LEADER || event.peer == RAFT_NOBODY) {
+		ev_break(loop->ev, EVBREAK_ALL);
+		return;
+	}
+	log_notice("stopping: handing leadership to %s",
+		   config_node(loop->config, event.peer)->name);
+	ev_timer_start(loop->ev, &loop->farewell);
+	loop_post(loop, &event);
+}
+
+static void on_signal(struct ev_loop *ev, ev_signal *watcher, int revents)
+{
+	(void)ev;
+	(void)revents;
+	say_farewell(watcher->data);
+}
+
+/* ---- life ---- */
+
+static enum rfs_err init_watchers(struct loop *loop)
+{
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+
+	if (fd < 0) {
+		log_errno("timerfd");
+		return RFS_ERR_IO;
+	}
+	ev_io_init(&loop->deadline, on_deadline, fd, EV_READ);
+	ev_signal_init(&loop->term, on_signal, SIGTERM);
+	ev_signal_init(&loop->interrupt, on_signal, SIGINT);
+	ev_timer_init(&loop->heartbeat, on_heartbeat, HEARTBEAT_SEC,
+		      HEARTBEAT_SEC);
+	ev_timer_init(&loop->farewell, on_farewell, FAREWELL_SEC, 0.);
+	ev_check_init(&loop->awake, on_awake);
+	ev_set_priority(&loop->awake, EV_MAXPRI);
+	ev_prepare_init(&loop->asleep, on_asleep);
+	ev_set_priority(&loop->asleep, EV_MINPRI);
+	loop->deadline.data = loop->term.data = loop->interrupt.data =
+		loop->heartbeat.data = loop->farewell.data = loop->awake.data =
+			loop->asleep.data = loop;
+	ev_io_start(loop->ev, &loop->deadline);
+	ev_signal_start(loop->ev, &loop->term);
+	ev_signal_start(loop->ev, &loop->interrupt);
+	ev_timer_start(loop->ev, &loop->heartbeat);
+	ev_check_start(loop->ev, &loop->awake);
+	ev_prepare_start(loop->ev, &loop->asleep);
+	loop->armed_raw_ns = INT64_MAX;
+	return RFS_ERR_OK;
+}
+
+static enum rfs_err open_world(struct loop *loop, const struct node_key *key)
+{
+	const struct config *config = loop->config;
+	char path[CONFIG_PATH_MAX + 32];
+	struct snapfile_meta noted;
+	enum rfs_err err;
+
+	loop->pages = pages_new(config_self(config)->id, loop->incarnation);
+	loop->chores = chores_new(loop->ev);
+	loop->clients = clients_new(loop->ev, &clients_events, loop);
+	if (loop->pages == NULL || loop->chores == NULL ||
+	    loop->clients == NULL)
+		return RFS_ERR_NOMEM;
+	err = loop_restart(loop, on_persisted, &noted);
+	if (err != RFS_ERR_OK)
+		return err;
+	loop->snapshot_index = loop->counted_index = noted.at.index;
+	raft_view(loop->raft, &loop->view);
+	loop->peers = peers_new(loop->ev, config, key, loop->incarnation,
+				&peers_events, loop);
+	if (loop->peers == NULL)
+		return RFS_ERR_IO;
+	snprintf(path, sizeof(path), "%s/raftd", config->data_dir);
+	loop->transfer = transfer_new(loop->ev, config, path, loop->chores,
+				      loop->peers, loop->clients, &noted,
+				      &transfer_events, loop);
+	snprintf(path, sizeof(path), "%s/%s", config->run_dir, SOCKETS_RAFTD);
+	loop->control = control_server_new(loop->ev, path, loop_answer, loop);
+	if (loop->transfer == NULL || loop->control == NULL)
+		return RFS_ERR_IO;
+	return init_watchers(loop);
+}
+
+enum rfs_err loop_new(const struct config *config, const struct node_key *key,
+		      struct loop **made)
+{
+	struct loop *loop = calloc(1, sizeof(*loop));
+	enum rfs_err err = RFS_ERR_NOMEM;
+
+	if (loop == NULL)
+		return err;
+	loop->config = config;
+	loop->deadline.fd = -1;
+	do
+		randombytes_buf(&loop->incarnation, sizeof(loop->incarnation));
+	while (loop->incarnation == 0);
+	loop->ev = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
+	if (loop->ev != NULL)
+		err = open_world(loop, key);
+	if (err != RFS_ERR_OK) {
+		loop_free(loop);
+		return err;
+	}
+	*made = loop;
+	return RFS_ERR_OK;
+}
+
+void loop_run(struct loop *loop, int channel_fd)
+{
+	ev_io_init(&loop->channel, on_channel, channel_fd, EV_READ);
+	loop->channel.data = loop;
+	ev_io_start(loop->ev, &loop->channel);
+	arm(loop, raft_deadline_ns(loop->raft));
+	pages_publish(loop->pages, &loop->view);
+	process_notify("READY=1");
+	ev_run(loop->ev, 0);
+	ev_io_stop(loop->ev, &loop->channel);
+}
+
+static void stop_watchers(struct loop *loop)
+{
+	if (loop->deadline.fd < 0)
+		return;
+	ev_io_stop(loop->ev, &loop->deadline);
+	close(loop->deadline.fd);
+	ev_signal_stop(loop->ev, &loop->term);
+	ev_signal_stop(loop->ev, &loop->interrupt);
+	ev_timer_stop(loop->ev, &loop->heartbeat);
+	ev_timer_stop(loop->ev, &loop->farewell);
+	ev_check_stop(loop->ev, &loop->awake);
+	ev_prepare_stop(loop->ev, &loop->asleep);
+}
+
+void loop_free(struct loop *loop)
+{
+	if (loop == NULL)
+		return;
+	if (loop->pages != NULL)
+		pages_retire(loop->pages);
+	if (loop->control != NULL)
+		control_server_free(loop->control);
+	chores_free(loop->chores);
+	transfer_free(loop->transfer);
+	peers_free(loop->peers);
+	clients_free(loop->clients);
+	disk_free(loop->disk);
+	hardstate_close(loop->hardstate_file);
+	if (loop->raft != NULL)
+		raft_free(loop->raft);
+	pages_free(loop->pages);
+	stop_watchers(loop);
+	if (loop->ev != NULL)
+		ev_loop_destroy(loop->ev);
+	free(loop);
+}

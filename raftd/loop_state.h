@@ -1,0 +1,77 @@
+/* The loop's own state, for loop.c, storage.c, pages.c and control.c. */
+#ifndef RAFTFS_RAFTD_LOOP_STATE_H
+#define RAFTFS_RAFTD_LOOP_STATE_H
+
+#include <ev.h>
+
+#include "proto/control_server.h"
+#include "raftd/chores.h"
+#include "raftd/clients.h"
+#include "raftd/core/raft.h"
+#include "raftd/disk.h"
+#include "raftd/hardstate.h"
+#include "raftd/loop.h"
+#include "raftd/pages.h"
+#include "raftd/peers.h"
+#include "raftd/transfer.h"
+
+#define LOOP_POSTED_MAX 64
+
+struct loop {
+	struct ev_loop *ev;
+	const struct config *config;
+	uint64_t incarnation;
+
+	struct raft *raft;
+	struct raft_view view; /* after the last step */
+	struct pages *pages;
+	struct chores *chores;
+	struct disk *disk;
+	struct hardstate_file *hardstate_file;
+	struct hardstate hardstate;
+	struct peers *peers;
+	struct clients *clients;
+	struct transfer *transfer;
+	struct control_server *control;
+
+	/* Steps never nest: what comes up inside one waits here. */
+	bool stepping;
+	struct raft_event posted[LOOP_POSTED_MAX];
+	uint32_t posted_count;
+
+	/* Snapshots. */
+	struct raft_snapshot_meta offered; /* not committed here yet; index 0 */
+	uint64_t snapshot_index; /* the log stands on it */
+	uint64_t counted_index;	 /* log_bytes counts entries up to here */
+	uint64_t log_bytes;	 /* committed since the snapshot */
+	int64_t wanted_raw_ns;	 /* when storaged was last asked; 0: never */
+
+	/* Watchers. */
+	ev_io deadline; /* a timerfd */
+	int64_t armed_raw_ns;
+	ev_io channel;
+	ev_signal term, interrupt;
+	ev_timer heartbeat; /* to the supervisor */
+	ev_timer farewell;
+	ev_check awake;
+	ev_prepare asleep;
+	bool stopping;
+	int64_t awake_raw_ns;
+	int64_t stall_max_ns;
+};
+
+/* control.c: answers the control socket; ctx is the loop. */
+enum rfs_err loop_answer(void *ctx,
+			 const DistributedFs__ControlRequest *request,
+			 DistributedFs__ControlReply *reply);
+
+/* loop.c: give the raft an event, now or when the present step is over. */
+void loop_post(struct loop *loop, const struct raft_event *event);
+
+/* restart.c: open log, hard state and note, and make the raft out of them. */
+RFS_MUST_USE enum rfs_err loop_restart(struct loop *loop,
+				       disk_persisted *persisted,
+				       struct snapfile_meta *noted);
+void loop_now(struct loop *loop, struct raft_now *now);
+
+#endif

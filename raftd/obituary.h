@@ -1,0 +1,22 @@
+/* Death notices: signed datagrams on raft_port (UDP), see proto/death.h. */
+#ifndef RAFTFS_RAFTD_OBITUARY_H
+#define RAFTFS_RAFTD_OBITUARY_H
+
+#include <ev.h>
+#include <stdint.h>
+
+#include "common/os/config.h"
+
+struct obituary;
+
+/* That incarnation of that node's raftd is dead: signed by its own supervisor,
+ * meant for this cluster. Whether it is the one we know is the caller's. */
+typedef void obituary_read(void *ctx, uint32_t node, uint64_t incarnation);
+
+/* config is borrowed for its life. NULL: cannot bind, no memory (logged). */
+struct obituary *obituary_new(struct ev_loop *ev, const struct config *config,
+			      obituary_read *read, void *ctx);
+/* obituary may be NULL. */
+void obituary_free(struct obituary *obituary);
+
+#endif

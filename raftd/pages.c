@@ -1,0 +1,154 @@
+/* The two shared pages as raftd uses them. */
+#include "raftd/pages.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/os/clock.h"
+#include "common/os/log.h"
+#include "shm/clockpage.h"
+#include "shm/conspage.h"
+
+struct pages {
+	const struct clockpage *clock;
+	uint32_t disruptions; /* last read: stays when the page goes */
+	int64_t last_raw_ns;
+	struct conspage *consensus;
+	struct cons_sample written;
+};
+
+struct pages *pages_new(uint32_t node, uint64_t incarnation)
+{
+	struct pages *pages = calloc(1, sizeof(*pages));
+
+	if (pages == NULL)
+		return NULL;
+	pages->written.node = node;
+	pages->written.incarnation = incarnation;
+	return pages;
+}
+
+void pages_set_clock(struct pages *pages, int fd)
+{
+	const void *map;
+
+	page_unmap(pages->clock);
+	pages->clock = NULL;
+	if (page_map_reader(fd, CLOCKPAGE_MAGIC, CLOCKPAGE_VERSION, &map) !=
+	    RFS_ERR_OK) {
+		log_warn("pages: no clock page: going on without cluster time");
+		return;
+	}
+	pages->clock = map;
+}
+
+enum rfs_err pages_set_consensus(struct pages *pages, int fd)
+{
+	void *map;
+	enum rfs_err err = page_map_writer(fd, CONSPAGE_MAGIC, CONSPAGE_VERSION,
+					   &map);
+
+	if (err == RFS_ERR_OK)
+		err = page_seal(fd);
+	if (err != RFS_ERR_OK) {
+		log_error("pages: no consensus page: %s", rfs_err_text(err));
+		return err;
+	}
+	page_unmap(pages->consensus);
+	pages->consensus = map;
+	conspage_write(pages->consensus, &pages->written);
+	return RFS_ERR_OK;
+}
+
+static bool clock_read(struct pages *pages, struct clock_sample *sample)
+{
+	/* BUSY: the writer was caught in the middle. Once more, as its
+	 * contract says, then do without. */
+	return pages->clock != NULL &&
+	       (clockpage_read(pages->clock, sample) == RFS_ERR_OK ||
+		clockpage_read(pages->clock, sample) == RFS_ERR_OK);
+}
+
+void pages_now(struct pages *pages, struct raft_now *now)
+{
+	struct clock_sample sample;
+	bool have = clock_read(pages, &sample);
+
+	memset(now, 0, sizeof(*now));
+	now->wall_ns = clock_wall_ns();
+	now->raw_ns = clock_raw_ns();
+	if (now->raw_ns < pages->last_raw_ns)
+		now->raw_ns = pages->last_raw_ns;
+	pages->last_raw_ns = now->raw_ns;
+	if (have)
+		pages->disruptions = sample.disruptions;
+	now->disruptions = pages->disruptions;
+	if (!have || (sample.quality != CLOCK_SYNCED &&
+		      sample.quality != CLOCK_HOLDOVER))
+		return;
+	now->cluster = clock_sample_at(&sample, now->raw_ns);
+	now->usable = !interval_is_empty(now->cluster);
+	now->epoch = sample.epoch;
+}
+
+static void write(struct pages *pages, const struct cons_sample *sample)
+{
+	if (memcmp(sample, &pages->written, sizeof(*sample)) == 0)
+		return;
+	pages->written = *sample;
+	if (pages->consensus != NULL)
+		conspage_write(pages->consensus, sample);
+}
+
+void pages_withdraw(struct pages *pages, const struct raft_view *view)
+{
+	struct cons_sample sample = pages->written;
+
+	if (!sample.lease_valid || view->lease_valid)
+		return;
+	sample.lease_valid = false;
+	write(pages, &sample);
+}
+
+void pages_publish(struct pages *pages, const struct raft_view *view)
+{
+	struct cons_sample sample;
+
+	/* Padding too: samples are compared as bytes. */
+	memcpy(&sample, &pages->written, sizeof(sample));
+	sample.term = view->term;
+	sample.role = (enum conspage_role)view->role;
+	sample.leader = view->leader;
+	sample.lease_valid = view->lease_valid;
+	sample.lease_disruptions = view->lease_disruptions;
+	sample.lease_until_raw_ns = view->lease_until_raw_ns;
+	sample.commit_index = view->commit_index;
+	sample.last_index = view->last_index;
+	sample.epoch = view->epoch;
+	sample.epoch_raw_ns = view->epoch_raw_ns;
+	sample.epoch_ts_ns = view->epoch_ts_ns;
+	write(pages, &sample);
+}
+
+void pages_retire(struct pages *pages)
+{
+	struct cons_sample sample = pages->written;
+
+	sample.lease_valid = false;
+	sample.role = CONSPAGE_FOLLOWER;
+	sample.leader = 0;
+	write(pages, &sample);
+}
+
+void pages_free(struct pages *pages)
+{
+	if (pages == NULL)
+		return;
+	page_unmap(pages->clock);
+	page_unmap(pages->consensus);
+	free(pages);
+}
+
+_Static_assert((int)RAFT_LEADER == CONSPAGE_LEADER, "roles are one list");
+_Static_assert((int)RAFT_CANDIDATE == CONSPAGE_CANDIDATE, "the same");
+_Static_assert((int)RAFT_PRECANDIDATE == CONSPAGE_PRECANDIDATE, "the same");

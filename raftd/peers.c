@@ -1,0 +1,678 @@
+/* The other nodes' raftd: dialling, greeting, pinging, and what they say. */
+#include "raftd/peers.h"
+
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/check.h"
+#include "common/os/clock.h"
+#include "common/os/log.h"
+#include "common/units.h"
+#include "proto/conn.h"
+#include "raftd/convert.h"
+#include "raftd/obituary.h"
+
+#define REDIAL_MIN_SEC	  0.05
+#define REDIAL_MAX_SEC	  1.0
+#define PING_FIRST_SEC	  0.05
+#define PING_SEC	  1.0
+#define PING_FIRST_COUNT  8
+#define SILENCE_MAX_NS	  (5 * NS_PER_SEC)
+#define USER_TIMEOUT_MS	  5000
+#define QUEUE_BYTES	  (16 * MIB)
+#define INBOUND_MAX	  64
+#define MESSAGE_BYTES_MAX (FRAME_BODY_BYTES_MAX - 4096)
+
+struct peer {
+	struct peers *peers;
+	const struct config_node *node;
+	struct conn *out; /* NULL: idle */
+	bool ready;	  /* our hello was accepted */
+	struct inbound *in;
+	ev_timer redial;
+	double redial_sec;
+	ev_timer ping;
+	unsigned int ping_count;
+	int64_t heard_raw_ns; /* anything on `out` */
+	uint64_t incarnation; /* of the one we last spoke to */
+	char refused[160];
+};
+
+/* A connection somebody dialled to us. */
+struct inbound {
+	struct peers *peers;
+	struct conn *conn;
+	struct peer *peer; /* NULL until its hello was accepted */
+	struct inbound *next;
+};
+
+struct peers {
+	struct ev_loop *ev;
+	const struct config *config;
+	uint64_t incarnation;
+	const struct peers_events *events;
+	void *ctx;
+	struct tls *tls;
+	struct listener *listener;
+	struct obituary *obituary;
+	struct peer peer[CONFIG_NODES_MAX];
+	uint32_t peer_count;
+	struct inbound *inbound;
+	unsigned int inbound_count;
+	uint64_t bad_messages;
+	struct convert_out scratch;
+	struct raft_entry entries[RAFT_ENTRIES_MAX];
+};
+
+static struct peer *peer_by_id(struct peers *peers, uint32_t id)
+{
+	for (uint32_t i = 0; i < peers->peer_count; i++) {
+		if (peers->peer[i].node->id == id)
+			return &peers->peer[i];
+	}
+	return NULL;
+}
+
+/* Remember why, and say it when it is news. */
+static void set_refused(struct peer *peer, const char *why)
+{
+	if (strcmp(peer->refused, why) == 0)
+		return;
+	snprintf(peer->refused, sizeof(peer->refused), "%s", why);
+	if (why[0] != '\0')
+		log_warn("peer %s: %s", peer->node->name, why);
+	else
+		log_notice("peer %s: accepted now", peer->node->name);
+}
+
+static void digest_text(const uint8_t *digest, size_t bytes, char text[17])
+{
+	text[0] = '\0';
+	for (size_t i = 0; i < 8 && i < bytes; i++)
+		snprintf(text + 2 * i, 3, "%02x", digest[i]);
+}
+
+/* ---- the connection we dialled ---- */
+
+static void redial_later(struct peer *peer, double after_sec)
+{
+	ev_timer_stop(peer->peers->ev, &peer->redial);
+	ev_timer_set(&peer->redial, after_sec, 0.);
+	ev_timer_start(peer->peers->ev, &peer->redial);
+}
+
+static void hang_up(struct peer *peer)
+{
+	ev_timer_stop(peer->peers->ev, &peer->ping);
+	peer->out = NULL;
+	peer->ready = false;
+	redial_later(peer, peer->redial_sec);
+	peer->redial_sec *= 2;
+	if (peer->redial_sec > REDIAL_MAX_SEC)
+		peer->redial_sec = REDIAL_MAX_SEC;
+}
+
+static void out_opened(struct conn *conn, void *ctx)
+{
+	struct peer *peer = ctx;
+	struct peers *peers = peer->peers;
+	DistributedFs__PeerHello hello = DISTRIBUTED_FS__PEER_HELLO__INIT;
+	unsigned int timeout_ms = USER_TIMEOUT_MS;
+
+	setsockopt(conn_fd(conn), IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms,
+		   sizeof(timeout_ms));
+	hello.node = config_self(peers->config)->id;
+	hello.config_digest.data = (uint8_t *)peers->config->digest;
+	hello.config_digest.len = sizeof(peers->config->digest);
+	hello.incarnation = peers->incarnation;
+	if (conn_send(conn, FRAME_PEER_HELLO, &hello.base, -1) != RFS_ERR_OK)
+		log_warn("peer %s: no hello", peer->node->name);
+	peer->heard_raw_ns = clock_raw_ns();
+}
+
+static void greeted(struct peer *peer, const struct frame *frame)
+{
+	DistributedFs__PeerHelloReply *reply =
+		(void *)frame_unpack(frame,
+				     &distributed_fs__peer_hello_reply__descriptor);
+
+	if (reply == NULL || reply->err != RFS_ERR_OK) {
+		set_refused(peer, reply != NULL && reply->reason[0] != '\0' ?
+					  reply->reason :
+					  "refused without a reason");
+	} else {
+		set_refused(peer, "");
+		log_info("peer %s: connected", peer->node->name);
+		peer->ready = true;
+		peer->incarnation = reply->incarnation;
+		peer->redial_sec = REDIAL_MIN_SEC;
+		peer->ping_count = 0;
+		ev_timer_set(&peer->ping, 0., PING_FIRST_SEC);
+		ev_timer_start(peer->peers->ev, &peer->ping);
+	}
+	if (reply != NULL)
+		distributed_fs__peer_hello_reply__free_unpacked(reply, NULL);
+}
+
+static void ponged(struct peer *peer, const struct frame *frame)
+{
+	struct peers *peers = peer->peers;
+	DistributedFs__Ping *pong =
+		(void *)frame_unpack(frame, &distributed_fs__ping__descriptor);
+
+	if (pong == NULL) {
+		peers->bad_messages++;
+		return;
+	}
+	int64_t rtt_ns = clock_raw_ns() - pong->raw_ns;
+
+	distributed_fs__ping__free_unpacked(pong, NULL);
+	if (rtt_ns > 0 && rtt_ns < SILENCE_MAX_NS)
+		peers->events->rtt(peers->ctx, peer->node->id, rtt_ns);
+}
+
+static void out_frame(struct conn *conn, void *ctx, const struct frame *frame)
+{
+	struct peer *peer = ctx;
+
+	(void)conn;
+	peer->heard_raw_ns = clock_raw_ns();
+	if (frame->type == FRAME_PEER_HELLO_REPLY && !peer->ready)
+		greeted(peer, frame);
+	else if (frame->type == FRAME_PEER_PONG)
+		ponged(peer, frame);
+	else
+		peer->peers->bad_messages++;
+}
+
+static void out_closed(struct conn *conn, void *ctx, enum rfs_err why)
+{
+	struct peer *peer = ctx;
+	bool was_ready = peer->ready;
+
+	(void)conn;
+	if (why == RFS_ERR_DENIED)
+		set_refused(peer, "TLS failed: who answers at its address does "
+				  "not have the key configured for it, or does "
+				  "not know ours");
+	hang_up(peer);
+	if (was_ready)
+		peer->peers->events->lost(peer->peers->ctx, peer->node->id);
+}
+
+static const struct conn_events out_events = {
+	.opened = out_opened,
+	.frame = out_frame,
+	.closed = out_closed,
+};
+
+static void dial(struct peer *peer)
+{
+	struct peers *peers = peer->peers;
+
+	ev_timer_stop(peers->ev, &peer->redial);
+	peer->out = conn_dial_tls(peers->ev, peers->tls, peer->node->address,
+				  peer->node->raft_port, peer->node->key,
+				  QUEUE_BYTES, &out_events, peer);
+	if (peer->out == NULL)
+		hang_up(peer);
+}
+
+static void on_redial(struct ev_loop *ev, ev_timer *timer, int revents)
+{
+	(void)ev;
+	(void)revents;
+	dial(timer->data);
+}
+
+static void on_ping(struct ev_loop *ev, ev_timer *timer, int revents)
+{
+	struct peer *peer = timer->data;
+	DistributedFs__Ping ping = DISTRIBUTED_FS__PING__INIT;
+
+	(void)revents;
+	if (clock_raw_ns() - peer->heard_raw_ns > SILENCE_MAX_NS) {
+		conn_close(peer->out);
+		hang_up(peer);
+		peer->peers->events->lost(peer->peers->ctx, peer->node->id);
+		return;
+	}
+	if (++peer->ping_count == PING_FIRST_COUNT) {
+		timer->repeat = PING_SEC;
+		ev_timer_again(ev, timer);
+	}
+	ping.raw_ns = clock_raw_ns();
+	/* A full queue means the peer is slow; its silence will tell. */
+	if (conn_send(peer->out, FRAME_PEER_PING, &ping.base, -1) !=
+	    RFS_ERR_OK)
+		log_debug("peer %s: ping not sent", peer->node->name);
+}
+
+/* ---- connections dialled to us ---- */
+
+static void inbound_unlink(struct inbound *inbound)
+{
+	struct peers *peers = inbound->peers;
+	struct inbound **at = &peers->inbound;
+
+	while (*at != inbound)
+		at = &(*at)->next;
+	*at = inbound->next;
+	peers->inbound_count--;
+	if (inbound->peer != NULL && inbound->peer->in == inbound)
+		inbound->peer->in = NULL;
+	free(inbound);
+}
+
+static bool key_is_a_nodes(void *ctx, const uint8_t *key)
+{
+	struct inbound *inbound = ctx;
+	struct peers *peers = inbound->peers;
+
+	for (uint32_t i = 0; i < peers->peer_count; i++) {
+		if (memcmp(peers->peer[i].node->key, key, CONFIG_KEY_BYTES) ==
+		    0)
+			return true;
+	}
+	return false;
+}
+
+/* Empty: welcome. */
+static void judge_hello(struct peers *peers, struct inbound *inbound,
+			const DistributedFs__PeerHello *hello,
+			struct peer **peer, char why[160])
+{
+	char theirs[17], ours[17];
+
+	why[0] = '\0';
+	*peer = peer_by_id(peers, hello->node);
+	if (*peer == NULL || memcmp((*peer)->node->key,
+				    conn_peer_key(inbound->conn),
+				    CONFIG_KEY_BYTES) != 0) {
+		*peer = NULL;
+		snprintf(why, 160, "node id %u does not go with its key",
+			 hello->node);
+		return;
+	}
+	if (hello->config_digest.len == sizeof(peers->config->digest) &&
+	    memcmp(hello->config_digest.data, peers->config->digest,
+		   sizeof(peers->config->digest)) == 0)
+		return;
+	digest_text(hello->config_digest.data, hello->config_digest.len,
+		    theirs);
+	digest_text(peers->config->digest, sizeof(peers->config->digest), ours);
+	snprintf(why, 160,
+		 "the configurations differ: %s has digest %s, %s has %s",
+		 (*peer)->node->name, theirs, config_self(peers->config)->name,
+		 ours);
+}
+
+static void welcome(struct peer *peer, struct inbound *inbound,
+		    uint64_t incarnation)
+{
+	struct inbound *old = peer->in;
+
+	inbound->peer = peer;
+	peer->in = inbound;
+	peer->incarnation = incarnation;
+	set_refused(peer, "");
+	if (old != NULL) {
+		struct conn *conn = old->conn;
+
+		inbound_unlink(old);
+		conn_close(conn);
+	}
+	/* It is up: do not sit out the pause. */
+	peer->redial_sec = REDIAL_MIN_SEC;
+	if (peer->out == NULL)
+		dial(peer);
+}
+
+static void take_hello(struct inbound *inbound, const struct frame *frame)
+{
+	struct peers *peers = inbound->peers;
+	DistributedFs__PeerHello *hello = (void *)frame_unpack(
+		frame, &distributed_fs__peer_hello__descriptor);
+	DistributedFs__PeerHelloReply reply =
+		DISTRIBUTED_FS__PEER_HELLO_REPLY__INIT;
+	struct peer *peer;
+	char why[160];
+
+	if (hello == NULL) {
+		peers->bad_messages++;
+		return;
+	}
+	judge_hello(peers, inbound, hello, &peer, why);
+	reply.incarnation = peers->incarnation;
+	reply.reason = why;
+	reply.err = why[0] == '\0' ? RFS_ERR_OK : RFS_ERR_INVALID;
+	if (conn_send(inbound->conn, FRAME_PEER_HELLO_REPLY, &reply.base, -1) !=
+	    RFS_ERR_OK)
+		log_debug("peers: hello not answered");
+	if (why[0] == '\0')
+		welcome(peer, inbound, hello->incarnation);
+	else if (peer != NULL)
+		set_refused(peer, why);
+	else
+		log_warn("peers: refused a connection: %s", why);
+	distributed_fs__peer_hello__free_unpacked(hello, NULL);
+
+	if (why[0] != '\0') {
+		struct conn *conn = inbound->conn;
+
+		inbound_unlink(inbound);
+		conn_close(conn);
+	}
+}
+
+static void take_message(struct peer *peer, const struct frame *frame)
+{
+	struct peers *peers = peer->peers;
+	DistributedFs__RaftMessage *in = (void *)frame_unpack(
+		frame, &distributed_fs__raft_message__descriptor);
+	struct raft_message message;
+
+	if (in == NULL || convert_parse(in, peer->node->id,
+					config_self(peers->config)->id,
+					peers->entries,
+					&message) != RFS_ERR_OK)
+		peers->bad_messages++;
+	else
+		peers->events->message(peers->ctx, &message);
+	if (in != NULL)
+		distributed_fs__raft_message__free_unpacked(in, NULL);
+}
+
+static void take_chunk(struct peer *peer, const struct frame *frame)
+{
+	struct peers *peers = peer->peers;
+	DistributedFs__SnapshotChunk *chunk = (void *)frame_unpack(
+		frame, &distributed_fs__snapshot_chunk__descriptor);
+
+	if (chunk == NULL || chunk->meta == NULL)
+		peers->bad_messages++;
+	else
+		peers->events->chunk(peers->ctx, peer->node->id, chunk);
+	if (chunk != NULL)
+		distributed_fs__snapshot_chunk__free_unpacked(chunk, NULL);
+}
+
+static void take_ack(struct peer *peer, const struct frame *frame)
+{
+	struct peers *peers = peer->peers;
+	DistributedFs__SnapshotAck *ack = (void *)frame_unpack(
+		frame, &distributed_fs__snapshot_ack__descriptor);
+
+	if (ack == NULL) {
+		peers->bad_messages++;
+		return;
+	}
+	peers->events->ack(peers->ctx, peer->node->id, ack);
+	distributed_fs__snapshot_ack__free_unpacked(ack, NULL);
+}
+
+static void echo_ping(struct inbound *inbound, const struct frame *frame)
+{
+	DistributedFs__Ping *ping =
+		(void *)frame_unpack(frame, &distributed_fs__ping__descriptor);
+
+	if (ping == NULL) {
+		inbound->peers->bad_messages++;
+		return;
+	}
+	if (conn_send(inbound->conn, FRAME_PEER_PONG, &ping->base, -1) !=
+	    RFS_ERR_OK)
+		log_debug("peers: pong not sent");
+	distributed_fs__ping__free_unpacked(ping, NULL);
+}
+
+static void in_frame(struct conn *conn, void *ctx, const struct frame *frame)
+{
+	struct inbound *inbound = ctx;
+
+	(void)conn;
+	if (inbound->peer == NULL) {
+		if (frame->type == FRAME_PEER_HELLO)
+			take_hello(inbound, frame);
+		else
+			inbound->peers->bad_messages++;
+		return;
+	}
+	switch (frame->type) {
+	case FRAME_PEER_RAFT:
+		take_message(inbound->peer, frame);
+		break;
+	case FRAME_PEER_PING:
+		echo_ping(inbound, frame);
+		break;
+	case FRAME_PEER_SNAPSHOT_CHUNK:
+		take_chunk(inbound->peer, frame);
+		break;
+	case FRAME_PEER_SNAPSHOT_ACK:
+		take_ack(inbound->peer, frame);
+		break;
+	default:
+		inbound->peers->bad_messages++;
+	}
+}
+
+static void in_closed(struct conn *conn, void *ctx, enum rfs_err why)
+{
+	struct inbound *inbound = ctx;
+	struct peers *peers = inbound->peers;
+	struct peer *peer = inbound->peer;
+	uint32_t lost = peer != NULL && peer->in == inbound ? peer->node->id :
+							      RAFT_NOBODY;
+
+	(void)conn;
+	if (why == RFS_ERR_DENIED)
+		log_info("peers: refused a connection: its key is no node's");
+	inbound_unlink(inbound);
+	if (lost != RAFT_NOBODY)
+		peers->events->lost(peers->ctx, lost);
+}
+
+static const struct conn_events in_events = {
+	.frame = in_frame,
+	.closed = in_closed,
+};
+
+static void on_accepted(void *ctx, int fd)
+{
+	struct peers *peers = ctx;
+	struct inbound *inbound;
+	unsigned int timeout_ms = USER_TIMEOUT_MS;
+
+	inbound = peers->inbound_count < INBOUND_MAX ?
+			  calloc(1, sizeof(*inbound)) :
+			  NULL;
+	if (inbound == NULL) {
+		close(fd);
+		return;
+	}
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms,
+		   sizeof(timeout_ms));
+	inbound->peers = peers;
+	inbound->conn = conn_accept_tls(peers->ev, peers->tls, fd,
+					key_is_a_nodes, QUEUE_BYTES, &in_events,
+					inbound);
+	if (inbound->conn == NULL) {
+		free(inbound);
+		return;
+	}
+	inbound->next = peers->inbound;
+	peers->inbound = inbound;
+	peers->inbound_count++;
+}
+
+/* ---- death notices ---- */
+
+static void on_death(void *ctx, uint32_t node, uint64_t incarnation)
+{
+	struct peers *peers = ctx;
+	struct peer *peer = peer_by_id(peers, node);
+
+	if (peer == NULL || incarnation == 0 ||
+	    incarnation != peer->incarnation)
+		return;
+	log_info("peer %s: its supervisor says it is dead", peer->node->name);
+	peer->incarnation = 0; /* once */
+	peers->events->lost(peers->ctx, node);
+}
+
+/* ---- sending ---- */
+
+enum rfs_err peers_send_frame(struct peers *peers, uint32_t node,
+			      enum frame_type type,
+			      const ProtobufCMessage *message)
+{
+	struct peer *peer = peer_by_id(peers, node);
+
+	if (peer == NULL || !peer->ready)
+		return RFS_ERR_CLOSED;
+	return conn_send(peer->out, type, message, -1);
+}
+
+static void send_whole(struct peers *peers, const struct raft_message *message)
+{
+	convert_message(message, &peers->scratch);
+	/* Not sent is lost: Raft copes. */
+	if (peers_send_frame(peers, message->to, FRAME_PEER_RAFT,
+			     &peers->scratch.message.base) != RFS_ERR_OK)
+		return;
+}
+
+/* How many of the entries fit into one frame; at least one. */
+static uint32_t entries_fitting(const struct raft_entry *entries,
+				uint32_t count)
+{
+	size_t bytes = 0;
+	uint32_t fit = 0;
+
+	while (fit < count) {
+		bytes += convert_entry_bytes(&entries[fit]);
+		if (bytes > MESSAGE_BYTES_MAX && fit > 0)
+			break;
+		fit++;
+	}
+	return fit;
+}
+
+/* An AppendEntries too large for a frame is sent as several that follow one
+ * another, as the leader might have done itself. */
+static void send_append(struct peers *peers, const struct raft_message *message)
+{
+	struct raft_message part = *message;
+	uint32_t left = message->append.count;
+
+	do {
+		part.append.count = entries_fitting(part.append.entries, left);
+		send_whole(peers, &part);
+		left -= part.append.count;
+		if (left == 0)
+			break;
+		part.append.entries += part.append.count;
+		part.append.previous_index = part.append.entries[-1].index;
+		part.append.previous_term = part.append.entries[-1].term;
+	} while (true);
+}
+
+void peers_send(struct peers *peers, const struct raft_message *message)
+{
+	if (message->type == RAFT_MSG_APPEND)
+		send_append(peers, message);
+	else
+		send_whole(peers, message);
+}
+
+void peers_get_status(const struct peers *peers, uint32_t node,
+		      bool *connected, const char **refused)
+{
+	const struct peer *peer = peer_by_id((struct peers *)peers, node);
+
+	*connected = peer != NULL && peer->ready;
+	*refused = peer != NULL ? peer->refused : "";
+}
+
+uint64_t peers_bad_messages(const struct peers *peers)
+{
+	return peers->bad_messages;
+}
+
+/* ---- life ---- */
+
+static void peer_init(struct peer *peer, struct peers *peers,
+		      const struct config_node *node)
+{
+	peer->peers = peers;
+	peer->node = node;
+	peer->redial_sec = REDIAL_MIN_SEC;
+	ev_timer_init(&peer->redial, on_redial, 0., 0.);
+	ev_timer_init(&peer->ping, on_ping, 0., PING_FIRST_SEC);
+	peer->redial.data = peer->ping.data = peer;
+}
+
+struct peers *peers_new(struct ev_loop *ev, const struct config *config,
+			const struct node_key *key, uint64_t incarnation,
+			const struct peers_events *events, void *ctx)
+{
+	const struct config_node *self = config_self(config);
+	struct peers *peers = calloc(1, sizeof(*peers));
+
+	if (peers == NULL)
+		return NULL;
+	peers->ev = ev;
+	peers->config = config;
+	peers->incarnation = incarnation;
+	peers->events = events;
+	peers->ctx = ctx;
+	for (uint32_t i = 0; i < config->node_count; i++) {
+		if (config->nodes[i].id != self->id)
+			peer_init(&peers->peer[peers->peer_count++], peers,
+				  &config->nodes[i]);
+	}
+	peers->tls = tls_new(key);
+	if (peers->tls != NULL)
+		peers->listener = listener_tcp(ev, self->address,
+					       self->raft_port, on_accepted,
+					       peers);
+	if (peers->listener != NULL)
+		peers->obituary = obituary_new(ev, config, on_death, peers);
+	if (peers->obituary == NULL) {
+		peers_free(peers);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < peers->peer_count; i++)
+		dial(&peers->peer[i]);
+	return peers;
+}
+
+void peers_free(struct peers *peers)
+{
+	if (peers == NULL)
+		return;
+	for (uint32_t i = 0; i < peers->peer_count; i++) {
+		struct peer *peer = &peers->peer[i];
+
+		ev_timer_stop(peers->ev, &peer->redial);
+		ev_timer_stop(peers->ev, &peer->ping);
+		if (peer->out != NULL)
+			conn_close(peer->out);
+	}
+	while (peers->inbound != NULL) {
+		struct conn *conn = peers->inbound->conn;
+
+		inbound_unlink(peers->inbound);
+		conn_close(conn);
+	}
+	obituary_free(peers->obituary);
+	listener_free(peers->listener);
+	tls_free(peers->tls);
+	free(peers);
+}

@@ -1,0 +1,70 @@
+/* The other nodes' raftd: one connection dialled to each, one accepted from
+ * each, and a UDP socket for death notices.
+ *
+ * What we say goes over the connection we dialled; what they say comes over
+ * theirs. Only answers that belong to a connection (hello, pong) return on it.
+ * A message that cannot be sent now is dropped: Raft takes it for lost.
+ *
+ *	idle -> dialling -> greeting -> ready		(ours)
+ *	 ^----- closed or refused: again in 50 ms .. 1 s
+ *
+ * A broken connection is reported as `lost`: a hint that the peer may be dead,
+ * long before silence would tell.
+ *
+ * TCP_INFO's smoothed round trip is not used: on a quiet connection it contains
+ * the peer's delayed acknowledgements (40 ms). A ping is answered by the
+ * process that would have to vote, which is what election timeouts are about.
+ */
+#ifndef RAFTFS_RAFTD_PEERS_H
+#define RAFTFS_RAFTD_PEERS_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/os/config.h"
+#include "common/os/keys.h"
+#include "peer.pb-c.h"
+#include "proto/frame.h"
+#include "raftd/core/raft.h"
+
+struct peers;
+
+/* Called on the loop; arguments are borrowed. */
+struct peers_events {
+	void (*message)(void *ctx, const struct raft_message *message);
+	void (*lost)(void *ctx, uint32_t node);
+	void (*rtt)(void *ctx, uint32_t node, int64_t rtt_ns);
+	/* A peer streams a snapshot to us. */
+	void (*chunk)(void *ctx, uint32_t node,
+		      const DistributedFs__SnapshotChunk *chunk);
+	/* A peer tells how much of ours it holds. */
+	void (*ack)(void *ctx, uint32_t node,
+		    const DistributedFs__SnapshotAck *ack);
+};
+
+/* Listen on this node's raft_port and begin to dial. config and key are
+ * borrowed for its life. NULL: cannot listen, out of memory (logged). */
+struct peers *peers_new(struct ev_loop *ev, const struct config *config,
+			const struct node_key *key, uint64_t incarnation,
+			const struct peers_events *events, void *ctx);
+
+void peers_send(struct peers *peers, const struct raft_message *message);
+
+/* Snapshot chunks and acknowledgements. CLOSED: not connected; FULL. */
+RFS_MUST_USE enum rfs_err peers_send_frame(struct peers *peers, uint32_t node,
+					   enum frame_type type,
+					   const ProtobufCMessage *message);
+
+/* *refused: why the handshake failed, "" when it did not; valid until the next
+ * event. */
+void peers_get_status(const struct peers *peers, uint32_t node,
+		      bool *connected, const char **refused);
+
+uint64_t peers_bad_messages(const struct peers *peers);
+
+/* What is queued is tried once more. peers may be NULL. */
+void peers_free(struct peers *peers);
+
+#endif

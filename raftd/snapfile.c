@@ -1,0 +1,176 @@
+/* Snapshots as files: hashing, checking, and the note of the newest one. */
+#include "raftd/snapfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/bytes.h"
+#include "common/check.h"
+#include "common/crc32c.h"
+#include "common/os/log.h"
+
+#define MAGIC	   0x54534652u /* "RFST" */
+#define VERSION	   1u
+#define META_BYTES 96u
+#define STEP_BYTES (256u * 1024)
+
+static void encode(const struct snapfile_meta *meta, uint8_t image[META_BYTES])
+{
+	struct writer w;
+
+	memset(image, 0, META_BYTES);
+	writer_init(&w, image, META_BYTES);
+	writer_u32le(&w, MAGIC);
+	writer_u32le(&w, VERSION);
+	writer_u64le(&w, meta->at.index);
+	writer_u64le(&w, meta->at.term);
+	writer_u64le(&w, meta->at.stamp.epoch);
+	writer_u64le(&w, (uint64_t)meta->at.stamp.ts_ns);
+	writer_u64le(&w, meta->bytes);
+	writer_put(&w, meta->sha256, sizeof(meta->sha256));
+	writer_u32le(&w, crc32c(0, image, writer_bytes(&w)));
+	CHECK(!w.bad);
+}
+
+static enum rfs_err decode(const uint8_t image[META_BYTES],
+			   struct snapfile_meta *meta)
+{
+	struct reader r;
+	uint32_t sum;
+
+	reader_init(&r, image, META_BYTES);
+	if (reader_u32le(&r) != MAGIC || reader_u32le(&r) != VERSION)
+		return RFS_ERR_CORRUPT;
+	meta->at.index = reader_u64le(&r);
+	meta->at.term = reader_u64le(&r);
+	meta->at.stamp.epoch = reader_u64le(&r);
+	meta->at.stamp.ts_ns = (int64_t)reader_u64le(&r);
+	meta->bytes = reader_u64le(&r);
+	memcpy(meta->sha256, reader_take(&r, SNAPFILE_HASH_BYTES),
+	       SNAPFILE_HASH_BYTES);
+	sum = crc32c(0, image, (size_t)(r.at - image));
+	return reader_u32le(&r) == sum ? RFS_ERR_OK : RFS_ERR_CORRUPT;
+}
+
+static int sync_directory_of(const char *path)
+{
+	char copy[512];
+	int fd, failed;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	failed = fsync(fd);
+	close(fd);
+	return failed;
+}
+
+enum rfs_err snapfile_save_meta(const char *path,
+				const struct snapfile_meta *meta)
+{
+	char temporary[512];
+	uint8_t image[META_BYTES];
+	enum rfs_err err = RFS_ERR_OK;
+	int fd;
+
+	encode(meta, image);
+	snprintf(temporary, sizeof(temporary), "%s.tmp", path);
+	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0 || write(fd, image, sizeof(image)) != sizeof(image) ||
+	    fsync(fd) != 0 || rename(temporary, path) != 0 ||
+	    sync_directory_of(path) != 0) {
+		err = errno == ENOSPC ? RFS_ERR_NOSPC : RFS_ERR_IO;
+		log_errno("snapshot: writing %s", path);
+	}
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+enum rfs_err snapfile_load_meta(const char *path, struct snapfile_meta *meta)
+{
+	uint8_t image[META_BYTES];
+	enum rfs_err err;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT)
+		return RFS_ERR_NOENT;
+	if (fd < 0) {
+		log_errno("snapshot: opening %s", path);
+		return RFS_ERR_IO;
+	}
+	err = read(fd, image, sizeof(image)) == (ssize_t)sizeof(image) ?
+		      decode(image, meta) :
+		      RFS_ERR_CORRUPT;
+	close(fd);
+	if (err != RFS_ERR_OK)
+		log_error("snapshot: %s is damaged: see DAMAGE in "
+			  "raftfs-raftd(8)",
+			  path);
+	return err;
+}
+
+enum rfs_err snapfile_hash(int fd, uint64_t *bytes,
+			   uint8_t sha256[SNAPFILE_HASH_BYTES])
+{
+	EVP_MD_CTX *hash = EVP_MD_CTX_new();
+	uint8_t *step = malloc(STEP_BYTES);
+	enum rfs_err err = RFS_ERR_OK;
+	unsigned int length;
+	ssize_t n;
+
+	CHECK(hash != NULL);
+	CHECK(step != NULL);
+	CHECK(EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1);
+	*bytes = 0;
+	while ((n = pread(fd, step, STEP_BYTES, (off_t)*bytes)) > 0) {
+		CHECK(EVP_DigestUpdate(hash, step, (size_t)n) == 1);
+		*bytes += (uint64_t)n;
+	}
+	if (n < 0) {
+		log_errno("snapshot: reading at offset %ju",
+			  (uintmax_t)*bytes);
+		err = RFS_ERR_IO;
+	}
+	CHECK(EVP_DigestFinal_ex(hash, sha256, &length) == 1);
+	CHECK(length == SNAPFILE_HASH_BYTES);
+	free(step);
+	EVP_MD_CTX_free(hash);
+	return err;
+}
+
+int snapfile_create(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		log_errno("snapshot: creating %s", path);
+	return fd;
+}
+
+enum rfs_err snapfile_finish(int fd, const struct snapfile_meta *meta)
+{
+	uint8_t sha256[SNAPFILE_HASH_BYTES];
+	uint64_t bytes;
+	enum rfs_err err;
+
+	if (fsync(fd) != 0) {
+		err = errno == ENOSPC ? RFS_ERR_NOSPC : RFS_ERR_IO;
+		log_errno("snapshot: syncing the one received");
+		return err;
+	}
+	err = snapfile_hash(fd, &bytes, sha256);
+	if (err != RFS_ERR_OK)
+		return err;
+	if (bytes != meta->bytes ||
+	    memcmp(sha256, meta->sha256, sizeof(sha256)) != 0)
+		return RFS_ERR_CORRUPT;
+	return RFS_ERR_OK;
+}

@@ -1,0 +1,45 @@
+/* Snapshots as files: the note of the newest one, and one coming in.
+ *
+ * The snapshots themselves belong to storaged; raftd keeps a small note beside
+ * its log, snapshot.meta, so that it knows after a restart what the log was
+ * compacted behind, and receives a leader's snapshot into incoming.snap.
+ * Formats in raftfs-wal(5).
+ *
+ * Threads: any, one at a time for one file. Everything may block.
+ */
+#ifndef RAFTFS_RAFTD_SNAPFILE_H
+#define RAFTFS_RAFTD_SNAPFILE_H
+
+#include <stdint.h>
+
+#include "common/err.h"
+#include "raftd/core/raft.h"
+
+#define SNAPFILE_HASH_BYTES 32
+
+struct snapfile_meta {
+	struct raft_snapshot_meta at;
+	uint64_t bytes;
+	uint8_t sha256[SNAPFILE_HASH_BYTES];
+};
+
+/* Durable, old or new whatever happens. IO, NOSPC (logged). */
+RFS_MUST_USE enum rfs_err snapfile_save_meta(const char *path,
+					     const struct snapfile_meta *meta);
+/* NOENT: none was saved. CORRUPT, IO (logged). */
+RFS_MUST_USE enum rfs_err snapfile_load_meta(const char *path,
+					     struct snapfile_meta *meta);
+
+/* Hash and length of a whole file; its offset is not moved. IO (logged). */
+RFS_MUST_USE enum rfs_err snapfile_hash(int fd, uint64_t *bytes,
+					uint8_t sha256[SNAPFILE_HASH_BYTES]);
+
+/* An empty file in place of what was there. -1: logged. */
+int snapfile_create(const char *path);
+
+/* Make the file durable and compare it. CORRUPT: another length or hash; IO,
+ * NOSPC (logged). */
+RFS_MUST_USE enum rfs_err snapfile_finish(int fd,
+					  const struct snapfile_meta *meta);
+
+#endif
