@@ -72,6 +72,19 @@ static bool snapshot_follower_lags(const struct raft *raft)
 	return false;
 }
 
+/* What the snapshot covers may leave the disk, but only after it got there: a
+ * truncation still on its way would otherwise meet a log without the entries
+ * that tell old from new. */
+uint64_t snapshot_disk_compaction(struct raft *raft)
+{
+	uint64_t index = raft->snapshot.index;
+
+	if (index < raft->disk_first_index || index > raft->durable_index)
+		return 0;
+	raft->disk_first_index = index + 1;
+	return index;
+}
+
 void snapshot_compact_fully(struct raft *raft)
 {
 	log_compact(&raft->log, raft->snapshot.index);
@@ -92,10 +105,6 @@ void snapshot_taken(struct raft *raft, const struct raft_snapshot_meta *meta)
 		.term = meta->term,
 		.stamp = log_stamp_at(&raft->log, index),
 	};
-	/* A durable snapshot stands for the entries it covers. */
-	if (raft->durable_index < index)
-		raft->durable_index = index;
-	raft->compact_to = index;
 	if (snapshot_follower_lags(raft))
 		index = index > margin ? index - margin : 0;
 	log_compact(&raft->log, index);
@@ -112,16 +121,14 @@ void snapshot_installed(struct raft *raft,
 		if (meta->index <= log_last_index(&raft->log) &&
 		    log_term_at(&raft->log, meta->index) == meta->term) {
 			log_compact(&raft->log, meta->index);
-			raft->compact_to = meta->index;
 		} else {
 			/* A leader holds all that was ever committed. */
 			CHECK(raft->role != RAFT_LEADER);
 			log_reset(&raft->log, meta, raft->now.raw_ns);
 			raft->durable_index = meta->index;
+			raft->disk_first_index = meta->index + 1;
 			raft->reset_log = true;
 		}
-		if (raft->durable_index < meta->index)
-			raft->durable_index = meta->index;
 		if (raft->verified_index < meta->index)
 			raft->verified_index = meta->index;
 		raft_set_commit(raft, meta->index);

@@ -87,6 +87,7 @@ struct raft {
 	/* Figure 2, volatile. */
 	uint64_t commit_index;
 	uint64_t durable_index; /* our disk holds the log up to here */
+	uint64_t disk_first_index; /* and from here on */
 	enum raft_role role;
 	uint32_t leader;
 	struct peer peers[RAFT_NODES_MAX]; /* by member position */
@@ -124,10 +125,10 @@ struct raft {
 	/* This step's effects, under way. */
 	bool hard_state_changed;
 	bool reset_log;
+	bool reset_first; /* the first step resets what the disk held */
 	bool more; /* a limit stopped us: come back at once */
 	uint64_t truncate_from;
 	uint64_t append_from; /* 0: nothing */
-	uint64_t compact_to;
 	struct raft_message *send; /* RAFT_SEND_MAX */
 	uint32_t send_count;
 	struct raft_proposal_done *proposals_done; /* RAFT_PROPOSALS_MAX */
@@ -202,6 +203,8 @@ void snapshot_failed(struct raft *raft, uint32_t peer);
 void snapshot_send(struct raft *raft, uint32_t to, struct progress *progress);
 /* Give back memory that only slow followers still wanted. */
 void snapshot_compact_fully(struct raft *raft);
+/* effects.compact_to of this step. */
+uint64_t snapshot_disk_compaction(struct raft *raft);
 
 /* timeout_now.c */
 void transfer_start(struct raft *raft, uint32_t peer);

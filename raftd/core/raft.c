@@ -46,6 +46,22 @@ static void raft_load_members(struct raft *raft)
 	CHECK(raft->self_position != MEMBERS_NONE);
 }
 
+/* The snapshot was ahead of a log write that a crash undid: what the disk holds
+ * is older than the snapshot, or parts from it. Entries must not follow that. */
+static bool raft_disk_log_is_stale(const struct raft *raft,
+				   const struct raft_restart *restart)
+{
+	const struct raft_snapshot_meta *snapshot = &restart->snapshot;
+	const struct raft_entry *last;
+
+	if (snapshot->index == 0 || log_last_index(&raft->log) > snapshot->index)
+		return false;
+	if (restart->entry_count == 0)
+		return true;
+	last = &restart->entries[restart->entry_count - 1];
+	return last->index != snapshot->index || last->term != snapshot->term;
+}
+
 static void raft_load_log(struct raft *raft, const struct raft_restart *restart)
 {
 	const struct raft_snapshot_meta *snapshot = &restart->snapshot;
@@ -62,9 +78,11 @@ static void raft_load_log(struct raft *raft, const struct raft_restart *restart)
 		CHECK(log_append(&raft->log, e, raft->now.raw_ns) ==
 		      RFS_ERR_OK);
 	}
+	raft->reset_first = raft_disk_log_is_stale(raft, restart);
 	raft->durable_index = log_last_index(&raft->log);
 	raft->commit_index = snapshot->index;
 	raft->verified_index = raft->commit_index;
+	raft->disk_first_index = snapshot->index + 1;
 	CHECK(restart->term >= log_last_term(&raft->log));
 }
 
@@ -362,11 +380,11 @@ static void raft_take_now(struct raft *raft, const struct raft_now *now)
 static void raft_begin(struct raft *raft)
 {
 	raft->hard_state_changed = false;
-	raft->reset_log = false;
+	raft->reset_log = raft->reset_first;
+	raft->reset_first = false;
 	raft->more = false;
 	raft->truncate_from = 0;
 	raft->append_from = 0;
-	raft->compact_to = 0;
 	raft->send_count = 0;
 	raft->proposal_done_count = 0;
 	raft->read_done_count = 0;
@@ -394,7 +412,7 @@ static void raft_lead(struct raft *raft)
 	replicate_flush(raft);
 }
 
-static void raft_gather(const struct raft *raft, struct raft_effects *effects)
+static void raft_gather(struct raft *raft, struct raft_effects *effects)
 {
 	*effects = (struct raft_effects){
 		.hard_state_changed = raft->hard_state_changed,
@@ -409,7 +427,7 @@ static void raft_gather(const struct raft *raft, struct raft_effects *effects)
 		.proposal_count = raft->proposal_done_count,
 		.reads = raft->reads_done,
 		.read_count = raft->read_done_count,
-		.compact_to = raft->compact_to,
+		.compact_to = snapshot_disk_compaction(raft),
 		.deadline_raw_ns = raft_deadline_ns(raft),
 	};
 	if (raft->reset_log)

@@ -242,7 +242,9 @@ struct raft_effects {
 	const struct raft_read_done *reads;
 	uint32_t read_count;
 
-	uint64_t compact_to; /* 0: nothing; else entries <= this may leave the disk */
+	uint64_t compact_to; /* 0: nothing; else entries <= this may leave the
+			      * disk: a snapshot covers them, and they had
+			      * reached it (so maybe later than the event) */
 
 	int64_t deadline_raw_ns; /* always: when the next TICK is due */
 };
@@ -269,7 +271,8 @@ struct raft_config {
 /* What the disk held at start: hard state, snapshot, entries in order and
  * without gap, the first at most snapshot.index + 1. Entries are copied; those
  * the snapshot covers are skipped, and when the one at snapshot.index has
- * another term all are (raft_log_last() tells). All zero: a fresh node. */
+ * another term all are. A disk log that does not lead up to what is left is
+ * reset by the first step's effects. All zero: a fresh node. */
 struct raft_restart {
 	uint64_t term;
 	uint32_t voted_for;

@@ -151,6 +151,119 @@ static void the_first_entry_of_a_term_hands_time_over(void **state)
 	cluster_free(cluster);
 }
 
+static struct raft *restarted(const struct raft_restart *restart)
+{
+	const struct raft_now now = { .raw_ns = 1 };
+	struct raft *raft = raft_new(
+		&(struct raft_config){
+			.self = 1,
+			.members = { 1, 2, 3 },
+			.member_count = 3,
+			.election_timeout_min_ns = 100 * MS,
+			.election_timeout_max_ns = 100 * MS,
+			.inflight_entries_max = 8,
+			.inflight_bytes_max = 4096,
+			.log_entries_max = 16,
+			.log_bytes_max = 4096,
+		},
+		restart, &now);
+
+	assert_non_null(raft);
+	return raft;
+}
+
+/* Does the first step after this restart throw the disk's log away? */
+static bool first_step_resets(const struct raft_restart *restart)
+{
+	struct raft *raft = restarted(restart);
+	const struct raft_event tick = { .type = RAFT_EV_TICK,
+					 .now = { .raw_ns = 2 } };
+	struct raft_effects first, second;
+
+	raft_step(raft, &tick, &first);
+	if (first.reset_log)
+		assert_int_equal(first.reset_to.index,
+				 restart->snapshot.index);
+
+	bool reset = first.reset_log;
+
+	raft_step(raft, &tick, &second);
+	assert_false(second.reset_log);
+	raft_free(raft);
+	return reset;
+}
+
+static void a_disk_log_that_parts_from_the_snapshot_is_reset(void **state)
+{
+	struct raft_entry entries[] = {
+		{ .index = 4, .term = 1, .stamp = { 1, 40 } },
+		{ .index = 5, .term = 1, .stamp = { 1, 50 } },
+		{ .index = 6, .term = 1, .stamp = { 1, 60 } },
+	};
+	struct raft_restart restart = {
+		.term = 3, .entries = entries, .entry_count = 3
+	};
+	(void)state;
+
+	restart.snapshot = (struct raft_snapshot_meta){ 5, 1, { 1, 50 } };
+	assert_false(first_step_resets(&restart));
+	restart.snapshot = (struct raft_snapshot_meta){ 6, 1, { 1, 60 } };
+	assert_false(first_step_resets(&restart));
+	restart.snapshot = (struct raft_snapshot_meta){ 5, 2, { 2, 55 } };
+	assert_true(first_step_resets(&restart));
+	restart.snapshot = (struct raft_snapshot_meta){ 6, 2, { 2, 55 } };
+	assert_true(first_step_resets(&restart));
+	restart.snapshot = (struct raft_snapshot_meta){ 9, 2, { 2, 99 } };
+	assert_true(first_step_resets(&restart));
+}
+
+/* A truncation on its way to the disk, then a snapshot: had the disk dropped
+ * what the snapshot covers, a crash would leave the old entries beyond it. */
+static void the_disk_is_compacted_only_up_to_what_reached_it(void **state)
+{
+	struct raft_entry old[] = {
+		{ .index = 1, .term = 1, .stamp = { 1, 10 } },
+		{ .index = 2, .term = 1, .stamp = { 1, 20 } },
+		{ .index = 3, .term = 1, .stamp = { 1, 30 } },
+	};
+	struct raft_entry new = { .index = 2, .term = 2, .stamp = { 2, 25 } };
+	struct raft_restart restart = {
+		.term = 1, .entries = old, .entry_count = 3
+	};
+	struct raft *raft = restarted(&restart);
+	struct raft_message append = { .type = RAFT_MSG_APPEND,
+				       .from = 2,
+				       .to = 1,
+				       .term = 2 };
+	struct raft_event event = { .type = RAFT_EV_RECEIVE,
+				    .now = { .raw_ns = 2 } };
+	struct raft_effects effects;
+	(void)state;
+
+	append.append.previous_index = 1;
+	append.append.previous_term = 1;
+	append.append.commit_index = 2;
+	append.append.round = 1;
+	append.append.entries = &new;
+	append.append.count = 1;
+	event.message = &append;
+	raft_step(raft, &event, &effects);
+	assert_int_equal(effects.truncate_from, 2);
+	assert_int_equal(effects.commit_index, 2);
+
+	event.type = RAFT_EV_SNAPSHOT_TAKEN;
+	event.snapshot = (struct raft_snapshot_meta){ 2, 2, { 2, 25 } };
+	raft_step(raft, &event, &effects);
+	assert_int_equal(effects.compact_to, 0);
+
+	event.type = RAFT_EV_PERSISTED;
+	event.persisted.index = 2;
+	event.persisted.term = 2;
+	raft_step(raft, &event, &effects);
+	assert_int_equal(effects.compact_to, 2);
+	raft_free(raft);
+}
+
 static void what_is_under_way_stays_within_the_window(void **state)
 {
 	struct cluster *cluster = cluster_new(&(struct cluster_options){
@@ -383,6 +496,10 @@ int main(void)
 		cmocka_unit_test(a_cut_off_leader_answers_no_read_by_quorum),
 		cmocka_unit_test(a_proposal_says_where_it_went),
 		cmocka_unit_test(the_first_entry_of_a_term_hands_time_over),
+		cmocka_unit_test(
+			a_disk_log_that_parts_from_the_snapshot_is_reset),
+		cmocka_unit_test(
+			the_disk_is_compacted_only_up_to_what_reached_it),
 		cmocka_unit_test(what_is_under_way_stays_within_the_window),
 		cmocka_unit_test(a_large_command_travels_alone),
 		cmocka_unit_test(lost_messages_only_delay),
