@@ -1,0 +1,293 @@
+/* Control sockets from the asking side. */
+#include "client/cli/ask.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "client/lib/endpoints.h"
+#include "client/lib/link.h"
+#include "common/os/clock.h"
+#include "common/units.h"
+#include "proto/frame.h"
+#include "proto/sockets.h"
+
+#define LIMIT_NS (2 * NS_PER_SEC)
+
+static enum rfs_err send_request(struct link *link,
+				 const DistributedFs__ControlRequest *request,
+				 int64_t until_ns)
+{
+	uint8_t image[FRAME_HEAD_BYTES + 64];
+	const struct frame_head head = {
+		.body_bytes = (uint32_t)
+			distributed_fs__control_request__get_packed_size(
+				request),
+		.type = FRAME_CONTROL_REQUEST,
+		.version = FRAME_VERSION,
+	};
+	const struct iovec part = { image, FRAME_HEAD_BYTES + head.body_bytes };
+	size_t offset = 0;
+
+	frame_head_encode(&head, image);
+	distributed_fs__control_request__pack(request,
+					      image + FRAME_HEAD_BYTES);
+	for (;;) {
+		enum rfs_err err = link_send(link, &part, 1, &offset);
+		int64_t left_ns = until_ns - clock_raw_ns();
+
+		if (err != RFS_ERR_BUSY)
+			return err;
+		if (left_ns <= 0)
+			return RFS_ERR_TIMEDOUT;
+		link_wait(link->fd, true, -1, left_ns);
+	}
+}
+
+static enum rfs_err receive_reply(struct link *link, int64_t until_ns,
+				  DistributedFs__ControlReply **reply)
+{
+	uint16_t type;
+	uint8_t *body;
+	size_t bytes;
+
+	for (;;) {
+		enum rfs_err err = link_frame(link, &type, &body, &bytes);
+		int64_t left_ns = until_ns - clock_raw_ns();
+
+		if (err == RFS_ERR_OK)
+			break;
+		if (err != RFS_ERR_BUSY)
+			return err;
+		if (left_ns <= 0)
+			return RFS_ERR_TIMEDOUT;
+		link_wait(link->fd, false, -1, left_ns);
+		err = link_receive(link);
+		if (err != RFS_ERR_OK && err != RFS_ERR_BUSY)
+			return err;
+	}
+	if (type != FRAME_CONTROL_REPLY)
+		return RFS_ERR_INVALID;
+	*reply = distributed_fs__control_reply__unpack(NULL, bytes, body);
+	if (*reply == NULL)
+		return RFS_ERR_INVALID;
+	return (enum rfs_err)(*reply)->err;
+}
+
+enum rfs_err ask(const char *run_dir, const char *socket,
+		 const DistributedFs__ControlRequest *request,
+		 DistributedFs__ControlReply **reply)
+{
+	char path[CONFIG_PATH_MAX + 32];
+	int64_t until_ns = clock_raw_ns() + LIMIT_NS;
+	struct link link;
+
+	*reply = NULL;
+	snprintf(path, sizeof(path), "%s/%s", run_dir, socket);
+	if (strlen(path) >= ENDPOINTS_PATH_MAX)
+		return RFS_ERR_RANGE;
+	link_init(&link);
+	enum rfs_err err = link_connect(&link, path);
+
+	if (err == RFS_ERR_OK)
+		err = send_request(&link, request, until_ns);
+	if (err == RFS_ERR_OK)
+		err = receive_reply(&link, until_ns, reply);
+	link_fini(&link);
+	return err;
+}
+
+void ask_free(DistributedFs__ControlReply *reply)
+{
+	if (reply != NULL)
+		distributed_fs__control_reply__free_unpacked(reply, NULL);
+}
+
+/* --- whom --- */
+
+static void fault_to_stderr(void *ctx, const char *text)
+{
+	(void)ctx;
+	fprintf(stderr, "raftfs: %s\n", text);
+}
+
+static void add_node(struct ask_nodes *nodes, const char *name,
+		     const char *run_dir)
+{
+	struct ask_node *node = &nodes->node[nodes->count++];
+
+	memset(node, 0, sizeof(*node));
+	snprintf(node->name, sizeof(node->name), "%s", name);
+	snprintf(node->run_dir, sizeof(node->run_dir), "%s", run_dir);
+}
+
+static void add_config(struct ask_nodes *nodes, const struct config *config)
+{
+	add_node(nodes, config->self, config->run_dir);
+	nodes->cluster_size = config->node_count;
+	memcpy(nodes->members, config->nodes, sizeof(nodes->members));
+}
+
+/* The directory of each socket named. */
+static int from_sockets(const char *list, struct ask_nodes *nodes)
+{
+	for (const char *at = list; nodes->count < CONFIG_NODES_MAX;) {
+		size_t bytes = strcspn(at, ",");
+		size_t dir = bytes;
+		char run_dir[CONFIG_PATH_MAX];
+
+		while (dir > 0 && at[dir - 1] != '/')
+			dir--;
+		if (dir >= sizeof(run_dir))
+			return cli_fail(list, RFS_ERR_NAMETOOLONG);
+		snprintf(run_dir, sizeof(run_dir), "%.*s",
+			 dir == 0 ? 1 : (int)dir, dir == 0 ? "." : at);
+		if (dir > 1)
+			run_dir[dir - 1] = '\0';
+		add_node(nodes, "", run_dir);
+		if (at[bytes] == '\0')
+			return CLI_OK;
+		at += bytes + 1;
+	}
+	return CLI_OK;
+}
+
+static int from_dir(const char *dir, struct ask_nodes *nodes)
+{
+	const struct config_errors errors = { fault_to_stderr, NULL };
+	struct config *configs = calloc(CONFIG_NODES_MAX, sizeof(*configs));
+
+	if (configs == NULL)
+		return cli_fail(dir, RFS_ERR_NOMEM);
+	size_t count = endpoints_cluster_configs(dir, &errors, configs);
+
+	for (size_t i = 0; i < count; i++)
+		add_config(nodes, &configs[i]);
+	free(configs);
+	if (count == 0)
+		add_node(nodes, "", dir); /* a run directory, then */
+	return CLI_OK;
+}
+
+static int from_config(const char *path, struct ask_nodes *nodes)
+{
+	const struct config_errors errors = { fault_to_stderr, NULL };
+	struct config *config = calloc(1, sizeof(*config));
+
+	if (config == NULL)
+		return cli_fail(path, RFS_ERR_NOMEM);
+	enum rfs_err err = config_load(path, &errors, config);
+
+	if (err == RFS_ERR_OK)
+		add_config(nodes, config);
+	free(config);
+	return err == RFS_ERR_OK ? CLI_OK : CLI_FAILED;
+}
+
+int ask_find(const struct cli *cli, struct ask_nodes *nodes)
+{
+	const char *where = cli->where;
+	struct stat st;
+
+	nodes->count = 0;
+	nodes->cluster_size = 0;
+	if (where == NULL)
+		where = getenv("RAFTFS_SOCKET");
+	if (where == NULL)
+		where = RAFTFS_CONF;
+	if (strchr(where, ',') != NULL)
+		return from_sockets(where, nodes);
+	if (stat(where, &st) != 0) {
+		size_t bytes = strlen(where);
+
+		if (bytes > 5 && strcmp(where + bytes - 5, ".sock") == 0)
+			return from_sockets(where, nodes);
+		fprintf(stderr,
+			"raftfs: %s: no socket, configuration or cluster "
+			"there\n",
+			where);
+		return CLI_UNREACHABLE;
+	}
+	if (S_ISDIR(st.st_mode))
+		return from_dir(where, nodes);
+	if (S_ISSOCK(st.st_mode))
+		return from_sockets(where, nodes);
+	return from_config(where, nodes);
+}
+
+/* --- all of them --- */
+
+static DistributedFs__ControlReply *status_of(const char *run_dir,
+					      const char *socket)
+{
+	DistributedFs__ControlRequest request =
+		DISTRIBUTED_FS__CONTROL_REQUEST__INIT;
+	DistributedFs__ControlReply *reply;
+
+	if (ask(run_dir, socket, &request, &reply) == RFS_ERR_OK)
+		return reply;
+	ask_free(reply);
+	return NULL;
+}
+
+bool ask_all(struct ask_nodes *nodes)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < nodes->count; i++) {
+		struct ask_node *node = &nodes->node[i];
+
+		node->supervisor =
+			status_of(node->run_dir, SOCKETS_SUPERVISOR);
+		node->timesync = status_of(node->run_dir, SOCKETS_TIMESYNCD);
+		node->raft = status_of(node->run_dir, SOCKETS_RAFTD);
+		node->storage = status_of(node->run_dir, SOCKETS_STORAGED);
+		any |= node->supervisor != NULL || node->timesync != NULL ||
+		       node->raft != NULL || node->storage != NULL;
+	}
+	return any;
+}
+
+void ask_nodes_free(struct ask_nodes *nodes)
+{
+	for (size_t i = 0; i < nodes->count; i++) {
+		ask_free(nodes->node[i].supervisor);
+		ask_free(nodes->node[i].timesync);
+		ask_free(nodes->node[i].raft);
+		ask_free(nodes->node[i].storage);
+	}
+	nodes->count = 0;
+}
+
+const char *ask_name(const struct ask_node *node)
+{
+	if (node->name[0] != '\0')
+		return node->name;
+	if (node->supervisor != NULL && node->supervisor->supervisor != NULL &&
+	    node->supervisor->supervisor->node[0] != '\0')
+		return node->supervisor->supervisor->node;
+	if (node->raft != NULL && node->raft->raft != NULL &&
+	    node->raft->raft->node[0] != '\0')
+		return node->raft->raft->node;
+	return node->run_dir;
+}
+
+int ask_index(const struct ask_nodes *nodes, const char *name)
+{
+	for (size_t i = 0; i < nodes->count; i++)
+		if (strcmp(ask_name(&nodes->node[i]), name) == 0)
+			return (int)i;
+	/* "2" is the member with that id. */
+	for (uint32_t m = 0; m < nodes->cluster_size; m++) {
+		char id[16];
+
+		snprintf(id, sizeof(id), "%u", nodes->members[m].id);
+		for (size_t i = 0; i < nodes->count && strcmp(id, name) == 0;
+		     i++)
+			if (strcmp(ask_name(&nodes->node[i]),
+				   nodes->members[m].name) == 0)
+				return (int)i;
+	}
+	return -1;
+}
