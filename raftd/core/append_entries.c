@@ -96,14 +96,19 @@ static bool append_repeats_committed(const struct raft *raft,
 				     const struct raft_message *m,
 				     uint32_t skip)
 {
-	for (uint32_t i = 0; i < skip; i++) {
-		const struct raft_entry *e = &m->append.entries[i];
-		uint64_t term = log_term_at(&raft->log, e->index);
+	uint64_t index = m->append.previous_index;
+	uint64_t term = m->append.previous_term;
 
-		if (term != 0 && term != e->term)
+	for (uint32_t i = 0;; i++) {
+		uint64_t ours = log_term_at(&raft->log, index);
+
+		if (ours != 0 && term != 0 && ours != term)
 			return false;
+		if (i == skip)
+			return true;
+		index = m->append.entries[i].index;
+		term = m->append.entries[i].term;
 	}
-	return true;
 }
 
 /* An entry of the epoch our clock is in cannot come from the future. Counted;
@@ -188,7 +193,7 @@ void append_receive(struct raft *raft, const struct raft_message *m)
 		raft->leader_round = m->append.round;
 
 	/* What we know to be committed agrees with every leader's log. */
-	if (previous < raft->commit_index) {
+	if (previous <= raft->commit_index) {
 		skip = (uint32_t)min_u64(raft->commit_index - previous,
 					 m->append.count);
 		if (!append_repeats_committed(raft, m, skip)) {

@@ -178,8 +178,8 @@ struct raft_event {
 		struct {
 			uint64_t index; /* PERSISTED: that very entry, so that */
 			uint64_t term;	/* a truncated one never counts. Once
-					 * told to truncate, the host reports
-					 * only what it wrote after that. */
+					 * told to truncate or reset, the host
+					 * reports only what it wrote after. */
 		} persisted;
 		struct {
 			const struct raft_proposal *proposals;

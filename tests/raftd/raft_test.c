@@ -264,6 +264,113 @@ static void the_disk_is_compacted_only_up_to_what_reached_it(void **state)
 	raft_free(raft);
 }
 
+static void a_stamp_from_the_future_is_counted_and_kept(void **state)
+{
+	struct raft *raft = restarted(&(struct raft_restart){ .term = 1 });
+	struct raft_entry entries[] = {
+		{ .index = 1, .term = 1, .stamp = { 1, 1000 } },
+		{ .index = 2, .term = 1, .stamp = { 1, 5000 * MS } },
+	};
+	struct raft_message append = {
+		.type = RAFT_MSG_APPEND, .from = 2, .to = 1, .term = 1
+	};
+	struct raft_event event = { .type = RAFT_EV_RECEIVE,
+				    .now = { .raw_ns = 2,
+					     .usable = true,
+					     .epoch = 1,
+					     .cluster = { 1500, 2500 } } };
+	struct raft_effects effects;
+	struct raft_view view;
+	(void)state;
+
+	append.append.round = 1;
+	append.append.entries = entries;
+	append.append.count = 2;
+	event.message = &append;
+	raft_step(raft, &event, &effects);
+	raft_view(raft, &view);
+	assert_int_equal(view.last_index, 2);
+	assert_int_equal(view.counters.stamps_disagreed, 1);
+	raft_free(raft);
+}
+
+static struct raft_message random_message(struct prng *prng,
+					  struct raft_entry entries[4])
+{
+	struct raft_message m = {
+		.type = (enum raft_message_type)prng_below(prng, 10),
+		.from = (uint32_t)prng_below(prng, 5),
+		.to = prng_below(prng, 20) ? 1 : 2,
+		.term = prng_below(prng, 8),
+	};
+	uint64_t at = prng_below(prng, 8), term = prng_below(prng, 6);
+
+	if (m.type == RAFT_MSG_VOTE) {
+		m.vote.pre = prng_below(prng, 2);
+		m.vote.last_index = prng_below(prng, 8);
+		m.vote.last_term = prng_below(prng, 8);
+	} else if (m.type == RAFT_MSG_VOTE_REPLY) {
+		m.vote_reply.pre = prng_below(prng, 2);
+		m.vote_reply.granted = prng_below(prng, 2);
+	} else if (m.type == RAFT_MSG_APPEND_REPLY) {
+		m.append_reply.accepted = prng_below(prng, 2);
+		m.append_reply.match_index = prng_below(prng, 8);
+		m.append_reply.hint_index = prng_below(prng, 8);
+		m.append_reply.hint_term = prng_below(prng, 8);
+		m.append_reply.round = prng_below(prng, 8);
+	} else if (m.type == RAFT_MSG_APPEND) {
+		m.append.previous_index = at;
+		m.append.previous_term = term;
+		m.append.commit_index = prng_below(prng, 4);
+		m.append.round = prng_below(prng, 8);
+		m.append.entries = entries;
+		m.append.count = (uint32_t)prng_below(prng, 5);
+		for (uint32_t i = 0; i < 4; i++) {
+			term += prng_below(prng, 4) == 0;
+			entries[i] = (struct raft_entry){
+				.index = at + 1 + i,
+				.term = term,
+				.stamp = { term, (int64_t)(10 * (at + i) +
+							   prng_below(prng, 9)) },
+			};
+		}
+	}
+	return m;
+}
+
+/* From a peer that proved who it is, and still talks nonsense. */
+static void nonsense_from_a_peer_breaks_nothing(void **state)
+{
+	struct prng prng;
+	(void)state;
+
+	prng_seed(&prng, 7);
+	for (int life = 0; life < 2000; life++) {
+		struct raft *raft =
+			restarted(&(struct raft_restart){ .term = 1 });
+		struct raft_event event = { .type = RAFT_EV_RECEIVE };
+		struct raft_effects effects;
+		uint64_t term = 0, commit = 0;
+
+		for (int i = 0; i < 60; i++) {
+			struct raft_entry entries[4];
+			struct raft_message m = random_message(&prng, entries);
+
+			event.type = prng_below(&prng, 5) ? RAFT_EV_RECEIVE
+							  : RAFT_EV_TICK;
+			event.message = &m;
+			event.now.raw_ns +=
+				(int64_t)prng_below(&prng, 50) * MS + 1;
+			raft_step(raft, &event, &effects);
+			assert_true(effects.term >= term);
+			assert_true(effects.commit_index >= commit);
+			term = effects.term;
+			commit = effects.commit_index;
+		}
+		raft_free(raft);
+	}
+}
+
 static void what_is_under_way_stays_within_the_window(void **state)
 {
 	struct cluster *cluster = cluster_new(&(struct cluster_options){
@@ -500,6 +607,8 @@ int main(void)
 			a_disk_log_that_parts_from_the_snapshot_is_reset),
 		cmocka_unit_test(
 			the_disk_is_compacted_only_up_to_what_reached_it),
+		cmocka_unit_test(a_stamp_from_the_future_is_counted_and_kept),
+		cmocka_unit_test(nonsense_from_a_peer_breaks_nothing),
 		cmocka_unit_test(what_is_under_way_stays_within_the_window),
 		cmocka_unit_test(a_large_command_travels_alone),
 		cmocka_unit_test(lost_messages_only_delay),
