@@ -40,6 +40,24 @@ static bool find_mount(char *path, size_t size)
 	return found;
 }
 
+/* Our own cgroup2 path below the mount: "" at the root, else "/a/b". Under an
+ * init system that is the directory it delegated to us. */
+static void find_own(char *path, size_t size)
+{
+	char line[512];
+	FILE *file = fopen("/proc/self/cgroup", "re");
+
+	path[0] = '\0';
+	if (file == NULL)
+		return;
+	while (fgets(line, sizeof(line), file) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		if (strncmp(line, "0::/", 4) == 0 && line[4] != '\0')
+			snprintf(path, size, "%.255s", line + 3);
+	}
+	fclose(file);
+}
+
 static int open_dir(const char *path)
 {
 	if (mkdir(path, 0755) != 0 && errno != EEXIST)
@@ -70,8 +88,9 @@ void cgroups_open(struct cgroups *groups, const char *self,
 		  const char *const names[ORDER_CHILDREN])
 {
 	char mount[256];
-	char base[300];
-	char path[600];
+	char own[256];
+	char base[600];
+	char path[1100];
 	int base_fd;
 
 	memset(groups, 0, sizeof(*groups));
@@ -83,7 +102,8 @@ void cgroups_open(struct cgroups *groups, const char *self,
 		none(groups, "cgroup2 is not mounted");
 		return;
 	}
-	snprintf(base, sizeof(base), "%s/raftfs", mount);
+	find_own(own, sizeof(own));
+	snprintf(base, sizeof(base), "%s%s/raftfs", mount, own);
 	base_fd = open_dir(base);
 	if (base_fd >= 0) {
 		close(base_fd);
@@ -119,7 +139,7 @@ void cgroups_kill(const struct cgroups *groups, enum order_child which)
 void cgroups_close(struct cgroups *groups,
 		   const char *const names[ORDER_CHILDREN])
 {
-	char path[600];
+	char path[1100];
 
 	for (int i = 0; i < ORDER_CHILDREN; i++) {
 		if (groups->fd[i] < 0)

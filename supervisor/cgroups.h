@@ -1,4 +1,6 @@
-/* One cgroup2 directory per child: <mount>/raftfs/<self>/<child>.
+/* One cgroup2 directory per child: <own>/raftfs/<self>/<child>, own being the
+ * supervisor's cgroup, which is the mount's root unless an init system gave it
+ * another.
  *
  * They are where per-daemon accounting and the network probes attach, and how
  * a stuck child is killed with all it started. Without cgroup2, or the right
@@ -10,7 +12,7 @@
 #include "supervisor/core/order.h"
 
 struct cgroups {
-	char path[512];		/* of the node's directory; "": none */
+	char path[1024];	/* of the node's directory; "": none */
 	int lock_fd;		/* of that directory, flocked: it is ours */
 	int fd[ORDER_CHILDREN]; /* of the children's directories; -1: none */
 	char warning[256];	/* why there are none; "" */

@@ -425,6 +425,32 @@ static void conf_d_adds_and_may_not_contradict(void **state)
 	assert_int_equal(system(path), 0);
 }
 
+/* The sample that is installed: good as it is, and what it shows commented out
+ * are the defaults, all of them. Run from the top of the source tree. */
+static void the_sample_shows_the_defaults(void **state)
+{
+	static struct config plain;
+	static struct config shown;
+	char text[16384] = "";
+	FILE *file = fopen("contrib/raftfs.conf", "r");
+	int count = 0;
+
+	(void)state;
+	assert_non_null(file);
+	assert_true(fread(text, 1, sizeof(text) - 1, file) > 0);
+	fclose(file);
+	assert_int_equal(load(text, &plain), RFS_ERR_OK);
+	for (char *at = text; (at = strchr(at, '#')) != NULL; at++) {
+		if (at[1] == ' ' || at[1] == '\n')
+			continue;
+		*at = ' ';
+		count++;
+	}
+	assert_int_equal(load(text, &shown), RFS_ERR_OK);
+	assert_memory_equal(&plain, &shown, sizeof(plain));
+	assert_int_equal(count, 36);
+}
+
 static void a_missing_file_is_an_io_error(void **state)
 {
 	const struct config_errors errors = { collect, NULL };
@@ -460,6 +486,7 @@ int main(void)
 		cmocka_unit_test(the_digest_covers_what_nodes_must_agree_on),
 		cmocka_unit_test(a_reload_may_not_change_what_is_fixed),
 		cmocka_unit_test(conf_d_adds_and_may_not_contradict),
+		cmocka_unit_test(the_sample_shows_the_defaults),
 		cmocka_unit_test(a_missing_file_is_an_io_error),
 	};
 
