@@ -15,6 +15,7 @@ $B/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
 		-Wno-pass-failed -I. -I/usr/include/$(MULTIARCH) -c -o $@.tmp $<
 	@$(BPFTOOL) gen object $@ $@.tmp && rm $@.tmp
 
+.SECONDARY: $(BPF_SRC:%.c=$B/%.o)
 $B/bpf/%.skel.h: $B/bpf/%.bpf.o
 	@$(BPFTOOL) gen skeleton $< name $(*F)_bpf >$@
 
@@ -22,7 +23,6 @@ ifneq ($(HAVE_BPF),)
 all: $B/raftfs-bpf
 endif
 $B/bpf/loader.o: $(BPF_SKEL)
-$B/bpf/loader.o: EXTRA_CFLAGS += -Wno-error=shadow -Wno-shadow
 $B/raftfs-bpf: $(filter-out %.bpf.o,$(call objs,bpf)) $(BASE_LIBS)
 	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group \
 		$(filter %.a,$^) -Wl,--end-group -lbpf $(LIBS)

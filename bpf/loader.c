@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "bpf/pins.h"
+#include "bpf/rtt_sync.h"
+#include "bpf/rtt_sync.skel.h"
 #include "bpf/rtt_tcp.h"
 #include "bpf/rtt_tcp.skel.h"
 #include "common/os/log.h"
@@ -150,11 +152,59 @@ static enum rfs_err rtt_tcp_up(const struct config *config, const char *cgroup)
 	return err;
 }
 
+static int fill_sync_peers(struct rtt_sync_bpf *skel,
+			   const struct config *config)
+{
+	const struct sync_stats zero = { 0 };
+	int error = 0;
+
+	for (uint32_t i = 0; i < config->node_count && error == 0; i++) {
+		const struct config_node *node = &config->nodes[i];
+		struct peer_key row = peer_key(DAEMON_TIMESYNCD, node->name);
+
+		if (i == config->self_index)
+			continue;
+		error = bpf_map__update_elem(skel->maps.rtt_sync, &row,
+					     sizeof(row), &zero, sizeof(zero),
+					     BPF_ANY);
+		if (error == 0)
+			error = bpf_map__update_elem(
+				skel->maps.nodes, &node->id, sizeof(node->id),
+				&row, sizeof(row), BPF_ANY);
+	}
+	return error;
+}
+
+static enum rfs_err rtt_sync_up(const struct config *config, const char *cgroup)
+{
+	const char *self = config->self;
+	struct rtt_sync_bpf *skel = rtt_sync_bpf__open();
+	enum rfs_err err = RFS_ERR_OK;
+
+	if (!skel)
+		return off("rtt_sync", "open it");
+	skel->rodata->self_id = config_self(config)->id;
+	if (rtt_sync_bpf__load(skel) != 0)
+		err = off("rtt_sync", "load it");
+	else if (fill_sync_peers(skel, config) != 0)
+		err = off("rtt_sync", "tell it the peers");
+	else if (attach(skel->progs.watch_out, cgroup, "timesyncd", self,
+			"rtt_sync_out") != 0 ||
+		 attach(skel->progs.watch_in, cgroup, "timesyncd", self,
+			"rtt_sync_in") != 0)
+		err = off("rtt_sync", "attach it to the cgroup");
+	else if (pin_map(skel->maps.rtt_sync, self) != 0)
+		err = off("rtt_sync", "pin its map");
+	rtt_sync_bpf__destroy(skel);
+	return err;
+}
+
 enum rfs_err loader_up(const struct config *config, const char *cgroup)
 {
 	static enum rfs_err (*const probes[])(const struct config *,
 					      const char *) = {
 		rtt_tcp_up,
+		rtt_sync_up,
 	};
 	enum rfs_err result = pins_create(config->self);
 

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# The eBPF probes count what the daemons do, and nothing breaks without them.
+# shellcheck source=tests/system/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+pins=/sys/fs/bpf/raftfs-v1
+bpftool=$(command -v bpftool || echo /usr/sbin/bpftool)
+
+world 3
+start 1 2 3
+wait_until 20 leader_by 1
+ok "a leader is elected" $?
+rfs 1 put "$0" /file
+ok "a file goes in" $?
+
+if grep -q 'probes are off\|probe .* is off' "$W/n1/log"; then
+	echo "off here: $(grep -m 1 'probes\? .*off' "$W/n1/log")"
+	exit
+fi
+
+counts() { # node, map, field: the sum over all rows
+	"$bpftool" -j map dump pinned "$pins/n$1/$2" | python3 -c "
+import json, sys
+print(sum(row['formatted']['value']['$3'] for row in json.load(sys.stdin)))"
+}
+positive() { [ "$(counts "$@")" -gt 0 ]; }
+for n in 1 2 3; do
+	wait_until 20 positive "$n" rtt_sync replies
+	ok "n$n: exchanges with peers are counted" $?
+	wait_until 20 positive "$n" rtt_sync served
+	ok "n$n: and those it served" $?
+	wait_until 20 positive "$n" rtt_tcp count
+	ok "n$n: and round trips of its connections" $?
+done
+rows=$("$bpftool" -j map dump pinned "$pins/n1/rtt_sync" | python3 -c "
+import json, sys
+print(' '.join(sorted(r['formatted']['key']['peer']
+	for r in json.load(sys.stdin))))")
+[ "$rows" = "n2 n3" ]
+ok "rows carry the peers' names" $?
