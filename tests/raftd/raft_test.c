@@ -303,8 +303,14 @@ static struct raft_message random_message(struct prng *prng,
 		.to = prng_below(prng, 20) ? 1 : 2,
 		.term = prng_below(prng, 8),
 	};
-	uint64_t at = prng_below(prng, 8), term = prng_below(prng, 6);
+	uint64_t at = prng_below(prng, 4);
+	uint64_t term = at ? 1 + prng_below(prng, 2) : 0;
 
+	if (prng_below(prng, 2)) { /* mostly what changes the log */
+		m.type = RAFT_MSG_APPEND;
+		m.from = 2;
+		m.term = 3;
+	}
 	if (m.type == RAFT_MSG_VOTE) {
 		m.vote.pre = prng_below(prng, 2);
 		m.vote.last_index = prng_below(prng, 8);
@@ -326,7 +332,7 @@ static struct raft_message random_message(struct prng *prng,
 		m.append.entries = entries;
 		m.append.count = (uint32_t)prng_below(prng, 5);
 		for (uint32_t i = 0; i < 4; i++) {
-			term += prng_below(prng, 4) == 0;
+			term += term == 0 || prng_below(prng, 6) == 0;
 			entries[i] = (struct raft_entry){
 				.index = at + 1 + i,
 				.term = term,
