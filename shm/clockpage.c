@@ -65,6 +65,15 @@ void clockpage_write(struct clockpage *page, const struct clock_sample *s)
 	seqlock_write_end(&page->seq, odd);
 }
 
+/* units_scale_ppb() without a 128-bit division where the product fits: ages up
+ * to 18 minutes, rates up to 0.8 %. */
+static inline int64_t scale(int64_t age_ns, int64_t ppb)
+{
+	if (age_ns < INT64_C(1) << 40 && ppb < 1 << 23 && ppb > -(1 << 23))
+		return age_ns * ppb / PPB;
+	return units_scale_ppb(age_ns, ppb);
+}
+
 struct interval clock_sample_at(const struct clock_sample *s, int64_t raw_ns)
 {
 	const struct interval none = { .low_ns = INT64_MAX,
@@ -77,9 +86,8 @@ struct interval clock_sample_at(const struct clock_sample *s, int64_t raw_ns)
 		return none;
 
 	/* Both scalings round towards zero: two nanoseconds cover that. */
-	int64_t at_ns = raw_ns + s->offset_ns +
-			units_scale_ppb(age_ns, s->drift_ppb);
-	int64_t bound_ns =
-		s->bound_ns + units_scale_ppb(age_ns, s->growth_ppb) + 2;
+	int64_t at_ns =
+		raw_ns + s->offset_ns + scale(age_ns, s->drift_ppb);
+	int64_t bound_ns = s->bound_ns + scale(age_ns, s->growth_ppb) + 2;
 	return (struct interval){ at_ns - bound_ns, at_ns + bound_ns };
 }

@@ -27,7 +27,7 @@ struct daemon {
 	struct control_server *control;
 	char drift_path[CONFIG_PATH_MAX + 32];
 	int64_t drift_saved_ns;
-	enum timesync_quality quality; /* as last logged */
+	enum timesync_quality quality; /* as last told the supervisor */
 	bool ready;
 
 	int channel_fd; /* -1: standalone */

@@ -21,22 +21,20 @@
 
 /* -- the core ------------------------------------------------------------ */
 
-static void log_quality(struct daemon *daemon,
-			const struct timesync_clock *clock)
+/* The core's story has told the log already. */
+static void tell_supervisor(struct daemon *daemon,
+			    const struct timesync_clock *clock)
 {
 	static const char *const names[] = { "unsynced", "holdover", "synced",
 					     "disrupted" };
 	const char *why = timesync_why(daemon->timesync);
-	char status[160];
+	char line[192];
 
 	if (clock->quality == daemon->quality)
 		return;
 	daemon->quality = clock->quality;
-	snprintf(status, sizeof(status), "%s, epoch %" PRIu64 "%s%s",
+	snprintf(line, sizeof(line), "STATUS=%s, epoch %" PRIu64 "%s%s",
 		 names[clock->quality], clock->epoch, *why ? ": " : "", why);
-	log_notice("clock %s", status);
-	char line[192];
-	snprintf(line, sizeof(line), "STATUS=%s", status);
 	process_notify(line);
 }
 
@@ -48,7 +46,7 @@ static void step(struct daemon *daemon, struct timesync_event *event)
 	timesync_step(daemon->timesync, event, &effects);
 	if (effects.publish) {
 		publish_clock(&daemon->publish, &effects.clock);
-		log_quality(daemon, &effects.clock);
+		tell_supervisor(daemon, &effects.clock);
 	}
 	for (uint32_t i = 0; i < effects.ask_count; i++)
 		peers_ask(daemon->peers, effects.ask[i],

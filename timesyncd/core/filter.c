@@ -9,7 +9,7 @@
 
 /* What two crystals' rates differ by before anybody measured them, and what a
  * measured difference may have changed since. */
-#define UNKNOWN_SPREAD_PPB  50000.0
+#define UNKNOWN_SPREAD_PPB  20000.0
 #define MEASURED_SPREAD_PPB 1000.0
 /* A window this long tells a drift from noise. */
 #define LONG_WINDOW_NS (8 * NS_PER_SEC)

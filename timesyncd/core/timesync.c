@@ -184,10 +184,17 @@ static void break_own_clock(struct timesync *t, int64_t raw_ns, const char *why)
 static void publish(struct timesync *t, enum timesync_quality quality,
 		    const char *why)
 {
+	static const char *const names[] = {
+		[TIMESYNC_UNSYNCED] = "UNSYNCED",
+		[TIMESYNC_HOLDOVER] = "HOLDOVER",
+		[TIMESYNC_SYNCED] = "SYNCED",
+		[TIMESYNC_DISRUPTED] = "DISRUPTED",
+	};
+
 	if (quality != t->clock.quality)
-		story(&t->config.story, "quality %d -> %d, epoch %" PRIu64
-		      ": %s", (int)t->clock.quality, (int)quality,
-		      t->epoch.number, why);
+		story(&t->config.story, "clock %s, was %s, epoch %" PRIu64
+		      "%s%s", names[quality], names[t->clock.quality],
+		      t->epoch.number, *why ? ": " : "", why);
 	t->clock.quality = quality;
 	t->clock.epoch = t->epoch.number;
 	t->clock.disruptions = t->disruptions;
@@ -598,8 +605,6 @@ static void on_timeout(struct timesync *t, int64_t raw_ns, uint32_t id)
 
 static void begin_epoch(struct timesync *t, uint64_t number)
 {
-	story(&t->config.story, "epoch %" PRIu64 " -> %" PRIu64,
-	      t->epoch.number, number);
 	t->epoch = (struct epoch){ .number = number };
 	t->has_truth = false;
 	discipline_restart(&t->discipline);
