@@ -82,6 +82,24 @@ static void same_result(const struct store_result *a,
 	assert_memory_equal(&a->attr, &b->attr, sizeof(a->attr));
 }
 
+/* Of an expired grant, what the state does not name. */
+static void forget_expired(struct testfs *fs,
+			   const struct store_effects *effects)
+{
+	for (uint64_t i = 0; i < effects->expired_count; i++) {
+		uint64_t chunk = effects->expired_chunk + i;
+		struct kv kv = testfs_begin_read(fs);
+		struct query_chunk answer;
+
+		assert_int_equal(query_chunk(&kv, chunk, &answer), RFS_ERR_OK);
+		testfs_end_read(fs);
+		assert_int_not_equal(answer.state, QUERY_CHUNK_GRANTED);
+		if (answer.state == QUERY_CHUNK_UNKNOWN &&
+		    chunk_find(fs, chunk))
+			chunk_drop(fs, chunk);
+	}
+}
+
 static void carry_out(struct testfs *fs, const struct store_effects *effects)
 {
 	uint8_t hash[COMMAND_HASH_BYTES];
@@ -97,6 +115,7 @@ static void carry_out(struct testfs *fs, const struct store_effects *effects)
 	}
 	for (size_t i = 0; i < effects->freed_count; i++)
 		chunk_drop(fs, effects->freed[i]);
+	forget_expired(fs, effects);
 	fs->freed_count = effects->freed_count;
 	fs->changed_count = effects->changed_count;
 	memcpy(fs->changed, effects->changed, sizeof(fs->changed));
@@ -186,9 +205,14 @@ int testfs_setup(void **state)
 	return 0;
 }
 
+/* A test that failed may have left a transaction open. */
 int testfs_teardown(void **state)
 {
-	testfs_free(*state);
+	struct testfs *fs = *state;
+
+	for (int i = 0; i < 2; i++)
+		memkv_abort(fs->memkv[i]);
+	testfs_free(fs);
 	return 0;
 }
 
