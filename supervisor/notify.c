@@ -19,6 +19,8 @@ int notify_open(const char *path, const char *user)
 	struct sockaddr_un where = { .sun_family = AF_UNIX };
 	const struct passwd *entry = user[0] != '\0' ? getpwnam(user) : NULL;
 	const int yes = 1;
+	mode_t mask;
+	bool bound;
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0 || strlen(path) >= sizeof(where.sun_path)) {
@@ -26,12 +28,16 @@ int notify_open(const char *path, const char *user)
 		goto fail;
 	}
 	strcpy(where.sun_path, path);
-	(void)unlink(path); /* run_dir is ours alone: the pid file is locked */
-	if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes)) != 0 ||
-	    bind(fd, (struct sockaddr *)&where, sizeof(where)) != 0 ||
-	    chmod(path, 0600) != 0 ||
+	(void)unlink(path); /* nobody else's: the pid file is locked */
+	/* The directory may be the children's: never follow a link in it, and
+	 * let the umask make the mode. */
+	mask = umask(0177);
+	bound = bind(fd, (struct sockaddr *)&where, sizeof(where)) == 0;
+	umask(mask);
+	if (!bound ||
+	    setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes)) != 0 ||
 	    (entry != NULL && entry->pw_uid != geteuid() &&
-	     chown(path, entry->pw_uid, entry->pw_gid) != 0)) {
+	     lchown(path, entry->pw_uid, entry->pw_gid) != 0)) {
 		log_errno("notify socket %s", path);
 		goto fail;
 	}

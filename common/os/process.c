@@ -3,8 +3,10 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +18,26 @@
 #include <unistd.h>
 
 #include "common/os/log.h"
+
+#define READY_WAIT_MS 1000
+
+/* A READY=1 lost to a full queue would never be said again: wait for room. */
+static void deliver(int fd, const char *state)
+{
+	struct pollfd room = { .fd = fd, .events = POLLOUT };
+	size_t length = strlen(state);
+	bool patient = strstr(state, "READY=1") != NULL;
+
+	while (send(fd, state, length, MSG_NOSIGNAL) < 0) {
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN || !patient ||
+		    poll(&room, 1, READY_WAIT_MS) <= 0) {
+			log_debug("notify: not delivered: %s", state);
+			return;
+		}
+	}
+}
 
 void process_notify(const char *state)
 {
@@ -35,12 +57,12 @@ void process_notify(const char *state)
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return;
-	/* Lost when the queue is full: states repeat, heartbeats too. */
-	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL,
-		   (struct sockaddr *)&to,
-		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
-			       length)) < 0)
-		log_debug("notify %s: not delivered", path);
+	if (connect(fd, (struct sockaddr *)&to,
+		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+				length)) == 0)
+		deliver(fd, state);
+	else
+		log_debug("notify %s: %s", path, strerror(errno));
 	close(fd);
 }
 

@@ -6,7 +6,9 @@
 #include "common/err.h"
 
 /* Send one sd_notify(3) datagram, e.g. "READY=1\nSTATUS=leader of term 3", to
- * NOTIFY_SOCKET; nothing happens when the variable is unset. Never blocks. */
+ * NOTIFY_SOCKET; nothing happens when the variable is unset. Never blocks, and
+ * is lost when the receiver's queue is full; but READY=1, which is said once,
+ * waits for room, up to a second at a time. */
 void process_notify(const char *state);
 
 /* umask 077, no core of secrets (PR_SET_DUMPABLE 0 unless RAFTFS_DUMPABLE),

@@ -91,6 +91,43 @@ static void a_full_queue_does_not_block(void **state)
 	close(fd);
 }
 
+/* The queue is full of heartbeats that are read only after READY=1 was said. */
+static void ready_is_not_lost_to_a_full_queue(void **state)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	char text[64] = "";
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fds[2];
+	pid_t pid;
+
+	(void)state;
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s/n", dir);
+	assert_int_equal(bind(fd, (void *)&un, sizeof(un)), 0);
+	assert_int_equal(pipe(fds), 0);
+	setenv("NOTIFY_SOCKET", un.sun_path, 1);
+	pid = fork();
+	if (pid == 0) {
+		for (int i = 0; i < 10000; i++)
+			process_notify("WATCHDOG=1");
+		if (write(fds[1], "x", 1) != 1)
+			_exit(1);
+		process_notify("READY=1");
+		_exit(0);
+	}
+	assert_int_equal(read(fds[0], text, 1), 1);
+	usleep(20000);
+	while (strcmp(text, "READY=1") != 0) {
+		ssize_t got = recv(fd, text, sizeof(text) - 1, 0);
+
+		assert_true(got > 0);
+		text[got] = '\0';
+	}
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	close(fd);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static void directories_are_made_all_the_way(void **state)
 {
 	char path[64];
@@ -173,11 +210,13 @@ static void an_unknown_user_is_refused(void **state)
 
 int main(void)
 {
+	alarm(60); /* a lost READY=1 would wait for ever */
 #define PLACED(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		PLACED(a_notice_reaches_the_socket),
 		PLACED(an_abstract_socket_is_reached_too),
 		PLACED(a_full_queue_does_not_block),
+		PLACED(ready_is_not_lost_to_a_full_queue),
 		PLACED(directories_are_made_all_the_way),
 		cmocka_unit_test(hardening_takes),
 		cmocka_unit_test(another_user_is_for_good),
