@@ -41,7 +41,7 @@ struct progress {
 	uint64_t next_index;
 	uint64_t match_index;  /* durable there */
 	uint64_t probe_last;   /* last entry the probe under way carries */
-	bool probe_waits;      /* for its answer, or the next heartbeat */
+	bool probe_waits;      /* for its answer, or the next round */
 	bool round_due;	       /* owes it a message of the present round */
 	uint64_t sent_commit;  /* what it was last told */
 	uint64_t acked_round;

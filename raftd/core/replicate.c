@@ -38,8 +38,6 @@ void replicate_heartbeat(struct raft *raft)
 {
 	raft->heartbeat_deadline_raw_ns =
 		raft->now.raw_ns + rtt_heartbeat_ns(raft);
-	for (uint32_t i = 0; i < raft->members.count; i++)
-		raft->peers[i].progress.probe_waits = false;
 	replicate_round(raft);
 }
 
@@ -169,13 +167,16 @@ static void flush_snapshot(struct raft *raft, uint32_t to, struct progress *p)
 		send_append(raft, to, p, 0, 0);
 }
 
+/* Who did not answer the last probe gets the next without entries: it may be
+ * dead, and must not cost a batch per heartbeat. */
 static void flush_probe(struct raft *raft, uint32_t to, struct progress *p)
 {
-	uint32_t count;
+	uint32_t count = 0;
 
 	if (p->probe_waits && !p->round_due)
 		return;
-	count = batch_count(raft, p, raft->config.inflight_entries_max);
+	if (!p->probe_waits)
+		count = batch_count(raft, p, raft->config.inflight_entries_max);
 	p->probe_last = p->next_index - 1 + count;
 	p->probe_waits = true;
 	send_append(raft, to, p, p->next_index - 1, count);

@@ -67,6 +67,7 @@ struct cluster {
 	bool down[RAFT_NODES_MAX + 1][RAFT_NODES_MAX + 1];
 	uint64_t next_id;
 	uint64_t message_count;
+	uint64_t entry_count;
 	uint32_t lossy_percent;
 	struct prng prng;
 	FILE *lines;
@@ -259,6 +260,8 @@ static void node_send(struct node *node, const struct raft_message *message)
 	struct coming *one;
 
 	cluster->message_count++;
+	if (message->type == RAFT_MSG_APPEND)
+		cluster->entry_count += message->append.count;
 	if (cluster->down[node->id][message->to] ||
 	    prng_below(&cluster->prng, 100) < cluster->lossy_percent)
 		return;
@@ -719,6 +722,11 @@ uint64_t cluster_committed(const struct cluster *cluster)
 uint64_t cluster_messages(const struct cluster *cluster)
 {
 	return cluster->message_count;
+}
+
+uint64_t cluster_entries_sent(const struct cluster *cluster)
+{
+	return cluster->entry_count;
 }
 
 char *cluster_take_lines(struct cluster *cluster)

@@ -70,6 +70,7 @@ struct raft_proposal_done cluster_last_proposal(const struct cluster *cluster,
 						uint32_t node);
 /* Messages sent so far, by all. */
 uint64_t cluster_messages(const struct cluster *cluster);
+uint64_t cluster_entries_sent(const struct cluster *cluster);
 
 /* All lines told since the last call; owned by the caller (free()). */
 char *cluster_take_lines(struct cluster *cluster);

@@ -377,6 +377,35 @@ static void nonsense_from_a_peer_breaks_nothing(void **state)
 	}
 }
 
+static void a_dead_follower_costs_no_entries(void **state)
+{
+	struct cluster *cluster = three_nodes(0);
+	(void)state;
+
+	cluster_run(cluster, 200 * MS);
+	for (int i = 0; i < 20; i++)
+		cluster_propose(cluster, 1, "x");
+	cluster_crash(cluster, 1);
+	cluster_run(cluster, 500 * MS);
+
+	uint32_t leader = cluster_leader(cluster);
+
+	assert_int_not_equal(leader, RAFT_NOBODY);
+	for (int i = 0; i < 20; i++)
+		cluster_propose(cluster, leader, "y");
+	cluster_run(cluster, 100 * MS);
+
+	uint64_t before = cluster_entries_sent(cluster);
+
+	cluster_run(cluster, 2000 * MS);
+	assert_int_equal(cluster_entries_sent(cluster), before);
+	cluster_restart(cluster, 1);
+	cluster_run(cluster, 200 * MS);
+	assert_int_equal(cluster_view(cluster, 1).commit_index,
+			 cluster_committed(cluster));
+	cluster_free(cluster);
+}
+
 static void what_is_under_way_stays_within_the_window(void **state)
 {
 	struct cluster *cluster = cluster_new(&(struct cluster_options){
@@ -615,6 +644,7 @@ int main(void)
 			the_disk_is_compacted_only_up_to_what_reached_it),
 		cmocka_unit_test(a_stamp_from_the_future_is_counted_and_kept),
 		cmocka_unit_test(nonsense_from_a_peer_breaks_nothing),
+		cmocka_unit_test(a_dead_follower_costs_no_entries),
 		cmocka_unit_test(what_is_under_way_stays_within_the_window),
 		cmocka_unit_test(a_large_command_travels_alone),
 		cmocka_unit_test(lost_messages_only_delay),
