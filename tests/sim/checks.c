@@ -154,33 +154,85 @@ static void check_leader(struct world *world, struct node *node)
 	check_completeness(world, node, host->view.term);
 }
 
+/* Time of an epoch at a true instant, by the oscillator of who carries it. */
+static int64_t epoch_truth(const struct world *world,
+			   const struct term_row *row, int64_t true_ns)
+{
+	const struct node *carrier = &world->nodes[row->leader - 1];
+
+	return row->ts_ns - row->oscillator_ns +
+	       clocks_oscillator(&carrier->clock, true_ns);
+}
+
+/* The first entry of a term: its interval for the old epoch is true, and the
+ * new timeline does not run behind it. */
+static void check_handover(struct world *world, struct node *node,
+			   const struct raft_entry *entry)
+{
+	struct raft_handover over;
+	const struct term_row *old;
+	int64_t truth_ns;
+
+	if (raft_handover_decode(entry->data, entry->bytes, &over) !=
+	    RFS_ERR_OK) {
+		world_violate(world, node->id, "hand-over",
+			      "no record in the first entry of term %" PRIu64,
+			      entry->term);
+		return;
+	}
+	if (over.old_epoch == 0 || interval_is_empty(over.old) ||
+	    world->clock_rule_broken)
+		return;
+	world_cover(world, COVER_HANDOVERS);
+	old = term_row(world, over.old_epoch);
+	truth_ns = epoch_truth(world, old, node->host.decided_ns);
+	if (!old->anchored ||
+	    !interval_contains(interval_widen(over.old, ROUNDING_NS),
+			       truth_ns))
+		world_violate(world, node->id, "hand-over",
+			      "epoch %" PRIu64 " was at %" PRId64
+			      ", recorded as [%" PRId64 ", %" PRId64 "]",
+			      over.old_epoch, truth_ns, over.old.low_ns,
+			      over.old.high_ns);
+	if (over.new_ts_ns + ROUNDING_NS < truth_ns)
+		world_violate(world, node->id, "hand-over",
+			      "epoch %" PRIu64 " begins %" PRId64
+			      " ns behind epoch %" PRIu64, entry->term,
+			      truth_ns - over.new_ts_ns, over.old_epoch);
+}
+
+static void anchor(struct world *world, struct node *node,
+		   struct term_row *row)
+{
+	const struct raft_effects *effects = &node->host.effects;
+	const struct raft_view *view = &node->host.view;
+
+	row->anchored = true;
+	row->anchor_life = node->procs[PROC_RAFTD].incarnation;
+	row->oscillator_ns = view->epoch_raw_ns - node->clock.raw_ahead_ns;
+	row->raw_ns = view->epoch_raw_ns;
+	row->ts_ns = view->epoch_ts_ns;
+	world_trace(world, node->id,
+		    "epoch %" PRIu64 " begins: ts %" PRId64 " at raw %" PRId64,
+		    view->epoch, row->ts_ns, row->raw_ns);
+	for (uint32_t i = 0; i < effects->append_count; i++)
+		if (effects->append[i].kind == RAFT_ENTRY_NOOP)
+			check_handover(world, node, &effects->append[i]);
+}
+
 /* A leader's timeline starts when its view first shows one of its own. */
 static void check_anchor(struct world *world, struct node *node)
 {
 	const struct raft_view *view = &node->host.view;
 	struct term_row *row = term_row(world, view->term);
-	uint32_t life = node->procs[PROC_RAFTD].incarnation;
 
 	if (view->epoch != view->term || view->epoch == 0)
 		return;
-	if (!row->anchored) {
-		*row = (struct term_row){
-			.leader = row->leader,
-			.anchored = true,
-			.anchor_life = life,
-			.oscillator_ns = view->epoch_raw_ns -
-					 node->clock.raw_ahead_ns,
-			.raw_ns = view->epoch_raw_ns,
-			.ts_ns = view->epoch_ts_ns,
-		};
-		world_trace(world, node->id,
-			    "epoch %" PRIu64 " begins: ts %" PRId64
-			    " at raw %" PRId64, view->epoch, row->ts_ns,
-			    row->raw_ns);
-		return;
-	}
-	if (row->anchor_life != life || row->raw_ns != view->epoch_raw_ns ||
-	    row->ts_ns != view->epoch_ts_ns)
+	if (!row->anchored)
+		anchor(world, node, row);
+	else if (row->anchor_life != node->procs[PROC_RAFTD].incarnation ||
+		 row->raw_ns != view->epoch_raw_ns ||
+		 row->ts_ns != view->epoch_ts_ns)
 		world_violate(world, node->id, "anchor",
 			      "epoch %" PRIu64 " moved under its leader",
 			      view->epoch);
@@ -420,9 +472,7 @@ void checks_clock(struct world *world, struct node *node)
 			      ", which never began", page->epoch);
 		return;
 	}
-	truth_ns = row->ts_ns - row->oscillator_ns +
-		   clocks_oscillator(&world->nodes[row->leader - 1].clock,
-				     world->now_ns);
+	truth_ns = epoch_truth(world, row, world->now_ns);
 	world_cover(world, COVER_BOUND_CHECKS);
 	if (!interval_contains(interval_widen(told, ROUNDING_NS), truth_ns))
 		world_violate(world, node->id, "clock-bound",

@@ -13,6 +13,8 @@
  *  9 hard-state          term never goes back, one vote per term
  * 10 clock-bound         a usable clock page contains the true timeline (I2)
  * 11 anchor              a leader's timeline does not move under it (I1)
+ *    hand-over           the record in a term's first entry contains the old
+ *                        timeline, and the new one is not behind it (I3, I4)
  * 12 lease-exclusive     while a lease lets a node read, nobody has committed
  *                        a command it does not know of
  * 13 read-point          a read point covers all that was committed before

@@ -85,6 +85,16 @@ void disks_finish_flush(struct disk *disk)
 	disk->flushing = 0;
 }
 
+uint64_t disks_settled(const struct disk *disk)
+{
+	uint64_t last = factlog_last(&disk->log);
+
+	for (uint64_t i = 0; i < disk->queue_count; i++)
+		if (disk->queue[i].truncate && disk->queue[i].from <= last)
+			last = disk->queue[i].from - 1;
+	return last;
+}
+
 int64_t disks_hard_state_ns(struct world *world, const struct disk *disk)
 {
 	return world->profile.disk_ns / 2 +

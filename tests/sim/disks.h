@@ -46,6 +46,9 @@ bool disks_start_flush(struct world *world, struct disk *disk,
 /* It finished: the writes it covered are durable. */
 void disks_finish_flush(struct disk *disk);
 
+/* The last durable entry that no queued truncation will take back. */
+uint64_t disks_settled(const struct disk *disk);
+
 /* How long a write of the hard state takes. */
 int64_t disks_hard_state_ns(struct world *world, const struct disk *disk);
 

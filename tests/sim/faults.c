@@ -23,17 +23,25 @@ static struct node *some_node(struct world *world)
 					   world->options.node_count - 1)];
 }
 
+static struct node *leader_node(struct world *world)
+{
+	struct node *leader = NULL;
+
+	for (uint32_t i = 0; i < world->options.node_count; i++)
+		if (world->nodes[i].page.role == RAFT_LEADER &&
+		    (!leader || world->nodes[i].page.term > leader->page.term))
+			leader = &world->nodes[i];
+	return leader;
+}
+
 /* Leaders are where it hurts: half of the faults hit one, if there is one. */
 static struct node *victim(struct world *world)
 {
-	struct node *node = some_node(world);
+	struct node *leader = leader_node(world);
 
-	if (world_chance(world, 0.5))
-		return node;
-	for (uint32_t i = 0; i < world->options.node_count; i++)
-		if (world->nodes[i].page.role == RAFT_LEADER)
-			node = &world->nodes[i];
-	return node;
+	if (!leader || world_chance(world, 0.5))
+		return some_node(world);
+	return leader;
 }
 
 /* Mostly short against an election, sometimes long against everything. */
@@ -138,18 +146,44 @@ static void slow_disk(struct world *world)
 		    (double)node->disk.slow_ns / 1e6);
 }
 
-/* The raw clock leaps ahead, or stood still while the node was suspended. */
-static void disrupt(struct world *world)
+static void cut_off(struct world *world, uint32_t alone, int64_t duration_ns)
 {
-	struct node *node = victim(world);
-	int64_t duration_ns = some_time(world);
+	bool cut[SIM_NODES_MAX][SIM_NODES_MAX] = { { false } };
 
-	if (node->suspended_until_ns > world->now_ns)
+	for (uint32_t i = 0; i < world->options.node_count; i++)
+		cut[i][alone] = cut[alone][i] = i != alone;
+	world_cover(world, COVER_PARTITIONS);
+	world_trace(world, alone + 1, "cut off for %.3f ms",
+		    (double)duration_ns / 1e6);
+	network_cut(world, cut, duration_ns);
+}
+
+/* The others look for a new leader at once; the old one, cut off or stopped,
+ * still believes. Its lease and its last round are at their freshest. */
+static void depose(struct world *world)
+{
+	struct node *leader = leader_node(world);
+	int64_t duration_ns = world_between(world, 1, 30) *
+			      world->profile.election_min_ns / 10;
+
+	if (!leader)
 		return;
+	for (uint32_t i = 0; i < world->options.node_count; i++)
+		if (i != leader->index)
+			node_peer_lost(world, i, leader->index);
 	if (world_chance(world, 0.5)) {
-		clock_host_disrupt(world, node, duration_ns);
+		cut_off(world, leader->index, duration_ns);
 		return;
 	}
+	world_cover(world, COVER_PAUSES);
+	world_trace(world, leader->id, "raftd pauses for %.3f ms",
+		    (double)duration_ns / 1e6);
+	node_pause(world, leader, PROC_RAFTD, duration_ns);
+}
+
+static void suspend(struct world *world, struct node *node,
+		    int64_t duration_ns)
+{
 	node->suspended_until_ns = world->now_ns + duration_ns;
 	world_post(world, duration_ns,
 		   (struct event){ .kind = EVENT_SUSPEND_END,
@@ -160,6 +194,24 @@ static void disrupt(struct world *world)
 		node_pause(world, node, (enum proc)proc, duration_ns);
 	world_trace(world, node->id, "suspended for %.3f ms",
 		    (double)duration_ns / 1e6);
+}
+
+/* The raw clock leaps ahead, or stood still while the node was suspended. A
+ * follower whose clock leapt is at its worst when it leads next. */
+static void disrupt(struct world *world)
+{
+	struct node *node = victim(world);
+	int64_t duration_ns = some_time(world);
+
+	if (node->suspended_until_ns > world->now_ns)
+		return;
+	if (world_chance(world, 0.4)) {
+		suspend(world, node, duration_ns);
+		return;
+	}
+	clock_host_disrupt(world, node, duration_ns);
+	if (node->page.role != RAFT_LEADER && world_chance(world, 0.5))
+		depose(world);
 }
 
 void faults_suspend_end(struct world *world, struct event *event)
@@ -176,11 +228,12 @@ void faults_suspend_end(struct world *world, struct event *event)
 
 static void transfer(struct world *world)
 {
-	for (uint32_t i = 0; i < world->options.node_count; i++)
-		if (world->nodes[i].page.role == RAFT_LEADER)
-			node_post(world, i, PROC_RAFTD, 0,
-				  (struct event){ .kind = EVENT_RAFT_TRANSFER,
-						  .a = some_node(world)->id });
+	struct node *leader = leader_node(world);
+
+	if (leader)
+		node_post(world, leader->index, PROC_RAFTD, 0,
+			  (struct event){ .kind = EVENT_RAFT_TRANSFER,
+					  .a = some_node(world)->id });
 }
 
 static void false_hint(struct world *world)
@@ -216,7 +269,8 @@ static const struct {
 	{ split, 3, IN(PARTITIONS) },
 	{ bridge, 2, IN(PARTITIONS) },
 	{ slow_disk, 1, IN(CRASHES) },
-	{ disrupt, 2, IN(CLOCKS) },
+	{ disrupt, 3, IN(CLOCKS) },
+	{ depose, 3, IN(PARTITIONS) | IN(CLOCKS) | IN(HOSTILE) },
 	{ transfer, 2, IN(PARTITIONS) | IN(HOSTILE) | IN(BEYOND_RHO) },
 	{ false_hint, 1, IN(PARTITIONS) | IN(HOSTILE) },
 	{ rough_network, 1, IN(PARTITIONS) | IN(HOSTILE) | IN(CLOCKS) },
@@ -331,12 +385,7 @@ void faults_after_commit(struct world *world, struct node *node)
 	/* Committed, perhaps answered, and nobody else knows yet. */
 	world_trace(world, node->id, "struck just after committing");
 	if (world_chance(world, 0.5)) {
-		bool cut[SIM_NODES_MAX][SIM_NODES_MAX] = { { false } };
-
-		for (uint32_t i = 0; i < world->options.node_count; i++)
-			cut[i][node->index] = cut[node->index][i] =
-				i != node->index;
-		network_cut(world, cut, some_time(world) * 2);
+		cut_off(world, node->index, some_time(world) * 2);
 		return;
 	}
 	node_crash(world, node, RAFTD, some_time(world));

@@ -47,6 +47,7 @@ struct raft_host {
 	struct raft_view view;
 	struct raft_effects effects;
 	bool carrying; /* decided, not carried out yet */
+	int64_t decided_ns; /* true time of that */
 	bool stall;    /* fault: pause between the next decision and sending */
 	bool hard_in_flight;
 	uint64_t hard_term_before;

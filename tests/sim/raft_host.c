@@ -63,21 +63,20 @@ static struct raft_config config_of(struct world *world, struct node *node)
 	return config;
 }
 
-/* The log after the snapshot, as it is handed to the core. What the disk
- * holds beyond a snapshot it does not lead up to is of no use: a truncation
- * undone by a crash may have left other entries there. */
-static void load_log(struct world *world, struct node *node)
+/* What the core kept of what it was handed: entries after the snapshot, if
+ * the disk's log leads up to them. */
+static void mirror_log(struct world *world, struct node *node)
 {
-	struct disk *disk = &node->disk;
-	uint64_t index = disk->snapshot.index;
-	const struct fact *base =
-		index ? facts_find(world, index, disk->snapshot.term) : NULL;
+	const struct raft_snapshot_meta *snapshot = &node->disk.snapshot;
+	struct raft_host *host = &node->host;
 
-	if (index && factlog_at(&disk->log, index) != base)
-		factlog_reset(&disk->log, base);
-	factlog_reset(&node->host.log, base);
-	for (uint64_t i = index + 1; i <= factlog_last(&disk->log); i++)
-		factlog_append(&node->host.log, factlog_at(&disk->log, i));
+	factlog_reset(&host->log,
+		      snapshot->index ? facts_find(world, snapshot->index,
+						   snapshot->term) :
+					NULL);
+	for (uint64_t i = snapshot->index + 1; i <= raft_log_last(host->raft);
+	     i++)
+		factlog_append(&host->log, factlog_at(&node->disk.log, i));
 }
 
 static void schedule(struct world *world, struct node *node)
@@ -107,16 +106,16 @@ void raft_host_start(struct world *world, struct node *node)
 
 	memset(host, 0, sizeof(*host));
 	host->log = log;
-	load_log(world, node);
-	restart.entry_count = host->log.count;
+	restart.entry_count = node->disk.log.count;
 	entries = calloc(restart.entry_count + 1, sizeof(*entries));
 	CHECK(entries);
 	for (uint64_t i = 0; i < restart.entry_count; i++)
-		entries[i] = facts_entry(host->log.facts[i]);
+		entries[i] = facts_entry(node->disk.log.facts[i]);
 	restart.entries = entries;
 	host->raft = raft_new(&config, &restart, &now);
 	CHECK(host->raft);
 	free(entries);
+	mirror_log(world, node);
 	host->commit_index = restart.snapshot.index;
 	host->tick_at_ns = INT64_MAX;
 	host->deadline_raw_ns = raft_deadline_ns(host->raft);
@@ -441,6 +440,7 @@ static void step(struct world *world, struct node *node,
 	raft_step(host->raft, event, &host->effects);
 	raft_view(host->raft, &host->view);
 	host->carrying = true;
+	host->decided_ns = world->now_ns;
 	world_digest(world, host->view.term ^ (host->view.last_index << 32) ^
 				    ((uint64_t)host->view.role << 60));
 	if (host->effects.hard_state_changed)
@@ -510,7 +510,7 @@ void raft_host_disk(struct world *world, struct event *event)
 		return; /* a reset made it void */
 	disks_finish_flush(&node->disk);
 	start_flush(world, node);
-	last = factlog_at(&node->disk.log, factlog_last(&node->disk.log));
+	last = factlog_at(&node->disk.log, disks_settled(&node->disk));
 	if (!last)
 		return;
 	persisted.persisted.index = last->index;

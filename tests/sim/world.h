@@ -70,6 +70,7 @@
 	X(CLOCK_HOLDOVER, "clocks that went into holdover", true)              \
 	X(CLOCK_DISRUPTED, "clocks that became disrupted", true)               \
 	X(BOUND_CHECKS, "clock bounds compared with the truth", true)          \
+	X(HANDOVERS, "timelines handed over", true)                            \
 	X(LEASES_SHOWN, "leases shown on a page", true)
 
 enum coverage {
