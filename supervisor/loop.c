@@ -540,10 +540,8 @@ static void close_all(struct supervisor *supervisor)
 	cgroups_close(&supervisor->cgroups, supervisor_names);
 	pages_fini(&supervisor->clock);
 	pages_fini(&supervisor->cons);
-	if (supervisor->loop != NULL) {
-		probes_fini(supervisor);
+	if (supervisor->loop != NULL)
 		ev_loop_destroy(supervisor->loop);
-	}
 	keys_wipe(&supervisor->key);
 }
 
@@ -594,6 +592,7 @@ int supervisor_run(const struct config *config, const struct node_key *key,
 	if (started != NULL)
 		started(ctx);
 	ev_run(supervisor.loop, 0);
+	probes_stop(&supervisor);
 	log_notice("stopped");
 	close_all(&supervisor);
 	return EXIT_SUCCESS;

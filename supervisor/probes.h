@@ -10,7 +10,10 @@
  * and exits; when it is absent or refuses, one line says so. */
 void probes_start(struct supervisor *supervisor);
 
-/* The loader no longer matters: let go of its watcher. */
-void probes_fini(struct supervisor *supervisor);
+/* At an orderly stop: take the pins away by `raftfs-bpf -c CONFIG -u`, when
+ * they were ever asked for. Blocks until it is done, PROBES_UNLOAD_MS at most.
+ * (When the supervisor dies they stay and go on counting.) */
+#define PROBES_UNLOAD_MS 2000
+void probes_stop(struct supervisor *supervisor);
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@
 #endif
 
 #define EXEC_FAILED 127
+#define FILES_MAX   65536u
 
 /* As fork(): its own copy of everything, on the stack it was called on. */
 static pid_t clone_into(int cgroup_fd, int *pidfd)
@@ -81,6 +83,20 @@ static int set_descriptors(int channel_fd)
 	return close_range(first, ~0U, 0);
 }
 
+/* Files, chunks and peers: the usual soft limit of 1024 is for select(). */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur =
+		limit.rlim_max < FILES_MAX ? limit.rlim_max : FILES_MAX;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		log_warn("cannot raise the limit of open files: %s",
+			 strerror(errno));
+}
+
 static void run_child(const struct spawn *spawn, pid_t parent)
 	__attribute__((noreturn));
 
@@ -88,6 +104,7 @@ static void run_child(const struct spawn *spawn, pid_t parent)
 {
 	default_signals();
 	set_environment(spawn);
+	raise_file_limit();
 	if (set_descriptors(spawn->channel_fd) != 0) {
 		log_errno("%s: descriptors", spawn->argv[0]);
 		_exit(EXEC_FAILED);

@@ -59,7 +59,8 @@ struct supervisor {
 
 	/* The short-lived probe loader. */
 	ev_io probes_exited;
-	pid_t probes_pid; /* 0: not running */
+	bool probes_asked; /* it was started: there may be pins */
+	pid_t probes_pid;  /* 0: not running */
 	int probes_pidfd;
 	char probes_warning[160];
 };
