@@ -136,9 +136,9 @@ struct work_pool *work_pool_new(struct ev_loop *loop, unsigned int threads)
 	return pool;
 }
 
-void work_pool_free(struct work_pool *pool)
+void work_pool_drain(struct work_pool *pool)
 {
-	if (!pool)
+	if (!pool || pool->stopping)
 		return;
 	pthread_mutex_lock(&pool->lock);
 	pool->stopping = true;
@@ -148,6 +148,13 @@ void work_pool_free(struct work_pool *pool)
 		pthread_join(pool->threads[i], NULL);
 	deliver(pool);
 	ev_async_stop(pool->loop, &pool->wake);
+}
+
+void work_pool_free(struct work_pool *pool)
+{
+	if (!pool)
+		return;
+	work_pool_drain(pool);
 	pthread_cond_destroy(&pool->more);
 	pthread_mutex_destroy(&pool->lock);
 	free(pool);
@@ -155,6 +162,11 @@ void work_pool_free(struct work_pool *pool)
 
 void work_submit(struct work_pool *pool, struct work *work)
 {
+	if (pool->stopping) {
+		work->run(work);
+		work->done(work);
+		return;
+	}
 	pthread_mutex_lock(&pool->lock);
 	queue_push(&pool->waiting, work);
 	pthread_cond_signal(&pool->more);

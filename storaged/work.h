@@ -20,7 +20,12 @@ struct work {
 /* NULL: no threads or memory (logged). */
 struct work_pool *work_pool_new(struct ev_loop *loop, unsigned int threads);
 
-/* Waits for what is running and queued; their done() is called too. */
+/* Finish what is running and queued, done() included, and end the threads.
+ * From then on work_submit() does everything at once, on the caller. NULL is
+ * fine, here and below. */
+void work_pool_drain(struct work_pool *pool);
+
+/* Drains first. */
 void work_pool_free(struct work_pool *pool);
 
 /* From the loop's thread only. */

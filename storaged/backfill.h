@@ -1,0 +1,26 @@
+/* Keeps this node's share of the data complete: what the state names and the
+ * disk has not is fetched, a few chunks at a time.
+ *
+ * Two sources: entries just applied (their chunks mostly arrive by themselves,
+ * so they are looked at a little later), and a walk over all chunks after a
+ * start or a restored snapshot.
+ */
+#ifndef RAFTFS_STORAGED_BACKFILL_H
+#define RAFTFS_STORAGED_BACKFILL_H
+
+#include "storaged/core/command.h"
+#include "storaged/storaged.h"
+
+struct backfill;
+
+struct backfill *backfill_new(struct storaged *s);
+void backfill_free(struct backfill *backfill);
+
+/* As state_events.named. */
+void backfill_named(struct backfill *backfill,
+		    const struct command_piece *piece);
+
+/* Walk over everything, from the start. */
+void backfill_walk(struct backfill *backfill);
+
+#endif

@@ -1,0 +1,462 @@
+/* Frames of local.proto, one handler each. */
+#include "storaged/consensus.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/check.h"
+#include "common/os/log.h"
+#include "common/units.h"
+#include "proto/local.pb-c.h"
+#include "storaged/checkpoint.h"
+#include "storaged/pending.h"
+
+#define QUEUE_BYTES   (64 * MIB)
+#define BATCH_ENTRIES 512 /* then the batch is committed at once */
+#define KIND_COMMAND  1	  /* of a log entry: raftd/core/raft.h */
+
+struct question {
+	consensus_proposed *proposed; /* one of the two */
+	consensus_read_point *read_point;
+	void *ctx;
+};
+
+struct consensus {
+	struct storaged *s;
+	struct conn *link;
+	bool attached; /* we said where we stand; entries may come */
+	struct pending questions;
+	uint64_t commit_index;
+	uint64_t told_applied;
+
+	struct ev_prepare batch_end;
+
+	/* A restore under way on a worker. */
+	struct work restoring;
+	bool is_restoring;
+	int restore_fd;
+	struct snapshot_meta restore_meta;
+	enum rfs_err restore_err;
+};
+
+static void answer(struct question *question, enum rfs_err err, uint64_t index,
+		   uint64_t term)
+{
+	if (question->proposed)
+		question->proposed(question->ctx, err, index, term);
+	else
+		question->read_point(question->ctx, err, index);
+	free(question);
+}
+
+/* Whoever asked may ask again at once, and learns that there is no link. */
+static void lose_link(struct consensus *c)
+{
+	struct question *question;
+
+	c->link = NULL;
+	c->attached = false;
+	while ((question = pending_take_any(&c->questions)))
+		answer(question, RFS_ERR_CLOSED, 0, 0);
+}
+
+static void send_frame(struct consensus *c, enum frame_type type,
+		       const ProtobufCMessage *message, int fd)
+{
+	if (!c->link)
+		return;
+	enum rfs_err err = conn_send(c->link, type, message, fd);
+	if (err != RFS_ERR_OK)
+		log_warn("raftd link: frame %d: %s", type, rfs_err_text(err));
+}
+
+static void put_meta(const struct snapshot_meta *from,
+		     DistributedFs__SnapshotMeta *to)
+{
+	to->index = from->index;
+	to->term = from->term;
+	to->epoch = from->epoch;
+	to->ts_ns = from->ts_ns;
+	to->bytes = from->bytes;
+	to->sha256.data = (uint8_t *)from->sha256;
+	to->sha256.len = HASH_BYTES;
+}
+
+static bool get_meta(const DistributedFs__SnapshotMeta *from,
+		     struct snapshot_meta *to)
+{
+	if (!from || from->index == 0 || from->sha256.len != HASH_BYTES)
+		return false;
+	*to = (struct snapshot_meta){ .index = from->index,
+				      .term = from->term,
+				      .epoch = from->epoch,
+				      .ts_ns = from->ts_ns,
+				      .bytes = from->bytes };
+	memcpy(to->sha256, from->sha256.data, HASH_BYTES);
+	return true;
+}
+
+void consensus_tell_snapshot(struct consensus *c,
+			     const struct snapshot_meta *meta)
+{
+	DistributedFs__LocalSnapshotTaken taken =
+		DISTRIBUTED_FS__LOCAL_SNAPSHOT_TAKEN__INIT;
+	DistributedFs__SnapshotMeta image = DISTRIBUTED_FS__SNAPSHOT_META__INIT;
+	int fd;
+
+	if (!c->attached ||
+	    snapshots_open_file(c->s->snapshots, meta, &fd) != RFS_ERR_OK)
+		return;
+	put_meta(meta, &image);
+	taken.meta = &image;
+	send_frame(c, FRAME_LOCAL_SNAPSHOT_TAKEN, &taken.base, fd);
+	close(fd);
+}
+
+/* raftd keeps no descriptor over a restart: the newest snapshot follows. */
+static void attach(struct consensus *c)
+{
+	DistributedFs__LocalAttach attach = DISTRIBUTED_FS__LOCAL_ATTACH__INIT;
+	DistributedFs__SnapshotMeta image = DISTRIBUTED_FS__SNAPSHOT_META__INIT;
+	struct snapshot_meta meta;
+
+	if (!c->link || c->is_restoring)
+		return;
+	enum rfs_err err = snapshots_newest(c->s->snapshots, &meta);
+	put_meta(&meta, &image);
+	attach.applied_index = state_applied(c->s->state);
+	attach.snapshot = &image;
+	send_frame(c, FRAME_LOCAL_ATTACH, &attach.base, -1);
+	c->attached = true;
+	c->told_applied = attach.applied_index;
+	log_info("raftd link: attached at %" PRIu64 ", snapshot %" PRIu64,
+		 attach.applied_index, meta.index);
+	if (err == RFS_ERR_OK)
+		consensus_tell_snapshot(c, &meta);
+}
+
+static void tell_applied(struct consensus *c)
+{
+	DistributedFs__LocalApplied applied =
+		DISTRIBUTED_FS__LOCAL_APPLIED__INIT;
+
+	applied.index = state_applied(c->s->state);
+	if (!c->attached || applied.index == c->told_applied)
+		return;
+	c->told_applied = applied.index;
+	send_frame(c, FRAME_LOCAL_APPLIED, &applied.base, -1);
+}
+
+static void end_batch(struct consensus *c)
+{
+	enum rfs_err err = state_commit(c->s->state);
+
+	if (err != RFS_ERR_OK)
+		storaged_fail(c->s, err);
+	else
+		tell_applied(c);
+}
+
+/* Just before the loop sleeps: all frames of one turn are one transaction. */
+static void on_batch_end(struct ev_loop *loop, struct ev_prepare *prepare,
+			 int events)
+{
+	struct consensus *c = prepare->data;
+
+	(void)loop;
+	(void)events;
+	if (!c->s->failed && state_batch_count(c->s->state) > 0)
+		end_batch(c);
+}
+
+static void apply_one(struct consensus *c, const DistributedFs__LogEntry *from)
+{
+	struct store_entry entry = { .index = from->index,
+				     .term = from->term,
+				     .epoch = from->epoch,
+				     .ts_ns = from->ts_ns };
+
+	if (from->kind == KIND_COMMAND)
+		entry.command = (struct bytes){ .data = from->data.data,
+						.bytes = from->data.len };
+	enum rfs_err err = state_apply(c->s->state, &entry);
+	if (err != RFS_ERR_OK)
+		storaged_fail(c->s, err);
+	else if (state_batch_count(c->s->state) >= BATCH_ENTRIES)
+		end_batch(c);
+}
+
+static void on_committed(struct consensus *c, const struct frame *frame)
+{
+	DistributedFs__LocalCommitted *committed =
+		(DistributedFs__LocalCommitted *)frame_unpack(
+			frame, &distributed_fs__local_committed__descriptor);
+
+	if (!committed) {
+		log_error("raftd link: malformed entries");
+		storaged_fail(c->s, RFS_ERR_INVALID);
+		return;
+	}
+	if (committed->commit_index > c->commit_index)
+		c->commit_index = committed->commit_index;
+	for (size_t i = 0; i < committed->n_entries && !c->s->failed; i++)
+		apply_one(c, committed->entries[i]);
+	distributed_fs__local_committed__free_unpacked(committed, NULL);
+}
+
+static void on_propose_done(struct consensus *c, const struct frame *frame)
+{
+	DistributedFs__LocalProposeDone *done =
+		(DistributedFs__LocalProposeDone *)frame_unpack(
+			frame,
+			&distributed_fs__local_propose_done__descriptor);
+
+	if (!done)
+		return;
+	struct question *question = pending_take(&c->questions, done->id);
+	if (question)
+		answer(question, (enum rfs_err)done->err, done->index,
+		       done->term);
+	distributed_fs__local_propose_done__free_unpacked(done, NULL);
+}
+
+static void on_read_done(struct consensus *c, const struct frame *frame)
+{
+	DistributedFs__LocalReadDone *done =
+		(DistributedFs__LocalReadDone *)frame_unpack(
+			frame, &distributed_fs__local_read_done__descriptor);
+
+	if (!done)
+		return;
+	struct question *question = pending_take(&c->questions, done->id);
+	if (question)
+		answer(question, (enum rfs_err)done->err, done->index, 0);
+	distributed_fs__local_read_done__free_unpacked(done, NULL);
+}
+
+static void restore_run(struct work *work)
+{
+	struct consensus *c = (struct consensus *)((char *)work -
+						   offsetof(struct consensus,
+							    restoring));
+
+	c->restore_err = snapshots_receive(c->s->snapshots, c->restore_fd,
+					   &c->restore_meta);
+}
+
+static void restore_done(struct work *work)
+{
+	struct consensus *c = (struct consensus *)((char *)work -
+						   offsetof(struct consensus,
+							    restoring));
+	DistributedFs__LocalRestoreDone done =
+		DISTRIBUTED_FS__LOCAL_RESTORE_DONE__INIT;
+
+	close(c->restore_fd);
+	c->is_restoring = false;
+	if (c->restore_err == RFS_ERR_OK) {
+		c->restore_err = state_restore(c->s->state);
+		if (c->restore_err != RFS_ERR_OK) {
+			storaged_fail(c->s, c->restore_err);
+			return;
+		}
+		storaged_restored(c->s);
+	}
+	if (!c->attached) { /* the link was replaced meanwhile */
+		attach(c);
+		return;
+	}
+	done.index = c->restore_meta.index;
+	done.err = c->restore_err;
+	c->told_applied = state_applied(c->s->state);
+	send_frame(c, FRAME_LOCAL_RESTORE_DONE, &done.base, -1);
+}
+
+static void refuse_restore(struct consensus *c, uint64_t index,
+			   enum rfs_err err)
+{
+	DistributedFs__LocalRestoreDone done =
+		DISTRIBUTED_FS__LOCAL_RESTORE_DONE__INIT;
+
+	done.index = index;
+	done.err = err;
+	send_frame(c, FRAME_LOCAL_RESTORE_DONE, &done.base, -1);
+}
+
+/* Busy with a checkpoint: the map is being read elsewhere. raftd asks again. */
+static void on_restore(struct consensus *c, struct conn *link,
+		       const struct frame *frame)
+{
+	DistributedFs__LocalRestore *restore =
+		(DistributedFs__LocalRestore *)frame_unpack(
+			frame, &distributed_fs__local_restore__descriptor);
+	struct snapshot_meta meta;
+	enum rfs_err err = RFS_ERR_OK;
+
+	if (!restore)
+		return;
+	int fd = conn_take_fd(link);
+	if (fd < 0 || !get_meta(restore->meta, &meta))
+		err = RFS_ERR_INVALID;
+	else if (c->is_restoring || checkpoint_is_running(c->s->checkpoint))
+		err = RFS_ERR_BUSY;
+	if (err != RFS_ERR_OK) {
+		refuse_restore(c, restore->meta ? restore->meta->index : 0,
+			       err);
+		if (fd >= 0)
+			close(fd);
+	} else {
+		log_notice("state: replacing it by a snapshot at %" PRIu64,
+			   meta.index);
+		end_batch(c);
+		c->is_restoring = true;
+		c->restore_fd = fd;
+		c->restore_meta = meta;
+		c->restoring = (struct work){ .run = restore_run,
+					      .done = restore_done };
+		work_submit(c->s->pool, &c->restoring);
+	}
+	distributed_fs__local_restore__free_unpacked(restore, NULL);
+}
+
+static void on_frame(struct conn *link, void *ctx, const struct frame *frame)
+{
+	struct consensus *c = ctx;
+
+	if (c->s->failed)
+		return;
+	switch (frame->type) {
+	case FRAME_LOCAL_COMMITTED:
+		on_committed(c, frame);
+		return;
+	case FRAME_LOCAL_PROPOSE_DONE:
+		on_propose_done(c, frame);
+		return;
+	case FRAME_LOCAL_READ_DONE:
+		on_read_done(c, frame);
+		return;
+	case FRAME_LOCAL_SNAPSHOT_WANTED:
+		checkpoint_want(c->s->checkpoint);
+		return;
+	case FRAME_LOCAL_RESTORE:
+		on_restore(c, link, frame);
+		return;
+	default:
+		log_warn("raftd link: frame of type %u", frame->type);
+	}
+}
+
+static void on_closed(struct conn *link, void *ctx, enum rfs_err why)
+{
+	struct consensus *c = ctx;
+
+	if (link != c->link)
+		return;
+	log_info("raftd link: %s", rfs_err_text(why));
+	lose_link(c);
+}
+
+static const struct conn_events link_events = {
+	.frame = on_frame,
+	.closed = on_closed,
+};
+
+struct consensus *consensus_new(struct storaged *s)
+{
+	struct consensus *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->s = s;
+	ev_prepare_init(&c->batch_end, on_batch_end);
+	c->batch_end.data = c;
+	/* Before the connections' own prepare watchers, which send what the
+	 * batch produced. */
+	ev_set_priority(&c->batch_end, EV_MAXPRI);
+	ev_prepare_start(s->loop, &c->batch_end);
+	return c;
+}
+
+void consensus_free(struct consensus *c)
+{
+	if (!c)
+		return;
+	struct conn *link = c->link;
+
+	lose_link(c);
+	if (link)
+		conn_close(link);
+	ev_prepare_stop(c->s->loop, &c->batch_end);
+	pending_fini(&c->questions);
+	free(c);
+}
+
+void consensus_set_link(struct consensus *c, int fd)
+{
+	struct conn *old = c->link;
+
+	if (old) {
+		lose_link(c);
+		conn_close(old);
+	}
+	c->link = conn_adopt(c->s->loop, fd, QUEUE_BYTES, &link_events, c);
+	if (!c->link)
+		log_error("raftd link: out of memory");
+	attach(c);
+}
+
+bool consensus_is_attached(const struct consensus *c)
+{
+	return c->attached && !c->is_restoring;
+}
+
+static enum rfs_err ask(struct consensus *c, enum frame_type type,
+			const ProtobufCMessage *message, uint64_t *id,
+			const struct question *asked)
+{
+	struct question *question = malloc(sizeof(*question));
+
+	if (!question)
+		return RFS_ERR_NOMEM;
+	*question = *asked;
+	*id = pending_add(&c->questions, question);
+	enum rfs_err err = conn_send(c->link, type, message, -1);
+	if (err != RFS_ERR_OK) {
+		pending_take(&c->questions, *id);
+		free(question);
+	}
+	return err;
+}
+
+enum rfs_err consensus_propose(struct consensus *c, struct bytes command,
+			       consensus_proposed *proposed, void *ctx)
+{
+	DistributedFs__LocalPropose propose =
+		DISTRIBUTED_FS__LOCAL_PROPOSE__INIT;
+	const struct question question = { .proposed = proposed, .ctx = ctx };
+
+	if (!consensus_is_attached(c))
+		return RFS_ERR_CLOSED;
+	propose.data.data = (uint8_t *)command.data;
+	propose.data.len = command.bytes;
+	return ask(c, FRAME_LOCAL_PROPOSE, &propose.base, &propose.id,
+		   &question);
+}
+
+enum rfs_err consensus_read(struct consensus *c, consensus_read_point *done,
+			    void *ctx)
+{
+	DistributedFs__LocalRead read = DISTRIBUTED_FS__LOCAL_READ__INIT;
+	const struct question question = { .read_point = done, .ctx = ctx };
+
+	if (!consensus_is_attached(c))
+		return RFS_ERR_CLOSED;
+	return ask(c, FRAME_LOCAL_READ, &read.base, &read.id, &question);
+}
+
+uint64_t consensus_commit_index(const struct consensus *c)
+{
+	return c->commit_index;
+}

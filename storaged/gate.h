@@ -1,0 +1,30 @@
+/* The gate before every read: is the state here fresh enough to answer from?
+ *
+ * By lease (two pages, no message) or by a read point from raftd, shared by
+ * all reads that wait at that moment; then until the state has applied it.
+ */
+#ifndef RAFTFS_STORAGED_GATE_H
+#define RAFTFS_STORAGED_GATE_H
+
+#include <stdint.h>
+
+#include "common/err.h"
+#include "storaged/storaged.h"
+
+struct gate;
+
+struct gate *gate_new(struct storaged *s);
+void gate_free(struct gate *gate); /* who waits is told CLOSED */
+
+/* OK: the state as it is now contains everything acknowledged before the gate
+ * was asked. NO_QUORUM: no read point could be had. */
+typedef void gate_done(void *ctx, enum rfs_err err);
+
+/* stale_ns: 0, or how old an answer may be. done may be called from inside. */
+void gate_pass(struct gate *gate, int64_t stale_ns, gate_done *done,
+	       void *ctx);
+
+/* As state_events.applied. */
+void gate_applied(struct gate *gate, uint64_t index);
+
+#endif

@@ -1,0 +1,276 @@
+/* A list in order of index; deletes of files go to a worker. */
+#include "storaged/reclaim.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/check.h"
+#include "common/os/log.h"
+#include "storaged/core/query.h"
+
+struct freed {
+	uint64_t chunk;
+	uint64_t index;
+};
+
+struct reclaim {
+	struct storaged *s;
+	struct freed *list;
+	size_t count;
+	size_t capacity;
+	uint64_t file_bytes;
+	bool sweeping;
+};
+
+/* A batch of large chunks on its way to a worker. */
+struct removal {
+	struct work work;
+	struct reclaim *reclaim;
+	uint64_t *chunks;
+	size_t count;
+	uint64_t removed_bytes;
+};
+
+struct sweep {
+	struct work work;
+	struct reclaim *reclaim;
+	uint64_t *chunks;
+	size_t count;
+	size_t capacity;
+	uint64_t file_bytes;
+};
+
+struct reclaim *reclaim_new(struct storaged *s)
+{
+	struct reclaim *r = calloc(1, sizeof(*r));
+
+	if (r)
+		r->s = s;
+	return r;
+}
+
+void reclaim_free(struct reclaim *r)
+{
+	if (r)
+		free(r->list);
+	free(r);
+}
+
+uint64_t reclaim_waiting(const struct reclaim *r)
+{
+	return r->count;
+}
+
+uint64_t reclaim_file_bytes(const struct reclaim *r)
+{
+	return r->file_bytes;
+}
+
+void reclaim_count_file(struct reclaim *r, int64_t bytes)
+{
+	if (bytes < 0 && r->file_bytes < (uint64_t)-bytes)
+		r->file_bytes = 0;
+	else
+		r->file_bytes += (uint64_t)bytes;
+}
+
+void reclaim_freed(struct reclaim *r, uint64_t chunk, uint64_t index)
+{
+	if (r->count == r->capacity) {
+		size_t capacity = r->capacity * 2 + 256;
+		struct freed *list =
+			realloc(r->list, capacity * sizeof(*list));
+
+		if (!list)
+			return; /* garbage until the next sweep */
+		r->list = list;
+		r->capacity = capacity;
+	}
+	r->list[r->count++] = (struct freed){ .chunk = chunk, .index = index };
+}
+
+static bool is_unknown(struct kv *kv, uint64_t chunk)
+{
+	struct query_chunk answer;
+
+	return query_chunk(kv, chunk, &answer) == RFS_ERR_OK &&
+	       answer.state == QUERY_CHUNK_UNKNOWN;
+}
+
+void reclaim_expired(struct reclaim *r, uint64_t first, uint64_t count,
+		     uint64_t index)
+{
+	struct kv kv;
+
+	if (state_begin_read(r->s->state, &kv) != RFS_ERR_OK)
+		return;
+	for (uint64_t i = 0; i < count; i++)
+		if (chunks_has(r->s->chunks, first + i) &&
+		    is_unknown(&kv, first + i))
+			reclaim_freed(r, first + i, index);
+	state_end_read(r->s->state, &kv);
+}
+
+static void removal_run(struct work *work)
+{
+	struct removal *removal = (struct removal *)work;
+	struct chunks *chunks = removal->reclaim->s->chunks;
+
+	for (size_t i = 0; i < removal->count; i++) {
+		uint8_t sha256[HASH_BYTES];
+		uint32_t bytes = 0;
+
+		if (chunks_stat(chunks, removal->chunks[i], &bytes, sha256) ==
+		    RFS_ERR_OK)
+			removal->removed_bytes += bytes + CHUNKFILE_HEAD_BYTES;
+		chunks_delete(chunks, removal->chunks[i]);
+	}
+}
+
+static void removal_done(struct work *work)
+{
+	struct removal *removal = (struct removal *)work;
+
+	reclaim_count_file(removal->reclaim, -(int64_t)removal->removed_bytes);
+	free(removal->chunks);
+	free(removal);
+}
+
+static void remove_files(struct reclaim *r, const uint64_t *chunks,
+			 size_t count)
+{
+	struct removal *removal = calloc(1, sizeof(*removal));
+
+	if (!removal || count == 0) {
+		free(removal);
+		return;
+	}
+	removal->chunks = malloc(count * sizeof(*chunks));
+	if (!removal->chunks) {
+		free(removal);
+		return;
+	}
+	memcpy(removal->chunks, chunks, count * sizeof(*chunks));
+	removal->count = count;
+	removal->reclaim = r;
+	removal->work = (struct work){ .run = removal_run,
+				       .done = removal_done };
+	work_submit(r->s->pool, &removal->work);
+}
+
+/* Asked once more before it is final: the state that is durable now must not
+ * know the chunk. */
+void reclaim_checkpoint(struct reclaim *r, uint64_t index)
+{
+	struct kv kv;
+	size_t kept = 0;
+	size_t files = 0;
+	uint64_t *gone = malloc((r->count + 1) * sizeof(*gone));
+
+	if (!gone)
+		return;
+	if (state_begin_read(r->s->state, &kv) != RFS_ERR_OK) {
+		free(gone);
+		return;
+	}
+	for (size_t i = 0; i < r->count; i++) {
+		uint64_t chunk = r->list[i].chunk;
+
+		if (r->list[i].index > index)
+			r->list[kept++] = r->list[i];
+		else if (!is_unknown(&kv, chunk))
+			log_warn("chunk %016" PRIx64 " was freed, yet is known",
+				 chunk);
+		else if (chunk & STORE_CHUNK_INLINE)
+			packs_delete(r->s->packs, chunk);
+		else
+			gone[files++] = chunk;
+	}
+	state_end_read(r->s->state, &kv);
+	r->count = kept;
+	remove_files(r, gone, files);
+	free(gone);
+}
+
+static bool sweep_note(void *ctx, uint64_t id, uint64_t file_bytes)
+{
+	struct sweep *sweep = ctx;
+
+	if (sweep->count == sweep->capacity) {
+		size_t capacity = sweep->capacity * 2 + 1024;
+		uint64_t *chunks =
+			realloc(sweep->chunks, capacity * sizeof(*chunks));
+
+		if (!chunks)
+			return false;
+		sweep->chunks = chunks;
+		sweep->capacity = capacity;
+	}
+	sweep->chunks[sweep->count++] = id;
+	sweep->file_bytes += file_bytes;
+	return true;
+}
+
+static void sweep_run(struct work *work)
+{
+	struct sweep *sweep = (struct sweep *)work;
+
+	chunks_each(sweep->reclaim->s->chunks, sweep_note, sweep);
+}
+
+struct pack_sweep {
+	struct reclaim *reclaim;
+	struct kv *kv;
+	uint64_t index;
+};
+
+/* Never removes here: only notes what may go with the next checkpoint. */
+static bool pack_note(void *ctx, uint64_t id)
+{
+	struct pack_sweep *sweep = ctx;
+
+	if (is_unknown(sweep->kv, id))
+		reclaim_freed(sweep->reclaim, id, sweep->index);
+	return true;
+}
+
+static void sweep_done(struct work *work)
+{
+	struct sweep *sweep = (struct sweep *)work;
+	struct reclaim *r = sweep->reclaim;
+	uint64_t index = state_applied(r->s->state);
+	size_t before = r->count;
+	struct kv kv;
+
+	r->sweeping = false;
+	r->file_bytes = sweep->file_bytes;
+	if (state_begin_read(r->s->state, &kv) == RFS_ERR_OK) {
+		struct pack_sweep packs = { .reclaim = r,
+					    .kv = &kv,
+					    .index = index };
+
+		for (size_t i = 0; i < sweep->count; i++)
+			if (is_unknown(&kv, sweep->chunks[i]))
+				reclaim_freed(r, sweep->chunks[i], index);
+		packs_keep(r->s->packs, pack_note, &packs);
+		state_end_read(r->s->state, &kv);
+	}
+	if (r->count > before)
+		log_info("sweep: %zu chunks that no file has",
+			 r->count - before);
+	free(sweep->chunks);
+	free(sweep);
+}
+
+void reclaim_sweep(struct reclaim *r)
+{
+	struct sweep *sweep = r->sweeping ? NULL : calloc(1, sizeof(*sweep));
+
+	if (!sweep)
+		return;
+	r->sweeping = true;
+	sweep->reclaim = r;
+	sweep->work = (struct work){ .run = sweep_run, .done = sweep_done };
+	work_submit(r->s->pool, &sweep->work);
+}
