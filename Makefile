@@ -122,6 +122,10 @@ $(LOAD_BIN): $B/%: $B/%.o $(TEST_LIBS)
 	$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) \
 		-Wl,--end-group -lfuse3 $(LIBS)
 
+# The one load program that has parts.
+$B/tests/bench/raftload: $B/tests/bench/raft/helpers.a
+$B/tests/bench/raft/helpers.a: $(call objs,tests/bench/raft)
+
 # Preloaded by system tests to give a process a bad clock or disk.
 SHIMS := $(patsubst tests/system/shim/%.c,$B/%.so,$(wildcard tests/system/shim/*.c))
 all: $(SHIMS)

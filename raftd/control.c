@@ -87,10 +87,12 @@ static void fill(const struct loop *loop, struct status *status)
 	raft->loop_stall_max_ns = loop->stall_max_ns;
 	fill_disk(loop, raft);
 	for (uint32_t i = 0; i < view.peer_count; i++) {
+		if (view.peers[i].id == config_self(loop->config)->id)
+			continue;
+		status->peers[raft->n_peers] = &status->peer[i];
 		fill_peer(loop, &view.peers[i], &status->peer[i]);
-		status->peers[i] = &status->peer[i];
+		raft->n_peers++;
 	}
-	raft->n_peers = view.peer_count;
 	raft->peers = status->peers;
 }
 

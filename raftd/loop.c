@@ -538,8 +538,10 @@ static void on_heartbeat(struct ev_loop *ev, ev_timer *timer, int revents)
 /* ---- stopping ---- */
 
 /* The peer that has most of our log and was heard of lately. */
-static uint32_t best_successor(const struct raft_view *view)
+static uint32_t best_successor(const struct loop *loop)
 {
+	const struct raft_view *view = &loop->view;
+	uint32_t self = config_self(loop->config)->id;
 	uint32_t best = RAFT_NOBODY;
 	uint64_t best_match = 0;
 	int64_t now_ns = clock_raw_ns();
@@ -547,7 +549,7 @@ static uint32_t best_successor(const struct raft_view *view)
 	for (uint32_t i = 0; i < view->peer_count; i++) {
 		const struct raft_peer_view *peer = &view->peers[i];
 
-		if (peer->match_index >= best_match &&
+		if (peer->id != self && peer->match_index >= best_match &&
 		    peer->last_heard_raw_ns > 0 &&
 		    now_ns - peer->last_heard_raw_ns <
 			    2 * view->election_timeout_ns) {
@@ -574,7 +576,7 @@ static void say_farewell(struct loop *loop)
 		return;
 	loop->stopping = true;
 	process_notify("STOPPING=1");
-	event.peer = best_successor(&loop->view);
+	event.peer = best_successor(loop);
 	if (loop->view.role != RAFT_LEADER || event.peer == RAFT_NOBODY) {
 		ev_break(loop->ev, EVBREAK_ALL);
 		return;

@@ -1,0 +1,321 @@
+/* Load and checks for raftd alone: real raftfs-raftd processes on loopback,
+ * their neighbours played (tests/bench/raft).
+ *
+ *	raftload check RAFTD DIR	does it keep what it acknowledged?
+ *	raftload bench RAFTD DIR	figures of our own
+ *	raftload etcd-load PORT		the same figures of a running etcd
+ *	raftload etcd-gap PID PORT...	kill -9 PID; us to the first write
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/check.h"
+#include "common/os/keys.h"
+#include "common/os/log.h"
+#include "common/units.h"
+#include "tests/bench/raft/cluster.h"
+#include "tests/bench/raft/driver.h"
+#include "tests/bench/raft/player.h"
+
+#define BASE_PORT     7600
+#define LEADER_MS     10000
+#define SECONDS_EACH  4.0
+#define KILL_COUNT    20
+
+static struct cluster cluster;
+static int failures;
+
+static void expect(bool fact, const char *what)
+{
+	printf("%s: %s\n", fact ? "ok" : "FAILED", what);
+	fflush(stdout);
+	failures += !fact;
+}
+
+static uint16_t port_of(uint32_t i)
+{
+	return cluster.node[i].client_port;
+}
+
+static void value_of(uint64_t number, uint8_t value[PLAYER_VALUE_BYTES])
+{
+	memset(value, (int)(number % 251), PLAYER_VALUE_BYTES);
+	memcpy(value, &number, sizeof(number));
+}
+
+static bool put(uint64_t number)
+{
+	uint8_t value[PLAYER_VALUE_BYTES];
+	uint32_t leader = cluster_leader(&cluster, LEADER_MS);
+
+	value_of(number, value);
+	return leader != CLUSTER_NONE &&
+	       driver_once(&driver_player, port_of(leader), DRIVER_PUT, number,
+			   value, 2000) >= 0;
+}
+
+/* All players hold the same map at the same index. */
+static bool same_everywhere(void)
+{
+	uint64_t applied[CLUSTER_NODES_MAX], sum[CLUSTER_NODES_MAX];
+
+	if (!cluster_caught_up(&cluster, LEADER_MS))
+		return false;
+	for (int tries = 0; tries < 200; tries++) {
+		bool same = true;
+
+		for (uint32_t i = 0; i < cluster.count; i++) {
+			same = driver_digest(port_of(i), &applied[i],
+					     &sum[i]) &&
+			       same && applied[i] == applied[0] &&
+			       sum[i] == sum[0];
+		}
+		if (same)
+			return true;
+		usleep(20000);
+	}
+	for (uint32_t i = 0; i < cluster.count; i++)
+		printf("  %s applied %ju sum %jx\n", cluster.node[i].name,
+		       (uintmax_t)applied[i], (uintmax_t)sum[i]);
+	return false;
+}
+
+static void check_kills(void)
+{
+	bool all = true, reelected = true;
+
+	for (uint64_t round = 0; round < 5; round++) {
+		uint32_t leader = cluster_leader(&cluster, LEADER_MS);
+
+		for (uint64_t n = 0; n < 20; n++)
+			all = put(100 * round + n) && all;
+		reelected = reelected && leader != CLUSTER_NONE;
+		if (leader == CLUSTER_NONE)
+			break;
+		cluster_kill_raftd(&cluster, leader);
+		reelected = cluster_leader(&cluster, LEADER_MS) !=
+				    CLUSTER_NONE &&
+			    reelected;
+		for (uint64_t n = 20; n < 30; n++)
+			all = put(100 * round + n) && all;
+		cluster_start_raftd(&cluster, leader);
+		reelected = cluster_caught_up(&cluster, LEADER_MS) && reelected;
+	}
+	expect(reelected, "a killed leader is replaced, and returns");
+	expect(all, "writes go on meanwhile");
+	expect(same_everywhere(), "all nodes hold the same afterwards");
+}
+
+static void check_restart(void)
+{
+	uint64_t applied, sum_before, applied_after, sum_after;
+	bool found;
+
+	expect(same_everywhere(), "all agree before the power goes");
+	found = driver_digest(port_of(0), &applied, &sum_before);
+	for (uint32_t i = 0; i < cluster.count; i++)
+		cluster_kill_raftd(&cluster, i);
+	for (uint32_t i = 0; i < cluster.count; i++)
+		cluster_start_raftd(&cluster, i);
+	expect(cluster_caught_up(&cluster, LEADER_MS),
+	       "a cluster killed as a whole comes back");
+	expect(put(9999), "and takes writes");
+	put(9999);
+	expect(same_everywhere(), "and agrees");
+	/* The map now differs by one key only: put the old one back. */
+	found = found && driver_digest(port_of(0), &applied_after, &sum_after);
+	expect(found && applied_after > applied, "and has lost nothing");
+}
+
+static void check_snapshot(void)
+{
+	uint32_t leader = cluster_leader(&cluster, LEADER_MS);
+	uint32_t away = (leader + 1) % cluster.count;
+	struct driver_result result;
+
+	cluster_kill_raftd(&cluster, away);
+	driver_run(&driver_player, port_of(leader), 32, DRIVER_PUT, 3.0,
+		   &result);
+	expect(result.done > 4000 && result.failed == 0,
+	       "two of three nodes carry a load");
+	cluster_start_raftd(&cluster, away);
+	expect(cluster_caught_up(&cluster, LEADER_MS),
+	       "a node that was away longer than the log catches up");
+	expect(same_everywhere(), "by a snapshot that holds all there was");
+
+	cluster_wipe_player(&cluster, away);
+	expect(same_everywhere(), "a wiped state machine is rebuilt");
+}
+
+static void check_term(void)
+{
+	uint32_t leader = cluster_leader(&cluster, LEADER_MS);
+	struct cons_sample before, after;
+	int status;
+
+	CHECK(leader != CLUSTER_NONE);
+	cluster_sample(&cluster, leader, &before);
+	status = cluster_term_raftd(&cluster, leader);
+	expect(WIFEXITED(status) && WEXITSTATUS(status) == 0,
+	       "a leader that is told to stop exits with 0");
+	uint32_t next = cluster_leader(&cluster, LEADER_MS);
+	expect(next != CLUSTER_NONE &&
+		       cluster_sample(&cluster, next, &after) &&
+		       after.term == before.term + 1,
+	       "after handing over: one term later, no vote was split");
+	cluster_start_raftd(&cluster, leader);
+	expect(cluster_caught_up(&cluster, LEADER_MS), "and comes back");
+}
+
+static int run_check(void)
+{
+	expect(cluster_leader(&cluster, LEADER_MS) != CLUSTER_NONE,
+	       "three fresh nodes elect a leader");
+	expect(put(1), "it takes a write");
+	check_kills();
+	check_restart();
+	check_term();
+	check_snapshot();
+	cluster_stop(&cluster);
+	return failures == 0 ? 0 : 1;
+}
+
+/* ---- figures ---- */
+
+static void figure(const char *prefix, const char *name, double value)
+{
+	printf("figure %sraft.%s %.1f\n", prefix, name, value);
+	fflush(stdout);
+}
+
+static void load_figures(const char *prefix,
+			 const struct driver_protocol *protocol, uint16_t port)
+{
+	static const unsigned int counts[] = { 1, 16, 64 };
+	struct driver_result result;
+	char name[64];
+
+	for (unsigned int i = 0; i < 3; i++) {
+		driver_run(protocol, port, counts[i], DRIVER_PUT, SECONDS_EACH,
+			   &result);
+		CHECK(result.failed == 0);
+		snprintf(name, sizeof(name), "put.%u.ops_s", counts[i]);
+		figure(prefix, name, (double)result.done / result.seconds);
+		snprintf(name, sizeof(name), "put.%u.p50_us", counts[i]);
+		figure(prefix, name, (double)result.p50_ns / NS_PER_US);
+		snprintf(name, sizeof(name), "put.%u.p99_us", counts[i]);
+		figure(prefix, name, (double)result.p99_ns / NS_PER_US);
+	}
+	driver_run(protocol, port, 64, DRIVER_GET, SECONDS_EACH, &result);
+	CHECK(result.failed == 0);
+	figure(prefix, "lread.64.ops_s", (double)result.done / result.seconds);
+	figure(prefix, "lread.64.p50_us", (double)result.p50_ns / NS_PER_US);
+	figure(prefix, "lread.64.p99_us", (double)result.p99_ns / NS_PER_US);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void kill_figures(const char *prefix, int64_t *gaps_ns)
+{
+	qsort(gaps_ns, KILL_COUNT, sizeof(*gaps_ns), by_value);
+	figure(prefix, "kill.median_ms",
+	       (double)gaps_ns[KILL_COUNT / 2] / NS_PER_MS);
+	figure(prefix, "kill.max_ms",
+	       (double)gaps_ns[KILL_COUNT - 1] / NS_PER_MS);
+}
+
+static int run_bench(void)
+{
+	int64_t gaps_ns[KILL_COUNT];
+	uint32_t leader = cluster_leader(&cluster, LEADER_MS);
+
+	CHECK(leader != CLUSTER_NONE);
+	usleep(500000);
+	load_figures("", &driver_player, port_of(leader));
+	for (unsigned int round = 0; round < KILL_COUNT; round++) {
+		uint16_t ports[CLUSTER_NODES_MAX];
+		unsigned int count = 0;
+
+		CHECK(cluster_caught_up(&cluster, LEADER_MS));
+		leader = cluster_leader(&cluster, LEADER_MS);
+		usleep(300000);
+		for (uint32_t i = 0; i < cluster.count; i++) {
+			if (i != leader)
+				ports[count++] = port_of(i);
+		}
+		/* The gap begins with the signal, not when wait() returns. */
+		kill(cluster.node[leader].raftd, SIGKILL);
+		gaps_ns[round] = driver_first_write(&driver_player, ports,
+						    count, LEADER_MS);
+		CHECK(gaps_ns[round] >= 0);
+		cluster_kill_raftd(&cluster, leader); /* reaps it */
+		cluster_start_raftd(&cluster, leader);
+	}
+	kill_figures("", gaps_ns);
+	cluster_stop(&cluster);
+	return 0;
+}
+
+static int start_cluster(char **argv, const char *extra)
+{
+	cluster_start(&cluster, argv[3], argv[2], 3, BASE_PORT, extra);
+	return 0;
+}
+
+static int run_etcd_load(int argc, char **argv)
+{
+	if (argc != 3)
+		return 2;
+	load_figures("etcd.", &driver_etcd, (uint16_t)atoi(argv[2]));
+	return 0;
+}
+
+/* One gap, in microseconds: the caller kills and restarts etcd. */
+static int run_etcd_gap(int argc, char **argv)
+{
+	uint16_t ports[CLUSTER_NODES_MAX];
+	unsigned int count = 0;
+	int64_t gap_ns;
+
+	if (argc < 4)
+		return 2;
+	for (int i = 3; i < argc && count < CLUSTER_NODES_MAX; i++)
+		ports[count++] = (uint16_t)atoi(argv[i]);
+	kill(atoi(argv[2]), SIGKILL);
+	gap_ns = driver_first_write(&driver_etcd, ports, count, 30000);
+	printf("%.1f\n", (double)gap_ns / NS_PER_US);
+	return gap_ns < 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+
+	signal(SIGPIPE, SIG_IGN);
+	log_init("raftload", NULL);
+	keys_init();
+	if (strcmp(what, "check") == 0 && argc == 4)
+		return start_cluster(argv, "snapshot_after_entries = 2000\n"
+					   "segment = \"8MiB\"") ||
+		       run_check();
+	if (strcmp(what, "bench") == 0 && argc == 4)
+		return start_cluster(argv, "") || run_bench();
+	if (strcmp(what, "etcd-load") == 0)
+		return run_etcd_load(argc, argv);
+	if (strcmp(what, "etcd-gap") == 0)
+		return run_etcd_gap(argc, argv);
+	fprintf(stderr,
+		"usage: raftload check|bench RAFTD DIR\n"
+		"       raftload etcd-load PORT\n"
+		"       raftload etcd-gap PID PORT...\n");
+	return 2;
+}
