@@ -100,16 +100,19 @@ static uint64_t acked_below(const struct channel *channel, uint64_t session)
 	uint64_t below = channel->next_seq;
 
 	for (const struct call *c = channel->first; c != NULL; c = c->next)
-		if (c->mutation && c->state != CALL_DONE &&
-		    c->request.session == session && c->request.seq < below)
+		if (c->mutation && c->request.session == session &&
+		    c->request.seq < below)
 			below = c->request.seq;
 	return below;
 }
 
 /* --- ends of a call --- */
 
-static void finish(struct call *call, enum rfs_err err)
+/* Done is out of flight: an answer not yet fetched holds up nobody. */
+static void finish(struct channel *channel, struct call *call,
+		   enum rfs_err err)
 {
+	list_remove(channel, call);
 	call->state = CALL_DONE;
 	call->err = err;
 	pthread_cond_broadcast(&call->changed);
@@ -160,13 +163,13 @@ static void expire(struct channel *channel, struct call *call)
 	if (call->state == CALL_SENT || call->state == CALL_SENDING)
 		call->maybe_done = true;
 	if (call->mutation && call->maybe_done)
-		finish(call, RFS_ERR_UNKNOWN);
+		finish(channel, call, RFS_ERR_UNKNOWN);
 	else if (channel->link.fd < 0)
-		finish(call, RFS_ERR_CLOSED);
+		finish(channel, call, RFS_ERR_CLOSED);
 	else if (call->err == RFS_ERR_OK || call->err == RFS_ERR_UNKNOWN)
-		finish(call, RFS_ERR_TIMEDOUT);
+		finish(channel, call, RFS_ERR_TIMEDOUT);
 	else
-		finish(call, call->err);
+		finish(channel, call, call->err);
 }
 
 /* --- the link --- */
@@ -195,9 +198,11 @@ static void link_lost(struct channel *channel, int64_t now_ns)
 static void overdue(struct channel *channel, int64_t now_ns)
 {
 	bool broken = false;
+	struct call *next;
 
-	for (struct call *c = channel->first; c != NULL; c = c->next) {
-		if (c->state == CALL_DONE || now_ns < c->deadline_ns)
+	for (struct call *c = channel->first; c != NULL; c = next) {
+		next = c->next;
+		if (now_ns < c->deadline_ns)
 			continue;
 		broken |= c->state == CALL_SENDING;
 		expire(channel, c);
@@ -322,7 +327,7 @@ static void answered(struct channel *channel, struct call *call,
 		if (err == RFS_ERR_NO_SESSION &&
 		    call->request.session == channel->session)
 			channel->session = 0;
-		finish(call, err);
+		finish(channel, call, err);
 		return;
 	}
 	distributed_fs__file_reply__free_unpacked(call->reply, NULL);
@@ -403,8 +408,6 @@ static int64_t next_due_ns(const struct channel *channel, int64_t until_ns)
 	int64_t due_ns = until_ns;
 
 	for (const struct call *c = channel->first; c != NULL; c = c->next) {
-		if (c->state == CALL_DONE)
-			continue;
 		if (c->deadline_ns < due_ns)
 			due_ns = c->deadline_ns;
 		if (c->state == CALL_WAITING && !down &&
@@ -452,7 +455,7 @@ static void pass_on(struct channel *channel)
 	if (channel->pumping)
 		return;
 	for (struct call *c = channel->first; c != NULL; c = c->next) {
-		if (c->awaited && c->state != CALL_DONE) {
+		if (c->awaited) {
 			pthread_cond_broadcast(&c->changed);
 			return;
 		}
@@ -543,7 +546,6 @@ enum rfs_err channel_wait(struct channel *channel, struct call *call)
 	pthread_mutex_lock(&channel->lock);
 	while (call->state != CALL_DONE)
 		pump_or_sleep(channel, call);
-	list_remove(channel, call);
 	pass_on(channel);
 	pthread_mutex_unlock(&channel->lock);
 	return call->err;

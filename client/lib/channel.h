@@ -110,8 +110,8 @@ RFS_MUST_USE enum rfs_err channel_submit(struct channel *channel,
  * that do something else before they wait for the answer. */
 void channel_flush(struct channel *channel, struct call *call);
 
-/* Wait for the answer; afterwards the call is out of flight. Returns
- * call->err. */
+/* Wait for the answer: the call leaves the flight when that arrives, fetched or
+ * not. Returns call->err. */
 RFS_MUST_USE enum rfs_err channel_wait(struct channel *channel,
 				       struct call *call);
 
