@@ -286,6 +286,11 @@ static void check_together(struct config_scan *scan,
 	       "chunk", "must be a multiple of 4 KiB");
 	demand(scan, config->storage.map_bytes % 4096 == 0, "storage", "map",
 	       "must be a multiple of 4 KiB");
+	demand(scan,
+	       config->supervisor.watchdog_ns == 0 ||
+		       config->supervisor.watchdog_ns >= 3 * NS_PER_SEC,
+	       "supervisor", "watchdog",
+	       "must be 0, or at least 3 s: daemons beat once a second");
 	check_nodes(scan, config);
 }
 

@@ -236,6 +236,9 @@ static void options_that_contradict_each_other_are_refused(void **state)
 	refuses(HEAD NODES "raft {\n election_timeout_max = 100ms\n}",
 		"a.conf:27: raft.election_timeout_min: must be below "
 		"raft.election_timeout_max");
+	refuses(HEAD NODES "supervisor {\n watchdog = 2s\n}",
+		"a.conf:28: supervisor.watchdog: must be 0, or at least 3 s: "
+		"daemons beat once a second");
 	refuses("self = n9\ncluster { id = x }\n" NODES,
 		"a.conf:1: self: there is no node section of this name");
 	refuses(HEAD NODE("n1", "1", "710", K1) NODE("n2", "1", "720", K2),

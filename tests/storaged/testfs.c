@@ -483,6 +483,7 @@ static uint64_t big_endian(const uint8_t *at)
 struct tally {
 	struct kv *kv;
 	uint64_t inodes, chunks, chunk_bytes, sessions, trash;
+	uint64_t orphans_marked, orphans_found;
 	uint64_t extents_named; /* sum over extents */
 	uint64_t extents_counted; /* sum over chunk records */
 	uint64_t names_of[512]; /* by inode, as found in 'd' */
@@ -522,15 +523,40 @@ static void tally_extent(struct tally *t, struct bytes key, struct bytes value)
 	t->bytes_in[slot(map)] += length;
 }
 
+/* What belongs to an inode or a session is there only as long as it is. */
+static void tally_owned(struct tally *t, uint8_t kind, uint64_t first,
+			uint64_t second)
+{
+	struct query_session session;
+	struct inode inode;
+
+	if (kind == 'x' || kind == 'p')
+		assert_int_equal(query_session(t->kv, first, &session),
+				 RFS_ERR_OK);
+	if (kind == 'a' || kind == 'l' || kind == 'o')
+		assert_int_equal(inode_load(t->kv, first, &inode), RFS_ERR_OK);
+	if (kind == 'p')
+		assert_int_equal(inode_load(t->kv, second, &inode),
+				 RFS_ERR_OK);
+	if (kind == 'o') {
+		assert_int_equal(inode.nlink, 0);
+		t->orphans_marked++;
+	}
+}
+
 static void tally_key(struct tally *t, struct bytes key, struct bytes value)
 {
 	struct reader r;
 	uint64_t ino, first = key.bytes >= 9 ? big_endian(key.data + 1) : 0;
 
+	tally_owned(t, key.data[0], first,
+		    key.bytes == 17 ? big_endian(key.data + 9) : 0);
 	reader_init(&r, value.data, value.bytes);
 	switch (key.data[0]) {
 	case 'i':
 		t->inodes++;
+		reader_u32le(&r);
+		t->orphans_found += reader_u32le(&r) == 0;
 		break;
 	case 'k':
 		t->chunks++;
@@ -612,6 +638,7 @@ static void check_state(struct kv *kv)
 	assert_int_equal(state.session_count, t->sessions);
 	assert_int_equal(state.trash_count, t->trash);
 	assert_int_equal(t->extents_named, t->extents_counted);
+	assert_int_equal(t->orphans_marked, t->orphans_found);
 	/* Beyond 512 numbers slots are shared, and sums say less. */
 	for (uint64_t ino = 1; ino < next_ino && next_ino <= 512; ino++)
 		check_inode(t, ino);

@@ -702,7 +702,7 @@ static void a_child_without_heartbeat_is_replaced(void **state)
 {
 	struct world *w = *state;
 
-	write_config(w, "supervisor { cgroups = no bpf = no watchdog = 1s }");
+	write_config(w, "supervisor { cgroups = no bpf = no watchdog = 3s }");
 	start(w);
 	wait_heard(w, "READY=1");
 	write_file(w, "storaged.mode", "hung");
