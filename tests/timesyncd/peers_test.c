@@ -1,0 +1,538 @@
+/* Two real sockets that ask each other, and one attacker on the path between.
+ *
+ * The attacker sits on node 2's configured address: it sees all that node 1
+ * sends, and decides what node 2 (bound elsewhere) gets to see of it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/os/clock.h"
+#include "common/units.h"
+#include "proto/timepacket.h"
+#include "timesyncd/peers.h"
+
+struct side {
+	struct peers *peers;
+	struct timesync_clock clock;
+	struct timesync_exchange last;
+	uint32_t replies, timeouts;
+};
+
+struct world {
+	struct ev_loop *loop;
+	struct config config[2];
+	struct node_key key[2];
+	struct side side[2];
+};
+
+static const struct timesync_clock *give_clock(void *ctx)
+{
+	struct side *side = ctx;
+
+	return &side->clock;
+}
+
+static void take_reply(void *ctx, const struct timesync_exchange *exchange)
+{
+	struct side *side = ctx;
+
+	side->last = *exchange;
+	side->replies++;
+}
+
+static void take_timeout(void *ctx, uint32_t peer)
+{
+	struct side *side = ctx;
+
+	(void)peer;
+	side->timeouts++;
+}
+
+/* A port nobody uses right now. */
+static uint16_t free_port(void)
+{
+	struct sockaddr_in where = { .sin_family = AF_INET,
+				     .sin_addr.s_addr =
+					     htonl(INADDR_LOOPBACK) };
+	socklen_t bytes = sizeof(where);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&where, bytes), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&where, &bytes), 0);
+	close(fd);
+	return ntohs(where.sin_port);
+}
+
+static void open_side(struct world *w, int i)
+{
+	const struct peers_host host = { .ctx = &w->side[i],
+					 .clock = give_clock,
+					 .replied = take_reply,
+					 .timed_out = take_timeout };
+
+	w->side[i].peers =
+		peers_new(w->loop, &w->config[i], &w->key[i], &host);
+	assert_non_null(w->side[i].peers);
+}
+
+static void close_side(struct world *w, int i)
+{
+	peers_free(w->side[i].peers);
+	w->side[i].peers = NULL;
+}
+
+static struct world *new_world(void)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	struct config *config;
+
+	assert_non_null(w);
+	keys_init();
+	w->loop = ev_loop_new(EVFLAG_AUTO);
+	config = &w->config[0];
+	snprintf(config->cluster_id, sizeof(config->cluster_id), "test");
+	config->node_count = 2;
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_int_equal(keys_generate(&w->key[i]), RFS_ERR_OK);
+		config->nodes[i].id = i + 1;
+		snprintf(config->nodes[i].address,
+			 sizeof(config->nodes[i].address), "127.0.0.1");
+		config->nodes[i].time_port = free_port();
+		memcpy(config->nodes[i].key, w->key[i].public_key,
+		       sizeof(config->nodes[i].key));
+	}
+	w->config[1] = *config;
+	w->config[1].self_index = 1;
+	return w;
+}
+
+static void end_world(struct world *w)
+{
+	close_side(w, 0);
+	close_side(w, 1);
+	ev_loop_destroy(w->loop);
+	free(w);
+}
+
+static void stop_loop(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)timer;
+	(void)events;
+	ev_break(loop, EVBREAK_ALL);
+}
+
+static void run_for(struct world *w, double seconds)
+{
+	ev_timer timer;
+
+	ev_now_update(w->loop);
+	ev_timer_init(&timer, stop_loop, seconds, 0);
+	ev_timer_start(w->loop, &timer);
+	ev_run(w->loop, 0);
+	ev_timer_stop(w->loop, &timer);
+}
+
+/* Until node 1 has its answer, or its timeout. */
+static void ask(struct world *w)
+{
+	uint32_t before = w->side[0].replies + w->side[0].timeouts;
+
+	peers_ask(w->side[0].peers, 2, 300 * NS_PER_MS);
+	for (int i = 0; i < 500; i++) {
+		if (w->side[0].replies + w->side[0].timeouts != before)
+			return;
+		run_for(w, 0.001);
+	}
+	fail_msg("neither answered nor timed out");
+}
+
+static void two_strangers_learn_each_other_and_exchange(void **state)
+{
+	(void)state;
+	struct world *w = new_world();
+
+	open_side(w, 0);
+	open_side(w, 1);
+	w->side[1].clock = (struct timesync_clock){
+		.quality = TIMESYNC_SYNCED,
+		.epoch = 5,
+		.offset_ns = 77,
+		.void_after_ns = INT64_MAX,
+	};
+	int64_t before_ns = clock_raw_ns();
+	ask(w);
+	int64_t after_ns = clock_raw_ns();
+	const struct timesync_exchange *got = &w->side[0].last;
+
+	assert_int_equal(w->side[0].replies, 1);
+	assert_int_equal(got->peer, 2);
+	/* One host, one raw clock: all four in order. */
+	assert_true(before_ns <= got->t1_ns);
+	assert_true(got->t1_ns <= got->t2_ns);
+	assert_true(got->t2_ns <= got->t3_ns);
+	assert_true(got->t3_ns <= got->t4_ns);
+	assert_true(got->t4_ns <= after_ns);
+	assert_int_equal(got->server_clock.epoch, 5);
+	assert_int_equal(got->server_clock.offset_ns, 77);
+	assert_true(got->server_boot != 0);
+	for (int i = 0; i < 20; i++)
+		ask(w);
+	assert_int_equal(w->side[0].replies, 21);
+	assert_int_equal(w->side[0].timeouts, 0);
+	end_world(w);
+}
+
+static void a_restarted_peer_is_known_again_by_its_new_boot(void **state)
+{
+	(void)state;
+	struct world *w = new_world();
+
+	open_side(w, 0);
+	open_side(w, 1);
+	ask(w);
+	uint64_t boot = w->side[0].last.server_boot;
+	close_side(w, 1);
+	open_side(w, 1);
+	ask(w);
+	assert_int_equal(w->side[0].replies, 2);
+	assert_true(w->side[0].last.server_boot != boot);
+	end_world(w);
+}
+
+static void nobody_there_is_a_timeout(void **state)
+{
+	(void)state;
+	struct world *w = new_world();
+
+	open_side(w, 0);
+	ask(w);
+	assert_int_equal(w->side[0].timeouts, 1);
+	assert_int_equal(w->side[0].replies, 0);
+	end_world(w);
+}
+
+static void a_node_with_another_key_is_met_with_silence(void **state)
+{
+	(void)state;
+	struct world *w = new_world();
+
+	open_side(w, 0);
+	assert_int_equal(keys_generate(&w->key[1]), RFS_ERR_OK);
+	open_side(w, 1);
+	ask(w);
+	assert_int_equal(w->side[0].timeouts, 1);
+	assert_true(peers_counters(w->side[1].peers)->refused_mac > 0);
+	assert_int_equal(peers_counters(w->side[1].peers)->packets_out, 0);
+	end_world(w);
+}
+
+/* -- the attacker -------------------------------------------------------- */
+
+static int attacker_socket(uint16_t port)
+{
+	struct sockaddr_in where = { .sin_family = AF_INET,
+				     .sin_port = htons(port),
+				     .sin_addr.s_addr =
+					     htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&where, sizeof(where)), 0);
+	return fd;
+}
+
+static void attack(int fd, uint16_t port, const void *data, size_t bytes)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_port = htons(port),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+	(void)sendto(fd, data, bytes, 0, (struct sockaddr *)&to, sizeof(to));
+}
+
+/* Everything waiting, newest last; returns how many there were. */
+static int drain(int fd, uint8_t last[TIMEPACKET_BYTES])
+{
+	uint8_t data[512];
+	int count = 0;
+
+	while (recv(fd, data, sizeof(data), 0) == TIMEPACKET_BYTES) {
+		memcpy(last, data, TIMEPACKET_BYTES);
+		count++;
+	}
+	return count;
+}
+
+static void strangers_get_not_one_byte(void **state)
+{
+	(void)state;
+	struct world *w = new_world();
+	int fd = attacker_socket(free_port());
+	uint16_t port = w->config[0].nodes[0].time_port;
+	uint8_t packet[TIMEPACKET_BYTES] = { 0 };
+	struct timepacket_head head = { .kind = TIMEPACKET_HELLO,
+					.from = 2,
+					.to = 1,
+					.counter = 1,
+					.nonce = 1 };
+
+	open_side(w, 0);
+	attack(fd, port, "x", 1);
+	attack(fd, port, packet, sizeof(packet));
+	timepacket_head_encode(&head, packet);
+	for (uint8_t kind = 0; kind < 7; kind++) {
+		packet[5] = kind;
+		attack(fd, port, packet, sizeof(packet));
+	}
+	run_for(w, 0.02);
+	assert_int_equal(drain(fd, packet), 0);
+	assert_int_equal(peers_counters(w->side[0].peers)->packets_out, 0);
+	assert_true(peers_counters(w->side[0].peers)->refused_other >= 9);
+	close(fd);
+	end_world(w);
+}
+
+static void a_flood_from_a_peers_address_costs_no_macs(void **state)
+{
+	(void)state;
+	struct world *w = new_world();
+	int fd = attacker_socket(w->config[0].nodes[1].time_port);
+	uint16_t port = w->config[0].nodes[0].time_port;
+	uint8_t packet[TIMEPACKET_BYTES] = { 0 };
+	struct timepacket_head head = { .kind = TIMEPACKET_HELLO,
+					.from = 2,
+					.to = 1,
+					.nonce = 1 };
+	const struct peers_counters *counters;
+
+	open_side(w, 0);
+	timepacket_head_encode(&head, packet);
+	for (int i = 0; i < 20; i++) {
+		for (int k = 0; k < 50; k++)
+			attack(fd, port, packet, sizeof(packet));
+		run_for(w, 0.001);
+	}
+	counters = peers_counters(w->side[0].peers);
+	assert_true(counters->packets_in > 200);
+	assert_true(counters->refused_rate > counters->refused_mac);
+	assert_true(counters->refused_mac < 150);
+	assert_int_equal(counters->packets_out, 0);
+	close(fd);
+	end_world(w);
+}
+
+/* What node 1 sent to node 2, recorded and sent to its next boot. */
+static void a_request_to_an_earlier_boot_is_told_no_time(void **state)
+{
+	(void)state;
+	struct world *w = new_world();
+	uint16_t real = w->config[0].nodes[1].time_port;
+	uint16_t own = w->config[0].nodes[0].time_port;
+	uint8_t request[TIMEPACKET_BYTES];
+	struct timepacket_head head = { 0 };
+
+	open_side(w, 0);
+	open_side(w, 1);
+	ask(w);
+
+	/* Node 2 stops, with its boot id in node 1's mind and the attacker on
+	 * its address. */
+	close_side(w, 1);
+	int fd = attacker_socket(real);
+	peers_ask(w->side[0].peers, 2, 50 * NS_PER_MS);
+	run_for(w, 0.005);
+	assert_true(drain(fd, request) > 0);
+	assert_int_equal(timepacket_head_decode(request, sizeof(request),
+						&head),
+			 RFS_ERR_OK);
+	assert_int_equal(head.kind, TIMEPACKET_REQUEST);
+	close(fd);
+
+	/* A later boot of node 2 meets the old request from node 1's address:
+	 * it is not for this boot, so it is told no time. */
+	run_for(w, 0.06);
+	close_side(w, 0);
+	open_side(w, 1);
+	fd = attacker_socket(own);
+	for (int i = 0; i < 5; i++) {
+		attack(fd, real, request, sizeof(request));
+		run_for(w, 0.002);
+	}
+	uint8_t answer[TIMEPACKET_BYTES];
+	int count = drain(fd, answer);
+	assert_true(count > 0); /* WELCOMEs and one HELLO: same size, no time */
+	assert_int_equal(timepacket_head_decode(answer, sizeof(answer), &head),
+			 RFS_ERR_OK);
+	assert_int_not_equal(head.kind, TIMEPACKET_REPLY);
+	close(fd);
+
+	/* And it learnt nothing from it: node 1 comes back and is served. */
+	open_side(w, 0);
+	uint32_t replies = w->side[0].replies;
+	ask(w);
+	assert_int_equal(w->side[0].replies, replies + 1);
+	end_world(w);
+}
+
+/* A relay between the two: node 1 thinks the relay is node 2, and the relay
+ * speaks to node 2 from node 1's configured address. */
+struct relay {
+	int to_two;	/* bound where node 2 expects node 1 */
+	int to_one;	/* bound where node 1 expects node 2 */
+	uint16_t one, two;
+	uint8_t request[TIMEPACKET_BYTES], reply[TIMEPACKET_BYTES];
+	bool has_request, has_reply;
+};
+
+static void carry(struct relay *relay, bool twice)
+{
+	uint8_t data[512];
+
+	while (recv(relay->to_one, data, sizeof(data), 0) ==
+	       TIMEPACKET_BYTES) {
+		if (data[5] == TIMEPACKET_REQUEST) {
+			memcpy(relay->request, data, TIMEPACKET_BYTES);
+			relay->has_request = true;
+		}
+		for (int i = 0; i < (twice ? 3 : 1); i++)
+			attack(relay->to_two, relay->two, data,
+			       TIMEPACKET_BYTES);
+	}
+	while (recv(relay->to_two, data, sizeof(data), 0) ==
+	       TIMEPACKET_BYTES) {
+		if (data[5] == TIMEPACKET_REPLY) {
+			memcpy(relay->reply, data, TIMEPACKET_BYTES);
+			relay->has_reply = true;
+		}
+		for (int i = 0; i < (twice ? 3 : 1); i++)
+			attack(relay->to_one, relay->one, data,
+			       TIMEPACKET_BYTES);
+	}
+}
+
+static void relayed_ask(struct world *w, struct relay *relay, bool twice)
+{
+	uint32_t before = w->side[0].replies + w->side[0].timeouts;
+
+	peers_ask(w->side[0].peers, 2, 300 * NS_PER_MS);
+	for (int i = 0; i < 1000; i++) {
+		if (w->side[0].replies + w->side[0].timeouts != before)
+			break;
+		run_for(w, 0.0005);
+		carry(relay, twice);
+	}
+	for (int i = 0; i < 5; i++) {
+		run_for(w, 0.0005);
+		carry(relay, twice);
+	}
+}
+
+static void duplicates_and_replays_on_the_path_change_nothing(void **state)
+{
+	(void)state;
+	struct world *w = new_world();
+	struct relay relay = { .one = w->config[0].nodes[0].time_port,
+			       .two = w->config[0].nodes[1].time_port };
+	uint16_t fake_one = free_port();
+	uint16_t fake_two = free_port();
+
+	w->config[0].nodes[1].time_port = fake_two;
+	w->config[1].nodes[0].time_port = fake_one;
+	relay.to_one = attacker_socket(fake_two);
+	relay.to_two = attacker_socket(fake_one);
+	open_side(w, 0);
+	open_side(w, 1);
+
+	relayed_ask(w, &relay, true);
+	relayed_ask(w, &relay, true);
+	assert_int_equal(w->side[0].replies, 2);
+	assert_int_equal(w->side[0].timeouts, 0);
+	assert_true(relay.has_request && relay.has_reply);
+	uint64_t refused = peers_counters(w->side[1].peers)->refused_replay;
+	assert_true(refused > 0);
+	assert_true(peers_counters(w->side[0].peers)->refused_replay > 0);
+
+	/* The recorded request again: refused. The recorded reply while
+	 * another is awaited: its nonce is not the one. */
+	attack(relay.to_two, relay.two, relay.request, TIMEPACKET_BYTES);
+	run_for(w, 0.002);
+	assert_true(peers_counters(w->side[1].peers)->refused_replay >
+		    refused);
+	refused = peers_counters(w->side[0].peers)->refused_replay;
+	peers_ask(w->side[0].peers, 2, 50 * NS_PER_MS);
+	attack(relay.to_one, relay.one, relay.reply, TIMEPACKET_BYTES);
+	run_for(w, 0.1);
+	assert_int_equal(w->side[0].replies, 2);
+	assert_int_equal(w->side[0].timeouts, 1);
+	assert_true(peers_counters(w->side[0].peers)->refused_replay >
+		    refused);
+	close(relay.to_one);
+	close(relay.to_two);
+	end_world(w);
+}
+
+static void a_delayed_reply_widens_its_own_interval(void **state)
+{
+	(void)state;
+	struct world *w = new_world();
+	struct relay relay = { .one = w->config[0].nodes[0].time_port,
+			       .two = w->config[0].nodes[1].time_port };
+	uint16_t fake_one = free_port();
+	uint16_t fake_two = free_port();
+
+	w->config[0].nodes[1].time_port = fake_two;
+	w->config[1].nodes[0].time_port = fake_one;
+	relay.to_one = attacker_socket(fake_two);
+	relay.to_two = attacker_socket(fake_one);
+	open_side(w, 0);
+	open_side(w, 1);
+	relayed_ask(w, &relay, false);
+	assert_int_equal(w->side[0].replies, 1);
+
+	peers_ask(w->side[0].peers, 2, 300 * NS_PER_MS);
+	run_for(w, 0.05);
+	for (int i = 0; i < 300 && w->side[0].replies == 1; i++) {
+		carry(&relay, false);
+		run_for(w, 0.001);
+	}
+	const struct timesync_exchange *got = &w->side[0].last;
+	assert_int_equal(w->side[0].replies, 2);
+	/* Held back for 50 ms before it reached node 2: all of it is delay. */
+	assert_true((got->t4_ns - got->t1_ns) - (got->t3_ns - got->t2_ns) >=
+		    45 * NS_PER_MS);
+	assert_true(got->t2_ns >= got->t1_ns + 45 * NS_PER_MS);
+	close(relay.to_one);
+	close(relay.to_two);
+	end_world(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(two_strangers_learn_each_other_and_exchange),
+		cmocka_unit_test(
+			a_restarted_peer_is_known_again_by_its_new_boot),
+		cmocka_unit_test(nobody_there_is_a_timeout),
+		cmocka_unit_test(a_node_with_another_key_is_met_with_silence),
+		cmocka_unit_test(strangers_get_not_one_byte),
+		cmocka_unit_test(a_flood_from_a_peers_address_costs_no_macs),
+		cmocka_unit_test(a_request_to_an_earlier_boot_is_told_no_time),
+		cmocka_unit_test(
+			duplicates_and_replays_on_the_path_change_nothing),
+		cmocka_unit_test(a_delayed_reply_widens_its_own_interval),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
