@@ -115,7 +115,7 @@ static enum rfs_err extent_decode(struct kv *kv, uint64_t end,
 		return kv_corrupt(kv);
 	reader_init(&r, value.data, value.bytes);
 	length = reader_u32le(&r);
-	if (length == 0 || length > end)
+	if (length == 0 || length > end || length > COMMAND_CHUNK_MAX_BYTES)
 		return kv_corrupt(kv);
 	extent->chunk_offset = reader_u32le(&r);
 	extent->chunk = reader_u64le(&r);

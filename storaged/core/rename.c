@@ -60,22 +60,24 @@ static bool is_dir(const struct side *side)
 }
 
 /* Would putting directory `dir` below `parent` make a loop? Climbs to the
- * root. INVALID: it would. */
+ * root, which is nearer than there are inodes. INVALID: it would. */
 static enum rfs_err check_loop(struct apply *a, uint64_t dir,
 			       const struct inode *parent)
 {
 	struct inode at = *parent;
 
-	while (at.ino != dir) {
+	for (uint64_t n = a->meta.inode_count; n > 0; n--) {
 		enum rfs_err err;
 
+		if (at.ino == dir)
+			return RFS_ERR_INVALID;
 		if (at.ino == INODE_ROOT)
 			return RFS_ERR_OK;
 		err = apply_load(a, at.parent, &at);
 		if (err)
 			return err;
 	}
-	return RFS_ERR_INVALID;
+	return kv_corrupt(a->kv);
 }
 
 static enum rfs_err check_moves(struct apply *a, const struct rename *r)

@@ -116,8 +116,8 @@ static void answer_save(struct apply *a)
 	       (struct bytes){ image, writer_bytes(&w) });
 }
 
-/* Forget the answers to seqs below `below`. */
-static void answers_forget(struct apply *a, uint64_t session, uint64_t below)
+/* Forget the answers to seqs up to and including `last`. */
+static void answers_forget(struct apply *a, uint64_t session, uint64_t last)
 {
 	struct key key;
 	struct bytes found, value;
@@ -125,7 +125,7 @@ static void answers_forget(struct apply *a, uint64_t session, uint64_t below)
 
 	while (kv_seek(a->kv, key_pair(&key, KEY_ANSWER, session, 0), &found,
 		       &value) == RFS_ERR_OK &&
-	       key_is_pair(found, KEY_ANSWER, session, &seq) && seq < below)
+	       key_is_pair(found, KEY_ANSWER, session, &seq) && seq <= last)
 		kv_del(a->kv, key_pair(&key, KEY_ANSWER, session, seq));
 }
 
@@ -168,17 +168,17 @@ enum rfs_err sessions_begin(struct apply *a, struct session *session,
 void sessions_record(struct apply *a, struct session *session)
 {
 	uint64_t below = a->command->acked_below;
-	int64_t quiet_ns = a->ts_ns - session->renewed_ts_ns;
 	bool dirty = false;
 
 	answer_save(a);
-	if (below >= session->floor + SESSIONS_PRUNE) {
-		answers_forget(a, session->session, below);
+	if (below > session->floor && below - session->floor >= SESSIONS_PRUNE) {
+		answers_forget(a, session->session, below - 1);
 		session->floor = below;
 		dirty = true;
 	}
 	/* A command is a sign of life; noting it rarely is enough. */
-	if (quiet_ns >= session->lease_ns / 8) {
+	if (a->ts_ns >= units_add_sat(session->renewed_ts_ns,
+				      session->lease_ns / 8)) {
 		session->renewed_ts_ns = a->ts_ns;
 		dirty = true;
 	}
