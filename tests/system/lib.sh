@@ -155,9 +155,10 @@ start() { # N...
 	local n
 	for n in "$@"; do
 		# shellcheck disable=SC2086 # a prefix is several words
-		in_node "$n" ${prefix[$n]:-} "$B/raftfs-supervisor" \
-			-c "$W/n$n/raftfs.conf" >>"$W/n$n/log" 2>&1 &
-		supervisor_pid[$n]=$!
+		(exec nsenter --net="/run/netns/$NS-n$n" ${prefix[$n]:-} \
+			"$B/raftfs-supervisor" -c "$W/n$n/raftfs.conf") \
+			>>"$W/n$n/log" 2>&1 &
+		supervisor_pid[$n]=$! # exec'ed: its own pid
 	done
 }
 
