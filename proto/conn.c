@@ -517,6 +517,8 @@ static struct conn *conn_new(struct ev_loop *loop, int fd,
 	ev_io_init(&conn->io, on_io, fd,
 		   state == CONN_CONNECTING ? EV_WRITE : EV_READ);
 	ev_prepare_init(&conn->flush, on_flush);
+	/* After everything else of the iteration, so that frames batch. */
+	ev_set_priority(&conn->flush, EV_MINPRI);
 	ev_timer_init(&conn->setup, on_setup_timeout, SETUP_TIMEOUT_SEC, 0.);
 	conn->io.data = conn->flush.data = conn->setup.data = conn;
 	return conn;
@@ -674,8 +676,12 @@ enum rfs_err conn_send(struct conn *conn, enum frame_type type,
 	if (message)
 		protobuf_c_message_pack(message, at + FRAME_HEAD_BYTES);
 	buffer_commit(&conn->out, FRAME_HEAD_BYTES + body);
-	if (conn->state == CONN_OPEN)
+	if (conn->state == CONN_OPEN) {
 		ev_prepare_start(conn->loop, &conn->flush);
+		/* A prepare watcher that another one starts would wait for the
+		 * next iteration, a whole sleep later. */
+		ev_feed_event(conn->loop, &conn->flush, EV_PREPARE);
+	}
 	return RFS_ERR_OK;
 }
 
