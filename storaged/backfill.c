@@ -14,7 +14,7 @@
 
 #define TURN_SEC       0.05
 #define STEP_CHUNKS    512 /* looked at in one turn of the walk */
-#define FETCHES_MAX    8
+#define FETCHES_MAX    16
 #define NAMED_WAIT_NS  (2 * NS_PER_SEC)
 #define RETRY_WAIT_NS  (10 * NS_PER_SEC)
 
@@ -111,6 +111,8 @@ static void walk_fetched(void *ctx, enum rfs_err err, const uint8_t *data,
 	(void)bytes;
 	b->on_their_way--;
 	b->failed += err != RFS_ERR_OK;
+	/* One ended: the next may begin at once. */
+	ev_feed_event(b->s->loop, &b->turn, EV_TIMER);
 }
 
 static bool walk_one(void *ctx, uint64_t chunk, const struct query_chunk *known)

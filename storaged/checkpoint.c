@@ -129,6 +129,13 @@ bool checkpoint_is_running(const struct checkpoint *cp)
 	return cp->running;
 }
 
+void checkpoint_received(struct checkpoint *cp,
+			 const struct snapshot_meta *meta)
+{
+	if (meta->index > cp->newest.index)
+		cp->newest = *meta;
+}
+
 const struct snapshot_meta *checkpoint_newest(const struct checkpoint *cp)
 {
 	return &cp->newest;

@@ -24,6 +24,10 @@ void checkpoint_free(struct checkpoint *checkpoint);
 void checkpoint_want(struct checkpoint *checkpoint);
 bool checkpoint_is_running(const struct checkpoint *checkpoint);
 
+/* The snapshot that replaced the state counts as one. */
+void checkpoint_received(struct checkpoint *checkpoint,
+			 const struct snapshot_meta *meta);
+
 /* The newest durable one; index 0: none. */
 const struct snapshot_meta *
 checkpoint_newest(const struct checkpoint *checkpoint);

@@ -262,6 +262,7 @@ static void restore_done(struct work *work)
 			storaged_fail(c->s, c->restore_err);
 			return;
 		}
+		checkpoint_received(c->s->checkpoint, &c->restore_meta);
 		storaged_restored(c->s);
 	}
 	if (!c->attached) { /* the link was replaced meanwhile */
