@@ -87,7 +87,7 @@ enum command_op {
 #define COMMAND_NOREPLACE (1u << 0) /* as RENAME_NOREPLACE */
 #define COMMAND_EXCHANGE  (1u << 1) /* as RENAME_EXCHANGE */
 #define COMMAND_APPEND	  (1u << 0) /* WRITE: offset is the size at apply */
-#define COMMAND_KILLPRIV  (1u << 1) /* WRITE, SETATTR of size: drop suid, sgid */
+#define COMMAND_KILLPRIV  (1u << 1) /* WRITE, SETATTR of size: drop suid */
 #define COMMAND_XCREATE	  (1u << 0) /* as XATTR_CREATE */
 #define COMMAND_XREPLACE  (1u << 1) /* as XATTR_REPLACE */
 #define COMMAND_KEEP_SIZE (1u << 0) /* as FALLOC_FL_KEEP_SIZE */

@@ -22,7 +22,8 @@ struct meta {
 	uint64_t trash_count;
 };
 
-/* An empty state gives zeros. VERSION: a newer format; CORRUPT; the engine's. */
+/* An empty state gives zeros. VERSION: a newer format; CORRUPT; the engine's
+ * own. */
 RFS_MUST_USE enum rfs_err meta_load(struct kv *kv, struct meta *meta);
 void meta_save(struct kv *kv, const struct meta *meta);
 

@@ -139,10 +139,12 @@ enum rfs_err query_readdir(struct kv *kv, uint64_t ino, uint64_t cookie,
 /* ---- content --------------------------------------------------------- */
 
 static bool give_hole(uint64_t from, uint64_t to,
-		      bool (*each)(void *ctx, const struct query_extent *extent),
+		      bool (*each)(void *ctx,
+				   const struct query_extent *extent),
 		      void *ctx)
 {
-	const struct query_extent hole = { .offset = from, .length = to - from };
+	const struct query_extent hole = { .offset = from,
+					   .length = to - from };
 
 	return from == to || each(ctx, &hole);
 }

@@ -7,8 +7,8 @@
  * Common errors: NOENT, NOTDIR and so on as POSIX has them; CORRUPT or the
  * engine's own error when the state cannot be read.  Results are written only
  * on RFS_ERR_OK.  A callback that returns false ends the walk, which is OK;
- * names and data it is given are valid inside it, and it may call query_getattr,
- * query_lookup, query_readlink, query_getxattr and query_session on the same
+ * names and data it is given are valid inside it, and it may call
+ * query_getattr, query_lookup, query_readlink, query_getxattr and query_session on the same
  * transaction, but start no other walk.
  */
 #ifndef RAFTFS_STORAGED_CORE_QUERY_H

@@ -171,7 +171,8 @@ void sessions_record(struct apply *a, struct session *session)
 	bool dirty = false;
 
 	answer_save(a);
-	if (below > session->floor && below - session->floor >= SESSIONS_PRUNE) {
+	if (below > session->floor &&
+	    below - session->floor >= SESSIONS_PRUNE) {
 		answers_forget(a, session->session, below - 1);
 		session->floor = below;
 		dirty = true;

@@ -12,7 +12,8 @@
 #include "storaged/core/chunkmap.h"
 #include "tests/storaged/testfs.h"
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, testfs_setup, testfs_teardown)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, testfs_setup, testfs_teardown)
 #define ROOT INODE_ROOT
 
 static uint64_t make_file(struct testfs *fs, const char *name)

@@ -13,7 +13,8 @@
 #include "common/prng.h"
 #include "tests/storaged/testfs.h"
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, testfs_setup, testfs_teardown)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, testfs_setup, testfs_teardown)
 #define ROOT INODE_ROOT
 
 struct listing {

@@ -7,7 +7,8 @@
 
 #include "tests/storaged/testfs.h"
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, testfs_setup, testfs_teardown)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, testfs_setup, testfs_teardown)
 #define ROOT INODE_ROOT
 
 static uint64_t make_dir(struct testfs *fs, uint64_t parent, const char *name)

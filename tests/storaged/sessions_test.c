@@ -11,7 +11,8 @@
 #include "storaged/core/sessions.h"
 #include "tests/storaged/testfs.h"
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, testfs_setup, testfs_teardown)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, testfs_setup, testfs_teardown)
 #define ROOT INODE_ROOT
 
 static struct command mkdir_as(uint64_t seq, uint64_t acked_below,

@@ -10,7 +10,8 @@
 
 #include "tests/storaged/testfs.h"
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, testfs_setup, testfs_teardown)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, testfs_setup, testfs_teardown)
 #define ROOT INODE_ROOT
 
 static uint8_t image[COMMAND_IMAGE_MAX_BYTES];

@@ -10,7 +10,8 @@
 
 #include "tests/storaged/testfs.h"
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, testfs_setup, testfs_teardown)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, testfs_setup, testfs_teardown)
 #define ROOT INODE_ROOT
 
 static enum rfs_err set(struct testfs *fs, uint64_t ino, const char *name,
