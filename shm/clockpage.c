@@ -1,10 +1,13 @@
 /* Reading and publishing the clock page. */
 #include "shm/clockpage.h"
 
+#include <stdbool.h>
+
 #include "common/units.h"
 #include "shm/seqlock.h"
 
-static void load_fields(const struct clockpage *page, struct clock_sample *s)
+static inline void load_brief(const struct clockpage *page,
+			      struct clock_sample *s)
 {
 	s->quality = (enum clock_quality)SEQLOCK_GET(page->quality);
 	s->epoch = SEQLOCK_GET(page->epoch);
@@ -15,6 +18,11 @@ static void load_fields(const struct clockpage *page, struct clock_sample *s)
 	s->growth_ppb = SEQLOCK_GET(page->growth_ppb);
 	s->void_after_ns = SEQLOCK_GET(page->void_after_ns);
 	s->disruptions = SEQLOCK_GET(page->disruptions);
+}
+
+static inline void load_rest(const struct clockpage *page,
+			     struct clock_sample *s)
+{
 	s->wall_offset_ns = SEQLOCK_GET(page->wall_offset_ns);
 	s->part_delay_ns = SEQLOCK_GET(page->part_delay_ns);
 	s->part_dispersion_ns = SEQLOCK_GET(page->part_dispersion_ns);
@@ -22,8 +30,23 @@ static void load_fields(const struct clockpage *page, struct clock_sample *s)
 	s->part_unslewed_ns = SEQLOCK_GET(page->part_unslewed_ns);
 }
 
-enum rfs_err clockpage_read(const struct clockpage *page,
-			    struct clock_sample *sample)
+static inline void copy_brief(struct clock_sample *to,
+			      const struct clock_sample *from)
+{
+	to->quality = from->quality;
+	to->epoch = from->epoch;
+	to->asof_ns = from->asof_ns;
+	to->offset_ns = from->offset_ns;
+	to->bound_ns = from->bound_ns;
+	to->drift_ppb = from->drift_ppb;
+	to->growth_ppb = from->growth_ppb;
+	to->void_after_ns = from->void_after_ns;
+	to->disruptions = from->disruptions;
+}
+
+/* Two inlined copies: the brief one must not pay for the other's loads. */
+static inline __attribute__((always_inline)) enum rfs_err
+read_page(const struct clockpage *page, struct clock_sample *sample, bool brief)
 {
 	struct clock_sample seen;
 	uint32_t before;
@@ -35,13 +58,30 @@ enum rfs_err clockpage_read(const struct clockpage *page,
 	for (int tries = 0; tries < CLOCKPAGE_RETRY_MAX; tries++) {
 		if (!seqlock_read_begin(&page->seq, &before))
 			continue;
-		load_fields(page, &seen);
+		load_brief(page, &seen);
+		if (!brief)
+			load_rest(page, &seen);
 		if (!seqlock_read_end(&page->seq, before))
 			continue;
-		*sample = seen;
+		if (brief)
+			copy_brief(sample, &seen);
+		else
+			*sample = seen;
 		return RFS_ERR_OK;
 	}
 	return RFS_ERR_BUSY;
+}
+
+enum rfs_err clockpage_read(const struct clockpage *page,
+			    struct clock_sample *sample)
+{
+	return read_page(page, sample, false);
+}
+
+enum rfs_err clockpage_read_brief(const struct clockpage *page,
+				  struct clock_sample *sample)
+{
+	return read_page(page, sample, true);
 }
 
 void clockpage_write(struct clockpage *page, const struct clock_sample *s)

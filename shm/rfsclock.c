@@ -139,18 +139,25 @@ static const struct clockpage *current_page(struct rfsclock *clock)
 }
 
 /* Once per change of the page, not once per reading. */
-static void keep(struct rfsclock *clock, const struct clock_sample *sample)
+static void keep(struct rfsclock *clock, const struct clockpage *page)
 {
-	if (atomic_load_explicit(&clock->kept_asof_ns, memory_order_relaxed) ==
-	    sample->asof_ns)
-		return;
+	struct clock_sample sample;
+
 	if (pthread_mutex_trylock(&clock->lock) != 0)
 		return;
-	clock->kept = *sample;
-	clock->has_kept = true;
-	atomic_store_explicit(&clock->kept_asof_ns, sample->asof_ns,
-			      memory_order_relaxed);
+	if (clockpage_read(page, &sample) == RFS_ERR_OK) {
+		clock->kept = sample;
+		clock->has_kept = true;
+		atomic_store_explicit(&clock->kept_asof_ns, sample.asof_ns,
+				      memory_order_relaxed);
+	}
 	pthread_mutex_unlock(&clock->lock);
+}
+
+static bool is_kept(struct rfsclock *clock, int64_t asof_ns)
+{
+	return atomic_load_explicit(&clock->kept_asof_ns,
+				    memory_order_relaxed) == asof_ns;
 }
 
 /* The page cannot be read: its writer stands, or died, inside an update. */
@@ -178,8 +185,9 @@ static int read_sample(struct rfsclock *clock, struct clock_sample *sample)
 	const struct clockpage *page = current_page(clock);
 	enum rfs_err err = clockpage_read(page, sample);
 
-	if (__builtin_expect(err == RFS_ERR_OK, 1)) {
-		keep(clock, sample);
+	if (err == RFS_ERR_OK) {
+		if (!is_kept(clock, sample->asof_ns))
+			keep(clock, page);
 		return 0;
 	}
 	return err == RFS_ERR_BUSY ? last_kept(clock, page, sample) :
@@ -204,10 +212,18 @@ static void fill_interval(struct rfsclock_interval *now,
 
 int rfsclock_now(struct rfsclock *clock, struct rfsclock_interval *now)
 {
-	struct clock_sample sample = { .quality = CLOCK_UNSYNCED };
-	/* The page first: raw read afterwards is never before its asof. */
-	int err = read_sample(clock, &sample);
+	const struct clockpage *page = current_page(clock);
+	struct clock_sample sample;
+	int err = 0;
 
+	/* The page first: raw read afterwards is never before its asof. */
+	if (__builtin_expect(clockpage_read_brief(page, &sample) != RFS_ERR_OK,
+			     0)) {
+		sample = (struct clock_sample){ .quality = CLOCK_UNSYNCED };
+		err = read_sample(clock, &sample);
+	} else if (!is_kept(clock, sample.asof_ns)) {
+		keep(clock, page);
+	}
 	fill_interval(now, &sample, clock_raw_ns());
 	return err;
 }
