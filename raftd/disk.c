@@ -303,7 +303,10 @@ static void spare_done(struct chore *chore)
 		if (!disk->full)
 			log_error("disk: no new log segment in %s: %s; "
 				  "proposals are refused until there is room",
-				  disk->dir, rfs_err_text(disk->spare.err));
+				  disk->dir,
+				  disk->spare.err == RFS_ERR_NOSPC ?
+					  "the disk is full" :
+					  rfs_err_text(disk->spare.err));
 		disk->full = true;
 		ev_timer_stop(disk->ev, &disk->retry);
 		ev_timer_set(&disk->retry, SPARE_RETRY_SEC, 0.);

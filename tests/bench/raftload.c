@@ -6,6 +6,7 @@
  *	raftload etcd-load PORT		the same figures of a running etcd
  *	raftload etcd-gap PID PORT...	kill -9 PID; us to the first write
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,12 +28,13 @@
 #define KILL_COUNT    20
 
 static struct cluster cluster;
-static int failures;
+static int passes, failures;
 
 static void expect(bool fact, const char *what)
 {
 	printf("%s: %s\n", fact ? "ok" : "FAILED", what);
 	fflush(stdout);
+	passes += fact;
 	failures += !fact;
 }
 
@@ -112,23 +114,121 @@ static void check_kills(void)
 
 static void check_restart(void)
 {
-	uint64_t applied, sum_before, applied_after, sum_after;
+	uint64_t applied, applied_after, sum, sum_after;
 	bool found;
 
 	expect(same_everywhere(), "all agree before the power goes");
-	found = driver_digest(port_of(0), &applied, &sum_before);
+	found = driver_digest(port_of(0), &applied, &sum);
 	for (uint32_t i = 0; i < cluster.count; i++)
 		cluster_kill_raftd(&cluster, i);
-	for (uint32_t i = 0; i < cluster.count; i++)
+	/* What the state machines hold must come back out of the logs. */
+	for (uint32_t i = 0; i < cluster.count; i++) {
 		cluster_start_raftd(&cluster, i);
-	expect(cluster_caught_up(&cluster, LEADER_MS),
+		cluster_wipe_player(&cluster, i);
+	}
+	expect(cluster_caught_up(&cluster, LEADER_MS) && same_everywhere(),
 	       "a cluster killed as a whole comes back");
+	expect(found && driver_digest(port_of(0), &applied_after, &sum_after) &&
+		       applied_after > applied && sum_after == sum,
+	       "and has lost nothing");
 	expect(put(9999), "and takes writes");
-	put(9999);
-	expect(same_everywhere(), "and agrees");
-	/* The map now differs by one key only: put the old one back. */
-	found = found && driver_digest(port_of(0), &applied_after, &sum_after);
-	expect(found && applied_after > applied, "and has lost nothing");
+}
+
+static uint64_t sync_count(uint32_t i)
+{
+	DistributedFs__ControlReply *reply = cluster_status(&cluster, i);
+	uint64_t count;
+
+	if (reply == NULL || reply->raft == NULL)
+		return 0;
+	count = reply->raft->fsyncs;
+	distributed_fs__control_reply__free_unpacked(reply, NULL);
+	return count;
+}
+
+static void check_idle(void)
+{
+	uint64_t before[CLUSTER_NODES_MAX];
+	bool quiet = true;
+
+	expect(cluster_caught_up(&cluster, LEADER_MS), "all is quiet");
+	usleep(500000);
+	for (uint32_t i = 0; i < cluster.count; i++)
+		before[i] = sync_count(i);
+	usleep(1500000);
+	for (uint32_t i = 0; i < cluster.count; i++)
+		quiet = quiet && before[i] > 0 && sync_count(i) == before[i];
+	expect(quiet, "an idle cluster syncs nothing");
+}
+
+static void flip(const char *path, off_t at)
+{
+	int fd = open(path, O_RDWR);
+	uint8_t byte;
+
+	CHECK(fd >= 0 && pread(fd, &byte, 1, at) == 1);
+	byte ^= 1;
+	CHECK(pwrite(fd, &byte, 1, at) == 1);
+	close(fd);
+}
+
+static void check_damage(void)
+{
+	uint32_t leader = cluster_leader(&cluster, LEADER_MS);
+	uint32_t victim = (leader + 1) % cluster.count;
+	char path[300];
+	int status;
+
+	snprintf(path, sizeof(path), "%s/data/raftd/wal/%016x.wal",
+		 cluster.node[victim].dir, 1);
+	cluster_kill_raftd(&cluster, victim);
+	flip(path, 12288 + 1000);
+	cluster_start_raftd(&cluster, victim);
+	status = cluster_wait_raftd(&cluster, victim, 3000);
+	expect(WIFEXITED(status) && WEXITSTATUS(status) == 65,
+	       "a node with a damaged log does not start");
+	expect(put(8888), "the others go on");
+	flip(path, 12288 + 1000);
+	cluster_start_raftd(&cluster, victim);
+	expect(cluster_caught_up(&cluster, LEADER_MS),
+	       "nothing was cut away: undamaged, it starts");
+}
+
+/* What node i says about why node j's raftd is not let in. */
+static bool refuses(uint32_t i, uint32_t j)
+{
+	DistributedFs__ControlReply *reply = cluster_status(&cluster, i);
+	bool found = false;
+
+	if (reply == NULL || reply->raft == NULL)
+		return false;
+	for (size_t n = 0; n < reply->raft->n_peers; n++) {
+		const DistributedFs__RaftPeer *peer = reply->raft->peers[n];
+
+		found = found ||
+			(peer->node == j + 1 && !peer->connected &&
+			 strstr(peer->refused, "configurations differ"));
+	}
+	distributed_fs__control_reply__free_unpacked(reply, NULL);
+	return found;
+}
+
+static void check_refusal(void)
+{
+	uint32_t leader = cluster_leader(&cluster, LEADER_MS);
+	uint32_t odd = (leader + 1) % cluster.count;
+
+	cluster_kill_raftd(&cluster, odd);
+	cluster_edit_config(&cluster, odd, "^raft {", "raft {\\nlease = \"99ms\"");
+	cluster_start_raftd(&cluster, odd);
+	usleep(1500000);
+	expect(refuses(leader, odd) && refuses(odd, leader),
+	       "a node with another configuration is refused, both say why");
+	cluster_kill_raftd(&cluster, odd);
+	cluster_edit_config(&cluster, odd, "^lease = .*", "");
+	cluster_start_raftd(&cluster, odd);
+	expect(cluster_caught_up(&cluster, LEADER_MS),
+	       "with the right one it is let in");
 }
 
 static void check_snapshot(void)
@@ -178,9 +278,13 @@ static int run_check(void)
 	expect(put(1), "it takes a write");
 	check_kills();
 	check_restart();
+	check_idle();
+	check_damage();
+	check_refusal();
 	check_term();
 	check_snapshot();
 	cluster_stop(&cluster);
+	printf("%d passed, %d failed\n", passes, failures);
 	return failures == 0 ? 0 : 1;
 }
 

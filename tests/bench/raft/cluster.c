@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,7 +20,9 @@
 #include "common/os/keys.h"
 #include "common/os/log.h"
 #include "common/units.h"
+#include "proto/conn.h"
 #include "proto/handout.h"
+#include "proto/sockets.h"
 #include "shm/clockpage.h"
 #include "tests/bench/raft/player.h"
 
@@ -207,6 +210,38 @@ void cluster_start_raftd(struct cluster *cluster, uint32_t i)
 	node->cons = cons;
 }
 
+static void forget_raftd(struct cluster_node *node)
+{
+	node->raftd = 0;
+	conspage_revoke(node->cons);
+	close(node->raftd_channel);
+	node->raftd_channel = -1;
+}
+
+int cluster_wait_raftd(struct cluster *cluster, uint32_t i, int timeout_ms)
+{
+	struct cluster_node *node = &cluster->node[i];
+	int status;
+
+	while (waitpid(node->raftd, &status, WNOHANG) == 0) {
+		if (timeout_ms-- <= 0)
+			return -1;
+		sleep_ms(1);
+	}
+	forget_raftd(node);
+	return status;
+}
+
+void cluster_edit_config(struct cluster *cluster, uint32_t i, const char *from,
+			 const char *to)
+{
+	char command[600];
+
+	snprintf(command, sizeof(command), "sed -i 's/%s/%s/' '%s'", from, to,
+		 cluster->node[i].config_path);
+	CHECK(system(command) == 0);
+}
+
 static int reap_raftd(struct cluster *cluster, uint32_t i, int signal)
 {
 	struct cluster_node *node = &cluster->node[i];
@@ -215,10 +250,7 @@ static int reap_raftd(struct cluster *cluster, uint32_t i, int signal)
 	CHECK(node->raftd > 0);
 	kill(node->raftd, signal);
 	CHECK(waitpid(node->raftd, &status, 0) == node->raftd);
-	node->raftd = 0;
-	conspage_revoke(node->cons);
-	close(node->raftd_channel);
-	node->raftd_channel = -1;
+	forget_raftd(node);
 	return status;
 }
 
@@ -280,6 +312,58 @@ void cluster_stop(struct cluster *cluster)
 }
 
 /* ---- looking ---- */
+
+/* Read exactly so much, within a second each time. */
+static bool read_all(int fd, void *to, size_t bytes)
+{
+	uint8_t *at = to;
+
+	while (bytes > 0) {
+		struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+		ssize_t n;
+
+		if (poll(&poll_fd, 1, 1000) <= 0)
+			return false;
+		n = read(fd, at, bytes);
+		if (n <= 0)
+			return false;
+		at += n;
+		bytes -= (size_t)n;
+	}
+	return true;
+}
+
+DistributedFs__ControlReply *cluster_status(const struct cluster *cluster,
+					    uint32_t i)
+{
+	DistributedFs__ControlReply *reply = NULL;
+	struct frame_head head = { .type = FRAME_CONTROL_REQUEST,
+				   .version = FRAME_VERSION };
+	uint8_t image[FRAME_HEAD_BYTES];
+	char path[300];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/run/" SOCKETS_RAFTD,
+		 cluster->node[i].dir);
+	fd = unix_connect(path);
+	if (fd < 0)
+		return NULL;
+	/* An empty body: STATUS is the kind 0. */
+	frame_head_encode(&head, image);
+	if (write(fd, image, sizeof(image)) == (ssize_t)sizeof(image) &&
+	    read_all(fd, image, sizeof(image)) &&
+	    frame_head_decode(image, &head) == RFS_ERR_OK) {
+		uint8_t *body = malloc(head.body_bytes + 1);
+
+		CHECK(body != NULL);
+		if (read_all(fd, body, head.body_bytes))
+			reply = distributed_fs__control_reply__unpack(
+				NULL, head.body_bytes, body);
+		free(body);
+	}
+	close(fd);
+	return reply;
+}
 
 bool cluster_sample(const struct cluster *cluster, uint32_t i,
 		    struct cons_sample *sample)

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "common/os/config.h"
+#include "control.pb-c.h"
 #include "shm/conspage.h"
 
 #define CLUSTER_NODES_MAX 5
@@ -50,6 +51,15 @@ void cluster_start_raftd(struct cluster *cluster, uint32_t i);
 void cluster_kill_raftd(struct cluster *cluster, uint32_t i); /* -9 */
 /* SIGTERM; returns the exit status as waitpid() gives it. */
 int cluster_term_raftd(struct cluster *cluster, uint32_t i);
+/* Its exit status, for a raftd that ends by itself; -1: not in time. */
+int cluster_wait_raftd(struct cluster *cluster, uint32_t i, int timeout_ms);
+/* Replace `from` by `to` in a node's configuration. */
+void cluster_edit_config(struct cluster *cluster, uint32_t i, const char *from,
+			 const char *to);
+/* Ask the control socket; NULL: no answer. Free with
+ * distributed_fs__control_reply__free_unpacked(). */
+DistributedFs__ControlReply *cluster_status(const struct cluster *cluster,
+					    uint32_t i);
 /* Lose a node's state machine: its player is killed and starts empty. */
 void cluster_wipe_player(struct cluster *cluster, uint32_t i);
 /* Both ends of a new link. */
