@@ -37,6 +37,8 @@ void disks_truncate(struct disk *disk, uint64_t from)
 static void queue_apply(struct disk *disk, uint64_t count)
 {
 	CHECK(count <= disk->queue_count);
+	if (count == 0)
+		return;
 	for (uint64_t i = 0; i < count; i++) {
 		const struct disk_write *write = &disk->queue[i];
 

@@ -330,7 +330,7 @@ static bool replays(const struct batch *batch, struct sim_result *scratch)
 int main(int argc, char **argv)
 {
 	struct batch batch = {
-		.options = { .duration_ns = 60 * NS_PER_SEC, .tail = 60 },
+		.options = { .duration_ns = 180 * NS_PER_SEC, .tail = 60 },
 		.first_seed = 1,
 		.seed_count = 1,
 		.scenario = -1,
@@ -358,5 +358,6 @@ int main(int argc, char **argv)
 	       (unsigned long long)batch.first_seed);
 	printf("%llu passed, %llu failed\n", (unsigned long long)batch.passed,
 	       (unsigned long long)batch.failed);
+	free(batch.workers);
 	return batch.failed == 0 && sound ? 0 : 1;
 }
