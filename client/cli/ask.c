@@ -1,6 +1,7 @@
 /* Control sockets from the asking side. */
 #include "client/cli/ask.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,33 +219,75 @@ int ask_find(const struct cli *cli, struct ask_nodes *nodes)
 
 /* --- all of them --- */
 
-static DistributedFs__ControlReply *status_of(const char *run_dir,
-					      const char *socket)
+/* One question in a thread of its own: a node that hangs holds up nobody. */
+struct question {
+	pthread_t thread;
+	bool asked;
+	const char *run_dir;
+	const char *socket;
+	DistributedFs__ControlReply *reply;
+	enum rfs_err err;
+	int64_t wall_ns;
+};
+
+static void *ask_one(void *arg)
 {
 	DistributedFs__ControlRequest request =
 		DISTRIBUTED_FS__CONTROL_REQUEST__INIT;
-	DistributedFs__ControlReply *reply;
+	struct question *question = arg;
+	int64_t before_ns = clock_wall_ns();
 
-	if (ask(run_dir, socket, &request, &reply) == RFS_ERR_OK)
-		return reply;
-	ask_free(reply);
+	question->err = ask(question->run_dir, question->socket, &request,
+			    &question->reply);
+	question->wall_ns = before_ns + (clock_wall_ns() - before_ns) / 2;
+	if (question->err != RFS_ERR_OK) {
+		ask_free(question->reply);
+		question->reply = NULL;
+	}
 	return NULL;
+}
+
+static void ask_begin(struct question *question, const char *run_dir,
+		      const char *socket)
+{
+	*question = (struct question){ .run_dir = run_dir, .socket = socket };
+	question->asked = pthread_create(&question->thread, NULL, ask_one,
+					 question) == 0;
+	if (!question->asked)
+		ask_one(question);
+}
+
+static DistributedFs__ControlReply *ask_end(struct question *question,
+					    bool *any)
+{
+	if (question->asked)
+		pthread_join(question->thread, NULL);
+	*any |= question->reply != NULL;
+	return question->reply;
 }
 
 bool ask_all(struct ask_nodes *nodes)
 {
+	struct question questions[CONFIG_NODES_MAX][4];
 	bool any = false;
 
 	for (size_t i = 0; i < nodes->count; i++) {
+		const char *dir = nodes->node[i].run_dir;
+
+		ask_begin(&questions[i][0], dir, SOCKETS_SUPERVISOR);
+		ask_begin(&questions[i][1], dir, SOCKETS_TIMESYNCD);
+		ask_begin(&questions[i][2], dir, SOCKETS_RAFTD);
+		ask_begin(&questions[i][3], dir, SOCKETS_STORAGED);
+	}
+	for (size_t i = 0; i < nodes->count; i++) {
 		struct ask_node *node = &nodes->node[i];
 
-		node->supervisor =
-			status_of(node->run_dir, SOCKETS_SUPERVISOR);
-		node->timesync = status_of(node->run_dir, SOCKETS_TIMESYNCD);
-		node->raft = status_of(node->run_dir, SOCKETS_RAFTD);
-		node->storage = status_of(node->run_dir, SOCKETS_STORAGED);
-		any |= node->supervisor != NULL || node->timesync != NULL ||
-		       node->raft != NULL || node->storage != NULL;
+		node->supervisor = ask_end(&questions[i][0], &any);
+		node->timesync = ask_end(&questions[i][1], &any);
+		node->raft = ask_end(&questions[i][2], &any);
+		node->storage = ask_end(&questions[i][3], &any);
+		node->supervisor_err = questions[i][0].err;
+		node->timesync_wall_ns = questions[i][1].wall_ns;
 	}
 	return any;
 }

@@ -27,6 +27,8 @@ struct ask_node {
 	DistributedFs__ControlReply *timesync;
 	DistributedFs__ControlReply *raft;
 	DistributedFs__ControlReply *storage;
+	enum rfs_err supervisor_err; /* CLOSED: not there; TIMEDOUT: silent */
+	int64_t timesync_wall_ns;    /* wall clock when it answered */
 };
 
 struct ask_nodes {
@@ -39,7 +41,7 @@ struct ask_nodes {
 /* From -s, -d, -c or the default. CLI_OK, or said. */
 RFS_MUST_USE int ask_find(const struct cli *cli, struct ask_nodes *nodes);
 
-/* Ask all four daemons of every node. False when nothing answered at all. */
+/* Ask all four daemons of every node, all at once. False when nothing answered at all. */
 bool ask_all(struct ask_nodes *nodes);
 void ask_nodes_free(struct ask_nodes *nodes);
 

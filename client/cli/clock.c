@@ -39,8 +39,11 @@ static const char *signed_duration(int64_t ns, char text[32])
 	return text;
 }
 
+/* The offset from the raw clock is for programs; people compare with the time
+ * of day. It was read over a socket: good to a fraction of a millisecond. */
 static void print_clock(const char *name,
-			const DistributedFs__TimesyncStatus *clock)
+			const DistributedFs__TimesyncStatus *clock,
+			int64_t wall_ns)
 {
 	char offset[32], bound[24], part[24], age[24], dominant_text[48];
 	int64_t part_ns;
@@ -50,7 +53,7 @@ static void print_clock(const char *name,
 		 units_format_duration(part_ns, part, sizeof(part)));
 	printf("%-8s %-9s %6" PRIu64 " %12s %12s  %-22s %+9.3f %10s\n", name,
 	       clock->quality, clock->epoch,
-	       signed_duration(clock->offset_ns, offset),
+	       signed_duration(clock->cluster_ns - wall_ns, offset),
 	       units_format_duration(clock->bound_ns, bound, sizeof(bound)),
 	       dominant_text, (double)clock->drift_ppb / 1e3,
 	       units_format_duration(clock->age_ns, age, sizeof(age)));
@@ -79,13 +82,14 @@ static const DistributedFs__TimesyncStatus *clock_of(const struct ask_node *n)
 static void print_tables(const struct ask_nodes *nodes)
 {
 	printf("%-8s %-9s %6s %12s %12s  %-22s %9s %10s\n", "node", "quality",
-	       "epoch", "offset", "bound +-", "dominant part", "drift ppm",
+	       "epoch", "to wall", "bound +-", "dominant part", "drift ppm",
 	       "age");
 	for (size_t i = 0; i < nodes->count; i++) {
 		const char *name = ask_name(&nodes->node[i]);
 
 		if (clock_of(&nodes->node[i]) != NULL)
-			print_clock(name, clock_of(&nodes->node[i]));
+			print_clock(name, clock_of(&nodes->node[i]),
+				    nodes->node[i].timesync_wall_ns);
 		else
 			printf("%-8s timesyncd does not answer\n", name);
 	}

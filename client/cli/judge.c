@@ -154,12 +154,25 @@ static void look_at_children(struct bench *bench, const struct ask_node *node)
 		    child->last_exit);
 		if (strcmp(child->state, "held") == 0)
 			SAY(fault->next,
-			    "read the node's log, mend the cause, restart the "
-			    "supervisor (pid %d)",
+			    "read the node's log, mend the cause, then: "
+			    "kill -HUP %d",
 			    status->pid);
 		else
 			SAY(fault->next, "raftfs %s status", bench->target);
 	}
+}
+
+/* The command for a local cluster, else what to do there. */
+static void advise(const struct bench *bench, struct judge_fault *fault,
+		   const struct ask_node *node, const char *verb,
+		   const char *elsewhere)
+{
+	if (strncmp(bench->target, "-d ", 3) == 0)
+		SAY(fault->next, "raftfs cluster %s %s --dir %s", verb,
+		    ask_name(node), bench->target + 3);
+	else
+		SAY(fault->next, "%s raftfs-supervisor on %s", elsewhere,
+		    ask_name(node));
 }
 
 static void look_for_silence(struct bench *bench, const struct ask_node *node)
@@ -175,19 +188,18 @@ static void look_for_silence(struct bench *bench, const struct ask_node *node)
 	fault = add_fault(bench, "one failure less can be survived");
 	if (fault == NULL)
 		return;
-	if (node->raft == NULL && node->storage == NULL) {
+	if (node->supervisor_err == RFS_ERR_TIMEDOUT) {
+		SAY(fault->fault, "%s: is there but does not answer; paused?",
+		    ask_name(node));
+		advise(bench, fault, node, "resume", "look at");
+	} else if (node->raft == NULL && node->storage == NULL) {
 		SAY(fault->fault, "%s: does not run", ask_name(node));
-		if (strncmp(bench->target, "-d ", 3) == 0)
-			SAY(fault->next, "raftfs cluster restart %s --dir %s",
-			    ask_name(node), bench->target + 3);
-		else
-			SAY(fault->next, "start raftfs-supervisor on %s",
-			    ask_name(node));
-		return;
+		advise(bench, fault, node, "restart", "start");
+	} else {
+		SAY(fault->fault, "%s: its supervisor does not run",
+		    ask_name(node));
+		advise(bench, fault, node, "restart", "start");
 	}
-	SAY(fault->fault, "%s: its supervisor does not answer",
-	    ask_name(node));
-	SAY(fault->next, "see whether it is stopped: ps -C raftfs-supervisor");
 }
 
 static void look_at_unasked(struct bench *bench, const struct ask_node *node)
@@ -320,23 +332,6 @@ static void look_at_storage(struct bench *bench, const struct ask_node *node)
 	}
 }
 
-static void look_at_lease(struct bench *bench)
-{
-	const DistributedFs__RaftStatus *leader = bench->leader;
-
-	/* Only the leader itself knows. */
-	if (leader == NULL || strcmp(leader->role, "leader") != 0 ||
-	    leader->lease_valid)
-		return;
-	struct judge_fault *fault = add_fault(
-		bench, "reads take a quorum round instead of none");
-
-	if (fault == NULL)
-		return;
-	SAY(fault->fault, "%s leads without a lease", bench->leader_name);
-	SAY(fault->next, "raftfs %s clock", bench->target);
-}
-
 /* --- the line --- */
 
 /* The widest bound among the nodes: the honest one. */
@@ -369,6 +364,8 @@ static void clock_summary(const struct bench *bench, char text[64])
 		snprintf(text, 64, "clock %s", worst->quality);
 }
 
+/* A lease lapses when nobody reads or writes, and the next read renews it: an
+ * idle one is no fault. */
 static void summarize(struct bench *bench)
 {
 	struct judge_verdict *verdict = bench->verdict;
@@ -390,7 +387,7 @@ static void summarize(struct bench *bench)
 	    bench->size, bench->leader_name, leader->term,
 	    !itself		? "" :
 	    leader->lease_valid ? "lease valid, " :
-				  "no lease, ",
+				  "lease idle, ",
 	    leader->commit_index, clock);
 }
 
@@ -422,7 +419,6 @@ void judge(const struct ask_nodes *nodes, const char *target,
 	}
 	for (size_t i = 0; i < nodes->count; i++)
 		look_at_clock(&bench, &nodes->node[i]);
-	look_at_lease(&bench);
 	if (bench.leader == NULL)
 		verdict->exit = CLI_NO_QUORUM;
 	else if (verdict->fault_count > 0)

@@ -367,6 +367,13 @@ static int transfer(const struct ask_nodes *nodes, const char *to)
 	if (request.node == 0)
 		return cli_usage("leader", "leader: there is no node \"%s\"",
 				 to);
+	const char *leader = "";
+
+	if (judge_leader(nodes, &leader) != NULL &&
+	    judge_leader(nodes, &leader)->leader == request.node) {
+		printf("%s leads already\n", leader);
+		return CLI_OK;
+	}
 	for (size_t i = 0; i < nodes->count; i++) {
 		const struct ask_node *node = &nodes->node[i];
 
