@@ -1,11 +1,14 @@
 /* Making, killing and removing the children's cgroup2 directories. */
 #include "supervisor/cgroups.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <mntent.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -65,6 +68,52 @@ static int open_dir(const char *path)
 	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
+static void remove_tree(const char *path, const char *const names[])
+{
+	char child[1100];
+
+	for (int i = 0; i < ORDER_CHILDREN; i++) {
+		snprintf(child, sizeof(child), "%s/%s", path, names[i]);
+		/* Busy when a grandchild still lives: left for next time. */
+		(void)rmdir(child);
+	}
+	(void)rmdir(path);
+}
+
+/* Remove <self>-<pid> directories that killed supervisors left: that process
+ * is gone, and nobody holds the lock. */
+static void sweep(const char *base, const char *self,
+		  const char *const names[ORDER_CHILDREN])
+{
+	DIR *dir = opendir(base);
+	size_t length = strlen(self);
+	const struct dirent *entry;
+	char path[1024];
+	char *end;
+
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		const char *pid = entry->d_name + length + 1;
+		long number;
+		int fd;
+
+		if (strncmp(entry->d_name, self, length) != 0 ||
+		    entry->d_name[length] != '-')
+			continue;
+		number = strtol(pid, &end, 10);
+		if (*end != '\0' || number <= 0 ||
+		    kill((pid_t)number, 0) == 0 || errno != ESRCH)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", base, entry->d_name);
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+			remove_tree(path, names);
+		if (fd >= 0)
+			close(fd);
+	}
+	if (dir != NULL)
+		closedir(dir);
+}
+
 /* The node's directory, locked, so that two supervisors of nodes named alike
  * on one host never kill each other's children. */
 static int open_own(struct cgroups *groups, const char *base, const char *self)
@@ -81,7 +130,10 @@ static int open_own(struct cgroups *groups, const char *base, const char *self)
 	log_notice("cgroup %s/%s is in use by another node of that name; "
 		   "taking %s",
 		   base, self, groups->path);
-	return open_dir(groups->path);
+	fd = open_dir(groups->path);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0)
+		log_warn("cgroup %s: lock: %s", groups->path, strerror(errno));
+	return fd;
 }
 
 void cgroups_open(struct cgroups *groups, const char *self,
@@ -107,6 +159,7 @@ void cgroups_open(struct cgroups *groups, const char *self,
 	base_fd = open_dir(base);
 	if (base_fd >= 0) {
 		close(base_fd);
+		sweep(base, self, names);
 		groups->lock_fd = open_own(groups, base, self);
 	}
 	if (groups->lock_fd < 0) {
@@ -139,20 +192,14 @@ void cgroups_kill(const struct cgroups *groups, enum order_child which)
 void cgroups_close(struct cgroups *groups,
 		   const char *const names[ORDER_CHILDREN])
 {
-	char path[1100];
-
 	for (int i = 0; i < ORDER_CHILDREN; i++) {
-		if (groups->fd[i] < 0)
-			continue;
-		close(groups->fd[i]);
+		if (groups->fd[i] >= 0)
+			close(groups->fd[i]);
 		groups->fd[i] = -1;
-		snprintf(path, sizeof(path), "%s/%s", groups->path, names[i]);
-		/* Busy when a grandchild still lives: left for next time. */
-		(void)rmdir(path);
 	}
-	if (groups->lock_fd >= 0) {
-		(void)rmdir(groups->path);
-		close(groups->lock_fd);
-		groups->lock_fd = -1;
-	}
+	if (groups->lock_fd < 0)
+		return;
+	remove_tree(groups->path, names);
+	close(groups->lock_fd);
+	groups->lock_fd = -1;
 }

@@ -63,6 +63,32 @@ static void two_nodes_of_one_name_do_not_share(void **state)
 	cgroups_close(&first, names);
 }
 
+/* A supervisor killed while it had the second directory leaves it; the next
+ * node of that name clears it away. */
+static void what_a_killed_supervisor_left_is_swept(void **state)
+{
+	struct cgroups first;
+	struct cgroups next;
+	char left[1100];
+	pid_t pid;
+
+	(void)state;
+	if (!open_groups(&first))
+		skip();
+	pid = fork();
+	if (pid == 0) {
+		cgroups_open(&next, self, names);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	snprintf(left, sizeof(left), "%s-%d", first.path, (int)pid);
+	assert_int_equal(access(left, F_OK), 0);
+	assert_true(open_groups(&next));
+	assert_int_equal(access(left, F_OK), -1);
+	cgroups_close(&next, names);
+	cgroups_close(&first, names);
+}
+
 static void killing_takes_all_a_child_started(void **state)
 {
 	const char *const argv[] = { "sh", "-c", "sleep 1000 & echo; wait",
@@ -102,6 +128,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(directories_come_and_go),
 		cmocka_unit_test(two_nodes_of_one_name_do_not_share),
+		cmocka_unit_test(what_a_killed_supervisor_left_is_swept),
 		cmocka_unit_test(killing_takes_all_a_child_started),
 	};
 
