@@ -18,10 +18,10 @@ void clocks_init(struct world *world, struct sim_clock *clock)
 		.true_ns = world->now_ns,
 		.oscillator_ns = world_between(world, 0, 1000 * NS_PER_SEC),
 		.limit_ppb = limit_of(world->profile.rho_ppb),
-		.wall_ahead_ns = INT64_C(1700000000) * NS_PER_SEC +
-				 world_between(world, -5 * NS_PER_SEC,
-					       5 * NS_PER_SEC),
 	};
+	clock->wall_ahead_ns =
+		INT64_C(1700000000) * NS_PER_SEC +
+		world_between(world, -5 * NS_PER_SEC, 5 * NS_PER_SEC);
 	clocks_reboot(world, clock);
 	/* The edges of the rule are where mistakes show: half the clocks. */
 	if (world_chance(world, 0.5))

@@ -56,16 +56,19 @@ static int64_t some_time(struct world *world)
 
 static void crash(struct world *world)
 {
+	struct node *node = victim(world);
 	uint32_t procs = RAFTD;
 
 	if (world_chance(world, 0.5))
 		procs = (uint32_t)world_between(world, 1, ALL_PROCS);
-	node_crash(world, victim(world), procs, some_time(world));
+	node_crash(world, node, procs, some_time(world));
 }
 
 static void reboot(struct world *world)
 {
-	node_reboot(world, victim(world), some_time(world));
+	struct node *node = victim(world);
+
+	node_reboot(world, node, some_time(world));
 }
 
 static void pause_some(struct world *world)
@@ -238,8 +241,9 @@ static void transfer(struct world *world)
 
 static void false_hint(struct world *world)
 {
-	node_peer_lost(world, some_node(world)->index,
-		       victim(world)->index);
+	uint32_t listener = some_node(world)->index;
+
+	node_peer_lost(world, listener, victim(world)->index);
 }
 
 static void rough_network(struct world *world)
@@ -365,11 +369,13 @@ void faults_after_send(struct world *world, struct node *node,
 		       const struct raft_message *message)
 {
 	double chance = world->profile.snipe * touchiness(message);
+	uint32_t procs;
 
 	if (!world->faults_on || !world_chance(world, chance))
 		return;
 	world_trace(world, node->id, "struck just after sending");
-	node_crash(world, node, world_chance(world, 0.5) ? RAFTD : ALL_PROCS,
+	procs = world_chance(world, 0.5) ? RAFTD : ALL_PROCS;
+	node_crash(world, node, procs,
 		   world_exponential(world, world->profile.election_min_ns));
 }
 

@@ -172,8 +172,10 @@ void network_send_snapshot(struct world *world, uint32_t from, uint32_t to,
 			   const struct kv *kv)
 {
 	struct snapshot_body *body = malloc(sizeof(*body));
+	int64_t after = 4 * delay(world, from, to);
 
 	CHECK(body);
+	after += world_between(world, NS_PER_MS, 200 * NS_PER_MS);
 	*body = (struct snapshot_body){
 		.meta = *meta,
 		.kv = *kv,
@@ -183,9 +185,7 @@ void network_send_snapshot(struct world *world, uint32_t from, uint32_t to,
 		.incarnation = world->nodes[from].procs[PROC_RAFTD].incarnation,
 	};
 	world_cover(world, COVER_SNAPSHOTS_SENT);
-	world_post(world,
-		   delay(world, from, to) * 4 +
-			   world_between(world, NS_PER_MS, 200 * NS_PER_MS),
+	world_post(world, after,
 		   (struct event){ .kind = EVENT_STORE_SNAPSHOT,
 				   .node = to,
 				   .payload = body });

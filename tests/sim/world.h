@@ -226,7 +226,8 @@ void world_run_until(struct world *world, int64_t until_ns);
 /* Free what an event that will not be served carries. */
 void world_drop(struct event *event);
 
-/* Chance, all from the seed. */
+/* Chance, all from the seed. One draw per statement: the order in which C
+ * evaluates arguments differs between compilers, and a seed must not. */
 bool world_chance(struct world *world, double probability);
 int64_t world_between(struct world *world, int64_t low, int64_t high);
 int64_t world_exponential(struct world *world, int64_t mean);
