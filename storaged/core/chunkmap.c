@@ -72,7 +72,7 @@ static void chunk_make(struct apply *a, uint64_t chunk, uint32_t bytes,
 /* One more extent names a chunk that is in use. */
 static void chunk_ref(struct apply *a, uint64_t chunk)
 {
-	struct query_chunk record;
+	struct query_chunk record = { .refs = 0 };
 
 	if (chunkmap_chunk(a->kv, chunk, &record) != RFS_ERR_OK) {
 		kv_corrupt(a->kv);
@@ -218,7 +218,7 @@ static void extent_cut(struct apply *a, uint64_t map,
 static uint64_t map_cut(struct apply *a, uint64_t map, uint64_t from,
 			uint64_t to, uint32_t limit, bool *done)
 {
-	struct chunkmap_extent extent;
+	struct chunkmap_extent extent = { .start = 0 };
 	uint64_t taken = 0;
 
 	for (; limit > 0; limit--) {

@@ -51,10 +51,3 @@ enum rfs_err kv_next(struct kv *kv, struct bytes *found, struct bytes *value)
 		return kv->failed;
 	return kv_note(kv, kv->ops->next(kv->txn, found, value));
 }
-
-enum rfs_err kv_corrupt(struct kv *kv)
-{
-	if (!kv->failed)
-		kv->failed = RFS_ERR_CORRUPT;
-	return kv->failed;
-}
