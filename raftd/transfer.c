@@ -199,8 +199,12 @@ static void start_sending(struct transfer *transfer, uint32_t node,
 			  bool for_raft)
 {
 	struct outgoing *out = outgoing_to(transfer, node);
+	const char *refused;
+	bool connected;
 
-	if (out->active || transfer->newest_fd < 0)
+	/* Nobody to send to: the raft, or the asker, comes again. */
+	peers_get_status(transfer->peers, node, &connected, &refused);
+	if (out->active || transfer->newest_fd < 0 || !connected)
 		return;
 	*out = (struct outgoing){
 		.node = node,

@@ -192,6 +192,24 @@ static void check_damage(void)
 	cluster_start_raftd(&cluster, victim);
 	expect(cluster_caught_up(&cluster, LEADER_MS),
 	       "nothing was cut away: undamaged, it starts");
+
+	/* The other way out of DAMAGE in raftfs-raftd(8). */
+	cluster_kill_raftd(&cluster, victim);
+	cluster_leader(&cluster, LEADER_MS);
+	DistributedFs__ControlReply *reply = cluster_control(
+		&cluster, leader,
+		DISTRIBUTED_FS__CONTROL_KIND__CONTROL_TRANSFER,
+		(leader + 2) % cluster.count + 1);
+	expect(reply != NULL && reply->err == RFS_ERR_OK &&
+		       cluster_leader_is(&cluster, (leader + 2) % cluster.count,
+					 LEADER_MS),
+	       "leadership goes where the operator wants it");
+	distributed_fs__control_reply__free_unpacked(reply, NULL);
+	cluster_wipe_disk(&cluster, victim);
+	cluster_start_raftd(&cluster, victim);
+	cluster_wipe_player(&cluster, victim);
+	expect(cluster_caught_up(&cluster, LEADER_MS) && same_everywhere(),
+	       "wiped while the others are well, it is filled again");
 }
 
 /* What node i says about why node j's raftd is not let in. */

@@ -111,10 +111,9 @@ static void make_files(struct cluster *cluster, const char *dir,
 		struct cluster_node *node = &cluster->node[i];
 
 		snprintf(node->name, sizeof(node->name), "n%u", i + 1);
-		snprintf(node->dir, sizeof(node->dir), "%s/%s", dir,
-			 node->name);
+		snprintf(node->dir, sizeof(node->dir), "%s/n%u", dir, i + 1);
 		snprintf(node->config_path, sizeof(node->config_path),
-			 "%s/raftfs.conf", node->dir);
+			 "%s/n%u/raftfs.conf", dir, i + 1);
 		node->client_port = (uint16_t)(base_port + 60 + i);
 		CHECK(mkdir(node->dir, 0700) == 0);
 		snprintf(path, sizeof(path), "%s/run", node->dir);
@@ -232,6 +231,16 @@ int cluster_wait_raftd(struct cluster *cluster, uint32_t i, int timeout_ms)
 	return status;
 }
 
+void cluster_wipe_disk(struct cluster *cluster, uint32_t i)
+{
+	char command[300];
+
+	CHECK(cluster->node[i].raftd == 0);
+	snprintf(command, sizeof(command), "rm -rf '%s/data'",
+		 cluster->node[i].dir);
+	CHECK(system(command) == 0);
+}
+
 void cluster_edit_config(struct cluster *cluster, uint32_t i, const char *from,
 			 const char *to)
 {
@@ -333,13 +342,16 @@ static bool read_all(int fd, void *to, size_t bytes)
 	return true;
 }
 
-DistributedFs__ControlReply *cluster_status(const struct cluster *cluster,
-					    uint32_t i)
+DistributedFs__ControlReply *
+cluster_control(const struct cluster *cluster, uint32_t i,
+		DistributedFs__ControlKind kind, uint32_t node)
 {
+	DistributedFs__ControlRequest request =
+		DISTRIBUTED_FS__CONTROL_REQUEST__INIT;
 	DistributedFs__ControlReply *reply = NULL;
 	struct frame_head head = { .type = FRAME_CONTROL_REQUEST,
 				   .version = FRAME_VERSION };
-	uint8_t image[FRAME_HEAD_BYTES];
+	uint8_t image[FRAME_HEAD_BYTES + 64];
 	char path[300];
 	int fd;
 
@@ -348,10 +360,13 @@ DistributedFs__ControlReply *cluster_status(const struct cluster *cluster,
 	fd = unix_connect(path);
 	if (fd < 0)
 		return NULL;
-	/* An empty body: STATUS is the kind 0. */
+	request.kind = kind;
+	request.node = node;
+	head.body_bytes = (uint32_t)distributed_fs__control_request__pack(
+		&request, image + FRAME_HEAD_BYTES);
 	frame_head_encode(&head, image);
-	if (write(fd, image, sizeof(image)) == (ssize_t)sizeof(image) &&
-	    read_all(fd, image, sizeof(image)) &&
+	if (write(fd, image, FRAME_HEAD_BYTES + head.body_bytes) > 0 &&
+	    read_all(fd, image, FRAME_HEAD_BYTES) &&
 	    frame_head_decode(image, &head) == RFS_ERR_OK) {
 		uint8_t *body = malloc(head.body_bytes + 1);
 
@@ -363,6 +378,13 @@ DistributedFs__ControlReply *cluster_status(const struct cluster *cluster,
 	}
 	close(fd);
 	return reply;
+}
+
+DistributedFs__ControlReply *cluster_status(const struct cluster *cluster,
+					    uint32_t i)
+{
+	return cluster_control(cluster, i,
+			       DISTRIBUTED_FS__CONTROL_KIND__CONTROL_STATUS, 0);
 }
 
 bool cluster_sample(const struct cluster *cluster, uint32_t i,
@@ -405,6 +427,17 @@ uint32_t cluster_leader(const struct cluster *cluster, int timeout_ms)
 	       timeout_ms-- > 0)
 		sleep_ms(1);
 	return leader;
+}
+
+bool cluster_leader_is(const struct cluster *cluster, uint32_t i,
+		       int timeout_ms)
+{
+	while (leader_now(cluster) != i) {
+		if (timeout_ms-- <= 0)
+			return false;
+		sleep_ms(1);
+	}
+	return true;
 }
 
 static bool caught_up_now(const struct cluster *cluster)

@@ -20,7 +20,7 @@
 #define CLUSTER_NONE	  UINT32_MAX
 
 struct cluster_node {
-	char name[8];
+	char name[16];
 	char dir[256];
 	char config_path[300];
 	uint16_t client_port; /* the player's */
@@ -58,8 +58,13 @@ void cluster_edit_config(struct cluster *cluster, uint32_t i, const char *from,
 			 const char *to);
 /* Ask the control socket; NULL: no answer. Free with
  * distributed_fs__control_reply__free_unpacked(). */
+DistributedFs__ControlReply *
+cluster_control(const struct cluster *cluster, uint32_t i,
+		DistributedFs__ControlKind kind, uint32_t node);
 DistributedFs__ControlReply *cluster_status(const struct cluster *cluster,
 					    uint32_t i);
+/* Lose all a node had on its disk; its raftd must not run. */
+void cluster_wipe_disk(struct cluster *cluster, uint32_t i);
 /* Lose a node's state machine: its player is killed and starts empty. */
 void cluster_wipe_player(struct cluster *cluster, uint32_t i);
 /* Both ends of a new link. */
@@ -70,6 +75,8 @@ bool cluster_sample(const struct cluster *cluster, uint32_t i,
 /* The live node that leads the highest term, others following it; waits up to
  * timeout_ms. CLUSTER_NONE: nobody. */
 uint32_t cluster_leader(const struct cluster *cluster, int timeout_ms);
+bool cluster_leader_is(const struct cluster *cluster, uint32_t i,
+		       int timeout_ms);
 /* Everyone alive has committed what the leader has. */
 bool cluster_caught_up(const struct cluster *cluster, int timeout_ms);
 
