@@ -365,7 +365,7 @@ static bool map_discard(struct apply *a, uint64_t map)
 	struct key key;
 	bool done;
 
-	map_cut(a, map, 0, UINT64_MAX - 1, CHUNKMAP_REAP_MAX, &done);
+	map_cut(a, map, 0, UINT64_MAX - 1, CHUNKMAP_DISCARD_MAX, &done);
 	if (done)
 		return false;
 	kv_put(a->kv, key_number(&key, KEY_TRASH, map), (struct bytes){ 0 });
@@ -386,7 +386,7 @@ void chunkmap_discard(struct apply *a, const struct inode *inode)
 		map_discard(a, inode->map);
 }
 
-void chunkmap_reap(struct apply *a)
+void chunkmap_reap(struct apply *a, uint32_t limit)
 {
 	struct key key;
 	struct bytes found, value;
@@ -401,7 +401,7 @@ void chunkmap_reap(struct apply *a)
 		kv_corrupt(a->kv);
 		return;
 	}
-	map_cut(a, map, 0, UINT64_MAX - 1, CHUNKMAP_REAP_MAX, &done);
+	map_cut(a, map, 0, UINT64_MAX - 1, limit, &done);
 	if (!done)
 		return;
 	kv_del(a->kv, key_number(&key, KEY_TRASH, map));

@@ -30,7 +30,10 @@ struct query_state {
 	uint64_t chunk_count;
 	uint64_t chunk_bytes; /* whole chunks, as stored on each node */
 	uint64_t session_count;
-	uint64_t trash_count; /* deleted files not yet taken apart */
+	/* Deleted files not yet taken apart: each entry takes apart a little,
+	 * one without a command much more, so an idle leader may propose
+	 * COMMAND_NOOP while this is not 0. */
+	uint64_t trash_count;
 };
 RFS_MUST_USE enum rfs_err query_state(struct kv *kv,
 				      struct query_state *state);

@@ -119,7 +119,8 @@ static void apply_entry(struct apply *a, const struct store_entry *entry,
 		a->result->err = decoded;
 	else
 		run_command(a);
-	chunkmap_reap(a);
+	chunkmap_reap(a, a->command->op == COMMAND_NOOP ? CHUNKMAP_REAP_IDLE :
+							  CHUNKMAP_REAP_BUSY);
 
 	a->meta.applied_index = entry->index;
 	a->meta.term = entry->term;

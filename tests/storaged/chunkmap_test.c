@@ -294,7 +294,7 @@ static void directories_hold_no_data(void **state)
 	assert_int_equal(testfs_write(fs, 4711, 0, "x", 1), RFS_ERR_NOENT);
 }
 
-/* 1000 extents: more than one entry may take apart. */
+/* 2000 extents: more than one entry may take apart. */
 static void a_long_file_is_taken_apart_a_little_per_entry(void **state)
 {
 	struct testfs *fs = *state;
@@ -303,12 +303,16 @@ static void a_long_file_is_taken_apart_a_little_per_entry(void **state)
 	uint64_t freed, most = 0;
 	int entries = 0;
 
-	for (int i = 0; i < 1000; i++)
+	for (int i = 0; i < 2000; i++)
 		testfs_append(fs, ino, "x", 1);
 	testfs_remove(fs, COMMAND_UNLINK, ROOT, "f");
 	freed = fs->freed_count;
+	assert_int_equal(freed, CHUNKMAP_DISCARD_MAX + CHUNKMAP_REAP_BUSY);
+	make_file(fs, "g");
+	assert_int_equal(fs->freed_count, CHUNKMAP_REAP_BUSY);
+	freed += fs->freed_count;
 	assert_int_equal(testfs_state(fs).trash_count, 1);
-	assert_int_equal(testfs_state(fs).inode_count, 1);
+	assert_int_equal(testfs_state(fs).inode_count, 2);
 	testfs_check(fs);
 	for (; testfs_state(fs).trash_count; entries++) {
 		testfs_apply(fs, &noop);
@@ -316,9 +320,9 @@ static void a_long_file_is_taken_apart_a_little_per_entry(void **state)
 		if (fs->freed_count > most)
 			most = fs->freed_count;
 	}
-	assert_int_equal(freed, 1000);
-	assert_true(most <= CHUNKMAP_REAP_MAX);
-	assert_true(entries >= 1);
+	assert_int_equal(freed, 2000);
+	assert_int_equal(most, CHUNKMAP_REAP_IDLE);
+	assert_true(entries >= 3);
 	assert_int_equal(testfs_state(fs).chunk_count, 0);
 }
 
