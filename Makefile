@@ -107,10 +107,8 @@ TEST_BIN  := $(TEST_SRC:%.c=$B/%)
 TEST_LIBS := $(DAEMONS:%=$B/%-shell.a) $(DAEMONS:%=$B/%-core.a) \
 	$B/client-cli.a $B/client-mount.a $B/client-lib.a $(BASE_LIBS)
 test_helpers = $(patsubst %.c,$B/%.o,$(filter-out %_test.c %/main.c,$(wildcard $(1)*.c)))
-$B/tests/%/helpers.a: $$(call test_helpers,tests/$$*/)
-	@mkdir -p $(@D)
-	@rm -f $@
-	$(AR) rcs $@ $^
+$(foreach d,$(sort $(dir $(TEST_SRC))),$(eval \
+	$B/$(d)helpers.a: $(call test_helpers,$(d))))
 $(TEST_BIN): $B/%: $B/%.o $$(dir $B/$$*)helpers.a $(TEST_LIBS)
 	$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) \
 		-Wl,--end-group -lcmocka -lfuse3 $(LIBS)
