@@ -239,6 +239,51 @@ static void there_is_no_interval_before_asof_or_once_void(void **state)
 		clock_sample_at(&synced, synced.void_after_ns)));
 }
 
+/* Rows of raftfs-clockpage(5): ".It OFFSET Ta TYPE Ta NAME Ta ...". */
+static void the_layout_is_what_the_manual_says(void **state)
+{
+	(void)state;
+#define HEAD(f) { #f, offsetof(struct page_head, f), \
+		  sizeof(((struct page_head *)0)->f) }
+#define BODY(f) { #f, offsetof(struct clockpage, f), \
+		  sizeof(((struct clockpage *)0)->f) }
+	static const struct {
+		const char *name;
+		size_t offset, bytes;
+	} fields[] = {
+		HEAD(magic), HEAD(version), HEAD(generation), HEAD(superseded),
+		HEAD(revoked), BODY(seq), BODY(quality), BODY(epoch),
+		BODY(asof_ns), BODY(offset_ns), BODY(bound_ns),
+		BODY(drift_ppb), BODY(growth_ppb), BODY(void_after_ns),
+		BODY(disruptions), BODY(wall_offset_ns), BODY(part_delay_ns),
+		BODY(part_dispersion_ns), BODY(part_drift_ns),
+		BODY(part_unslewed_ns), BODY(tsc_base), BODY(tsc_base_raw_ns),
+		BODY(tsc_mult), BODY(tsc_shift),
+	};
+	const size_t count = sizeof(fields) / sizeof(fields[0]);
+	FILE *manual = fopen("man/raftfs-clockpage.5", "r");
+	char line[256];
+	size_t rows = 0;
+
+	assert_non_null(manual); /* tests run at the top of the tree */
+	while (fgets(line, sizeof(line), manual)) {
+		size_t offset;
+		unsigned int bits;
+		char name[64];
+
+		if (sscanf(line, ".It %zu Ta %*[ui]%u Ta %63s Ta", &offset,
+			   &bits, name) != 3)
+			continue;
+		assert_true(rows < count);
+		assert_string_equal(name, fields[rows].name);
+		assert_int_equal(offset, fields[rows].offset);
+		assert_int_equal(bits, 8 * fields[rows].bytes);
+		rows++;
+	}
+	fclose(manual);
+	assert_int_equal(rows, count);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -249,6 +294,7 @@ int main(void)
 		ON_PAGE(another_layout_is_refused),
 		ON_PAGE(a_superseded_page_ages_validly),
 		ON_PAGE(a_reader_beside_a_busy_writer_never_sees_a_mixture),
+		cmocka_unit_test(the_layout_is_what_the_manual_says),
 		cmocka_unit_test(the_interval_follows_drift_and_grows),
 		cmocka_unit_test(there_is_no_interval_without_quality),
 		cmocka_unit_test(there_is_no_interval_before_asof_or_once_void),

@@ -35,6 +35,7 @@ void mesh_init(struct mesh *mesh, uint32_t count, uint64_t seed)
 	for (uint32_t i = 0; i < count; i++) {
 		struct mesh_node *node = &mesh->nodes[i];
 
+		node->mesh = mesh;
 		node->raw_ns = (double)prng_below(&mesh->prng, 1u << 30) * 1e3;
 		node->rate = 1 + (prng_unit(&mesh->prng) - 0.5) * 200e-6;
 	}
@@ -104,10 +105,12 @@ static void check_clock(struct mesh *mesh, uint32_t index)
 	mesh->checks++;
 	/* Doubles carry a few ns of their own at these magnitudes. */
 	if (truth < (double)at.low_ns - 4 || truth > (double)at.high_ns + 4) {
-		fprintf(stderr, "node %u at %.3f s: [%lld, %lld] +%.0f\n",
-			index, (double)mesh->now_ns / 1e9,
-			(long long)at.low_ns, (long long)at.high_ns,
-			truth - (double)at.low_ns);
+		if (!mesh->quiet)
+			fprintf(stderr,
+				"node %u at %.3f s: [%lld, %lld] +%.0f\n",
+				index, (double)mesh->now_ns / 1e9,
+				(long long)at.low_ns, (long long)at.high_ns,
+				truth - (double)at.low_ns);
 		mesh->violations++;
 	}
 
@@ -179,6 +182,16 @@ static void tell_epoch(struct mesh *mesh, uint32_t index, bool led)
 	step(mesh, index, &event);
 }
 
+static void tell(void *ctx, const char *text)
+{
+	struct mesh_node *node = ctx;
+	struct mesh *mesh = node->mesh;
+
+	if (mesh->told != NULL)
+		mesh->told(mesh->told_ctx, (uint32_t)(node - mesh->nodes) + 1,
+			   text);
+}
+
 void mesh_start(struct mesh *mesh, uint32_t index)
 {
 	struct mesh_node *node = &mesh->nodes[index];
@@ -187,6 +200,7 @@ void mesh_start(struct mesh *mesh, uint32_t index)
 
 	config.self = index + 1;
 	config.seed = prng_next(&mesh->prng);
+	config.story = (struct story){ .line = tell, .ctx = node };
 	for (uint32_t i = 0; i < mesh->count; i++)
 		if (i != index)
 			config.peers[config.peer_count++] = i + 1;

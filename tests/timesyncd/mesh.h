@@ -17,7 +17,10 @@
 #define MESH_NODES_MAX	 TIMESYNC_PEERS_MAX
 #define MESH_PACKETS_MAX 512
 
+struct mesh;
+
 struct mesh_node {
+	struct mesh *mesh;
 	struct timesync *timesync;
 	struct timesync_effects last;
 	double raw_ns; /* at mesh.now */
@@ -56,6 +59,9 @@ struct mesh {
 	int64_t delay_ns, jitter_ns, asymmetry_ns;
 	double loss;
 	int64_t lie_ns;
+	/* What the cores tell, by node id; NULL: nobody listens. */
+	void (*told)(void *ctx, uint32_t id, const char *text);
+	void *told_ctx;
 	double wander_ppb; /* rates change by up to this, each second */
 	/* the timeline */
 	uint64_t epoch;
@@ -63,6 +69,7 @@ struct mesh {
 	int64_t epoch_offset_ns;
 	/* findings */
 	uint64_t checks, violations, steps_back;
+	bool quiet; /* violations are meant to happen: do not print them */
 	int64_t worst_error_ns;
 };
 

@@ -156,6 +156,7 @@ static void learn_drift(struct filter *filter)
 		return;
 	filter->prior_drift_ppb = filter->fit_drift_ppb;
 	filter->prior_spread_ppb = MEASURED_SPREAD_PPB;
+	filter->drift_known = true;
 }
 
 /* Both are proven, so their intersection is; the faster one estimates. */

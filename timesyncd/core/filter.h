@@ -29,6 +29,7 @@ struct filter {
 	uint32_t next_index;
 	double prior_drift_ppb; /* remembered, then of the last long window */
 	double prior_spread_ppb;
+	bool drift_known; /* a long window has been seen: no longer a guess */
 	/* The line, refitted by filter_add(): at fit_at_ns. */
 	int64_t fit_at_ns;
 	int64_t fit_offset_ns;

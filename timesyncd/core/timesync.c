@@ -28,8 +28,6 @@
 #define REFRESH_NS NS_PER_SEC
 /* Contradictions this close together have one cause. */
 #define SAME_CAUSE_NS (5 * NS_PER_SEC)
-/* Below it a drift cannot be told from noise. */
-#define DRIFT_SAMPLES_MIN 4
 
 struct epoch {
 	uint64_t number; /* 0: no timeline yet */
@@ -518,7 +516,7 @@ static void report_drift(struct timesync *t, struct peer *peer)
 	double drift_ppb = peer->filter.fit_drift_ppb;
 	double size_ppb = drift_ppb < 0 ? -drift_ppb : drift_ppb;
 
-	if (peer->filter.count < DRIFT_SAMPLES_MIN)
+	if (!peer->filter.drift_known)
 		return;
 	if (!peer->drifting && size_ppb > limit_ppb) {
 		peer->drifting = true;
