@@ -17,7 +17,7 @@
 #include "storaged/disk.h"
 
 #define KEEP	   2
-#define NAME_BYTES 96
+#define NAME_BYTES 160
 #define LIST_MAX   64
 #define COPY_NAME  "copying.tmp"
 #define COME_NAME  "arriving.tmp"
@@ -29,13 +29,16 @@ struct snapshots {
 
 struct name {
 	char text[NAME_BYTES];
-	uint64_t index;
-	uint8_t sha256[HASH_BYTES];
+	struct snapshot_meta meta; /* but for bytes */
 };
 
 static void name_make(const struct snapshot_meta *meta, char text[NAME_BYTES])
 {
-	int at = snprintf(text, NAME_BYTES, "%016" PRIx64 ".", meta->index);
+	int at = snprintf(text, NAME_BYTES,
+			  "%016" PRIx64 ".%016" PRIx64 ".%016" PRIx64
+			  ".%016" PRIx64 ".",
+			  meta->index, meta->term, meta->epoch,
+			  (uint64_t)meta->ts_ns);
 
 	for (size_t i = 0; i < HASH_BYTES; i++)
 		at += snprintf(text + at, NAME_BYTES - (size_t)at, "%02x",
@@ -43,30 +46,37 @@ static void name_make(const struct snapshot_meta *meta, char text[NAME_BYTES])
 	snprintf(text + at, NAME_BYTES - (size_t)at, ".snap");
 }
 
+/* Parsed and made again it must be the same: anything else is not ours. */
 static bool name_parse(const char *text, struct name *name)
 {
-	struct snapshot_meta meta = { 0 };
+	struct snapshot_meta *meta = &name->meta;
+	uint64_t ts;
+	int at = 0;
 
-	if (strlen(text) != 16 + 1 + 2 * HASH_BYTES + 5 ||
-	    sscanf(text, "%16" SCNx64 ".", &meta.index) != 1)
+	memset(meta, 0, sizeof(*meta));
+	if (sscanf(text,
+		   "%16" SCNx64 ".%16" SCNx64 ".%16" SCNx64 ".%16" SCNx64
+		   ".%n",
+		   &meta->index, &meta->term, &meta->epoch, &ts, &at) != 4 ||
+	    at == 0)
 		return false;
+	meta->ts_ns = (int64_t)ts;
 	for (size_t i = 0; i < HASH_BYTES; i++) {
 		unsigned int byte;
 
-		if (sscanf(text + 17 + 2 * i, "%2x", &byte) != 1)
+		if (sscanf(text + at, "%2x", &byte) != 1)
 			return false;
-		meta.sha256[i] = (uint8_t)byte;
+		meta->sha256[i] = (uint8_t)byte;
+		at += 2;
 	}
-	name_make(&meta, name->text);
-	name->index = meta.index;
-	memcpy(name->sha256, meta.sha256, HASH_BYTES);
+	name_make(meta, name->text);
 	return strcmp(name->text, text) == 0;
 }
 
 static int newest_first(const void *a, const void *b)
 {
-	uint64_t left = ((const struct name *)a)->index;
-	uint64_t right = ((const struct name *)b)->index;
+	uint64_t left = ((const struct name *)a)->meta.index;
+	uint64_t right = ((const struct name *)b)->meta.index;
 
 	return left > right ? -1 : left < right;
 }
@@ -276,35 +286,22 @@ enum rfs_err snapshots_receive(struct snapshots *snapshots, int fd,
 	return err;
 }
 
-static enum rfs_err describe(struct snapshots *snapshots,
-			     const struct name *name,
-			     struct snapshot_meta *meta)
-{
-	char path[640];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "%s/%s", snapshots->dir, name->text);
-	if (stat(path, &st) != 0)
-		return RFS_ERR_IO;
-	enum rfs_err err = read_meta(path, meta);
-	if (err == RFS_ERR_OK && meta->index != name->index)
-		err = RFS_ERR_CORRUPT;
-	meta->bytes = (uint64_t)st.st_size;
-	memcpy(meta->sha256, name->sha256, HASH_BYTES);
-	return err;
-}
-
 enum rfs_err snapshots_newest(struct snapshots *snapshots,
 			      struct snapshot_meta *meta)
 {
 	struct name names[LIST_MAX];
-	size_t count = list(snapshots, names);
+	struct stat st;
 
-	for (size_t i = 0; i < count; i++)
-		if (describe(snapshots, &names[i], meta) == RFS_ERR_OK)
-			return RFS_ERR_OK;
 	*meta = (struct snapshot_meta){ 0 };
-	return RFS_ERR_NOENT;
+	if (list(snapshots, names) == 0)
+		return RFS_ERR_NOENT;
+	if (fstatat(snapshots->dir_fd, names[0].text, &st, 0) != 0) {
+		log_errno("snapshot: %s", names[0].text);
+		return RFS_ERR_IO;
+	}
+	*meta = names[0].meta;
+	meta->bytes = (uint64_t)st.st_size;
+	return RFS_ERR_OK;
 }
 
 enum rfs_err snapshots_open_file(struct snapshots *snapshots,
@@ -322,21 +319,26 @@ enum rfs_err snapshots_open_file(struct snapshots *snapshots,
 	return RFS_ERR_OK;
 }
 
+/* The hash comes before LMDB sees the file: it trusts what it maps. */
 static enum rfs_err restore_one(struct snapshots *snapshots,
 				const struct name *name, const char *path,
 				struct snapshot_meta *meta)
 {
-	struct snapshot_meta got = { 0 };
+	struct snapshot_meta inside = { 0 };
 	int fd;
-	enum rfs_err err = describe(snapshots, name, meta);
+	enum rfs_err err = snapshots_open_file(snapshots, &name->meta, &fd);
 
-	if (err == RFS_ERR_OK)
-		err = snapshots_open_file(snapshots, meta, &fd);
 	if (err != RFS_ERR_OK)
 		return err;
-	err = copy_durably(fd, AT_FDCWD, path, &got);
+	*meta = name->meta;
+	err = copy_durably(fd, AT_FDCWD, path, meta);
 	close(fd);
-	if (err == RFS_ERR_OK && !same_content(&got, meta))
+	if (err == RFS_ERR_OK &&
+	    memcmp(meta->sha256, name->meta.sha256, HASH_BYTES) != 0)
+		err = RFS_ERR_CORRUPT;
+	if (err == RFS_ERR_OK)
+		err = read_meta(path, &inside);
+	if (err == RFS_ERR_OK && inside.index != meta->index)
 		err = RFS_ERR_CORRUPT;
 	if (err != RFS_ERR_OK) {
 		log_warn("snapshot: %s: %s", name->text, rfs_err_text(err));

@@ -1,10 +1,10 @@
 /* Snapshots: whole states as files that carry their own proof.
  *
- *	DIR/<index, 16 hex>.<SHA-256, 64 hex>.snap
+ *	DIR/<index>.<term>.<epoch>.<ts>.<SHA-256>.snap		all in hex
  *
- * A snapshot is a compacted copy of the environment; index, term and stamp are
- * in the state itself. It appears under its name only when it is durable. The
- * newest two are kept.
+ * A snapshot is a compacted copy of the environment. It appears under its name
+ * only when it is durable, and no byte of it is believed before its hash was
+ * checked. The newest two are kept.
  *
  * Calls block; the loop leaves them to a worker, one at a time.
  */
@@ -49,8 +49,8 @@ RFS_MUST_USE enum rfs_err snapshots_publish(struct snapshots *snapshots,
 RFS_MUST_USE enum rfs_err snapshots_receive(struct snapshots *snapshots, int fd,
 					    const struct snapshot_meta *meta);
 
-/* The newest one that says what its name says (size and hash are taken from
- * name and file, content is not hashed). NOENT: none. */
+/* What the name of the newest one says; its content is not looked at. NOENT:
+ * none, *meta is all zero; IO (logged). */
 RFS_MUST_USE enum rfs_err snapshots_newest(struct snapshots *snapshots,
 					   struct snapshot_meta *meta);
 
