@@ -315,22 +315,3 @@ const char *ask_name(const struct ask_node *node)
 		return node->raft->raft->node;
 	return node->run_dir;
 }
-
-int ask_index(const struct ask_nodes *nodes, const char *name)
-{
-	for (size_t i = 0; i < nodes->count; i++)
-		if (strcmp(ask_name(&nodes->node[i]), name) == 0)
-			return (int)i;
-	/* "2" is the member with that id. */
-	for (uint32_t m = 0; m < nodes->cluster_size; m++) {
-		char id[16];
-
-		snprintf(id, sizeof(id), "%u", nodes->members[m].id);
-		for (size_t i = 0; i < nodes->count && strcmp(id, name) == 0;
-		     i++)
-			if (strcmp(ask_name(&nodes->node[i]),
-				   nodes->members[m].name) == 0)
-				return (int)i;
-	}
-	return -1;
-}

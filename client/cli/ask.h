@@ -49,7 +49,4 @@ void ask_nodes_free(struct ask_nodes *nodes);
  * else its directory. Never NULL. */
 const char *ask_name(const struct ask_node *node);
 
-/* "name" or id of a member; its index in nodes->node, or -1. */
-int ask_index(const struct ask_nodes *nodes, const char *name);
-
 #endif

@@ -33,9 +33,11 @@ static enum rfs_err put_rest(struct walk *walk, const char *first,
 	if (a + b + 2 > sizeof(joined))
 		return RFS_ERR_NAMETOOLONG;
 	memcpy(joined, first, a);
-	joined[a] = '/';
-	memcpy(joined + a + 1, then, b + 1);
-	memcpy(walk->rest, joined, a + b + 2);
+	/* A slash at the end would ask for a directory. */
+	if (b > 0)
+		joined[a++] = '/';
+	memcpy(joined + a, then, b + 1);
+	memcpy(walk->rest, joined, a + b + 1);
 	return RFS_ERR_OK;
 }
 
