@@ -28,7 +28,7 @@ uint8_t *buffer_reserve(struct buffer *b, size_t bytes)
 
 		if (!data)
 			return NULL;
-		if (used)
+		if (b->data && used)
 			memcpy(data, b->data + b->start, used);
 		free(b->data);
 		b->data = data;
