@@ -106,13 +106,16 @@ etcd_kills() {
 for i in 0 1 2; do start_etcd "$i"; done
 leader=$(etcd_leader)
 "$load" etcd-load "774$leader" | tee -a "$D/figures"
-etcd_kills etcd. | tee -a "$D/figures"
+# Not piped: the function must change our pids, not those of a subshell.
+etcd_kills etcd. >"$D/kills"
+tee -a "$D/figures" <"$D/kills"
 stop_etcd
 tuned="--heartbeat-interval 10 --election-timeout 100"
 # shellcheck disable=SC2086 # options are words
 for i in 0 1 2; do start_etcd "$i" $tuned; done
 # shellcheck disable=SC2086
-etcd_kills etcd-tuned. $tuned | tee -a "$D/figures"
+etcd_kills etcd-tuned. $tuned >"$D/kills"
+tee -a "$D/figures" <"$D/kills"
 
 awk '
 	{ value[$2] = $3 }

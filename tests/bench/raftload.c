@@ -412,7 +412,7 @@ static int run_etcd_gap(int argc, char **argv)
 		return 2;
 	for (int i = 3; i < argc && count < CLUSTER_NODES_MAX; i++)
 		ports[count++] = (uint16_t)atoi(argv[i]);
-	kill(atoi(argv[2]), SIGKILL);
+	CHECK(kill(atoi(argv[2]), SIGKILL) == 0);
 	gap_ns = driver_first_write(&driver_etcd, ports, count, 30000);
 	printf("%.1f\n", (double)gap_ns / NS_PER_US);
 	return gap_ns < 0;
