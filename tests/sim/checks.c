@@ -41,8 +41,8 @@ static struct term_row *term_row(struct world *world, uint64_t term)
 	if (term >= checks->term_count) {
 		uint64_t count = term * 2 + 64;
 
-		checks->terms = realloc(checks->terms,
-					count * sizeof(*checks->terms));
+		checks->terms =
+			realloc(checks->terms, count * sizeof(*checks->terms));
 		CHECK(checks->terms);
 		memset(checks->terms + checks->term_count, 0,
 		       (count - checks->term_count) * sizeof(*checks->terms));
@@ -56,13 +56,12 @@ void checks_hard_state(struct world *world, struct node *node, uint64_t term,
 {
 	const struct disk *disk = &node->disk;
 
-	if (term < disk->term ||
-	    (term == disk->term && disk->voted_for &&
-	     voted_for != disk->voted_for))
+	if (term < disk->term || (term == disk->term && disk->voted_for &&
+				  voted_for != disk->voted_for))
 		world_violate(world, node->id, "hard-state",
 			      "term %" PRIu64 " vote %u after term %" PRIu64
-			      " vote %u", term, voted_for, disk->term,
-			      disk->voted_for);
+			      " vote %u",
+			      term, voted_for, disk->term, disk->voted_for);
 	world_trace(world, node->id, "hard state: term %" PRIu64 " vote %u",
 		    term, voted_for);
 }
@@ -74,8 +73,8 @@ void checks_reset(struct world *world, struct node *node,
 	if (!base || facts_committed(world, meta->index) != base)
 		world_violate(world, node->id, "state-safety",
 			      "snapshot %" PRIu64 " of term %" PRIu64
-			      " is not of the committed log", meta->index,
-			      meta->term);
+			      " is not of the committed log",
+			      meta->index, meta->term);
 	else if (base->stamp.ts_ns != meta->stamp.ts_ns ||
 		 base->stamp.epoch != meta->stamp.epoch)
 		world_violate(world, node->id, "stamps-rise",
@@ -111,8 +110,9 @@ static void need_majority(struct world *world, uint32_t node_id,
 	if (holders * 2 <= world->options.node_count)
 		world_violate(world, node_id, "committed-durable",
 			      "entry %" PRIu64 " term %" PRIu64
-			      " on %u disks of %u %s", fact->index, fact->term,
-			      holders, world->options.node_count, when);
+			      " on %u disks of %u %s",
+			      fact->index, fact->term, holders,
+			      world->options.node_count, when);
 }
 
 /* Everything committed by leaders of earlier terms. */
@@ -129,7 +129,8 @@ static void check_completeness(struct world *world, struct node *node,
 	    factlog_at(&node->host.log, index) != fact)
 		world_violate(world, node->id, "leader-completeness",
 			      "leader of term %" PRIu64
-			      " lacks committed entry %" PRIu64 " of term %" PRIu64,
+			      " lacks committed entry %" PRIu64
+			      " of term %" PRIu64,
 			      term, index, fact->term);
 }
 
@@ -187,8 +188,7 @@ static void check_handover(struct world *world, struct node *node,
 	old = term_row(world, over.old_epoch);
 	truth_ns = epoch_truth(world, old, node->host.decided_ns);
 	if (!old->anchored ||
-	    !interval_contains(interval_widen(over.old, ROUNDING_NS),
-			       truth_ns))
+	    !interval_contains(interval_widen(over.old, ROUNDING_NS), truth_ns))
 		world_violate(world, node->id, "hand-over",
 			      "epoch %" PRIu64 " was at %" PRId64
 			      ", recorded as [%" PRId64 ", %" PRId64 "]",
@@ -197,12 +197,56 @@ static void check_handover(struct world *world, struct node *node,
 	if (over.new_ts_ns + ROUNDING_NS < truth_ns)
 		world_violate(world, node->id, "hand-over",
 			      "epoch %" PRIu64 " begins %" PRId64
-			      " ns behind epoch %" PRIu64, entry->term,
-			      truth_ns - over.new_ts_ns, over.old_epoch);
+			      " ns behind epoch %" PRIu64,
+			      entry->term, truth_ns - over.new_ts_ns,
+			      over.old_epoch);
 }
 
-static void anchor(struct world *world, struct node *node,
-		   struct term_row *row)
+/* Who may have counted as a cold voter for the leader of a term: those that
+ * visibly are one, and those whose vote is forgotten. */
+static uint32_t cold_voters(const struct world *world, uint32_t leader,
+			    uint64_t term)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < world->options.node_count; i++) {
+		const struct node *voter = &world->nodes[i];
+		uint64_t met = voter->host.met_term;
+
+		count += voter->disk.term > term ||
+			 (voter->disk.term == term &&
+			  voter->disk.voted_for == leader &&
+			  (met == 0 || met >= term));
+	}
+	return count;
+}
+
+/* With the old timeline unknown the new one goes on by one nanosecond, or by
+ * the wall clock where nobody can have carried it. */
+static void check_cold_start(struct world *world, struct node *node,
+			     const struct raft_entry *first)
+{
+	const struct fact *before =
+		factlog_at(&node->host.log, first->index - 1);
+	struct raft_handover over;
+
+	if (!before ||
+	    raft_handover_decode(first->data, first->bytes, &over) !=
+		    RFS_ERR_OK ||
+	    !interval_is_empty(over.old) ||
+	    over.new_ts_ns == before->stamp.ts_ns + 1)
+		return;
+	world_cover(world, COVER_COLD_STARTS);
+	if (cold_voters(world, node->id, first->term) * 2 <=
+	    world->options.node_count)
+		world_violate(
+			world, node->id, "cold-start",
+			"the wall clock moved a living timeline by %" PRId64
+			" ns",
+			over.new_ts_ns - before->stamp.ts_ns);
+}
+
+static void anchor(struct world *world, struct node *node, struct term_row *row)
 {
 	const struct raft_effects *effects = &node->host.effects;
 	const struct raft_view *view = &node->host.view;
@@ -216,8 +260,10 @@ static void anchor(struct world *world, struct node *node,
 		    "epoch %" PRIu64 " begins: ts %" PRId64 " at raw %" PRId64,
 		    view->epoch, row->ts_ns, row->raw_ns);
 	for (uint32_t i = 0; i < effects->append_count; i++)
-		if (effects->append[i].kind == RAFT_ENTRY_NOOP)
+		if (effects->append[i].kind == RAFT_ENTRY_NOOP) {
 			check_handover(world, node, &effects->append[i]);
+			check_cold_start(world, node, &effects->append[i]);
+		}
 }
 
 /* A leader's timeline starts when its view first shows one of its own. */
@@ -247,24 +293,27 @@ void checks_step(struct world *world, struct node *node)
 	    view->voted_for != node->disk.voted_for)
 		world_violate(world, node->id, "promises",
 			      "acts in term %" PRIu64 " vote %u; its disk says "
-			      "term %" PRIu64 " vote %u", view->term,
-			      view->voted_for, node->disk.term,
+			      "term %" PRIu64 " vote %u",
+			      view->term, view->voted_for, node->disk.term,
 			      node->disk.voted_for);
 	if (view->last_index != factlog_last(&host->log))
 		world_violate(world, node->id, "mirror",
 			      "core's log ends at %" PRIu64
-			      ", its effects at %" PRIu64, view->last_index,
-			      factlog_last(&host->log));
+			      ", its effects at %" PRIu64,
+			      view->last_index, factlog_last(&host->log));
 	if (view->commit_index < host->commit_index ||
 	    view->commit_index > view->last_index ||
 	    view->commit_index != host->effects.commit_index)
 		world_violate(world, node->id, "mirror",
 			      "commit index %" PRIu64 " after %" PRIu64
-			      ", log ends at %" PRIu64, view->commit_index,
-			      host->commit_index, view->last_index);
+			      ", log ends at %" PRIu64,
+			      view->commit_index, host->commit_index,
+			      view->last_index);
 	if (view->counters.commits_waited_lease > host->c1_waits_seen)
 		world_cover(world, COVER_C1_WAITS);
 	host->c1_waits_seen = view->counters.commits_waited_lease;
+	if (view->leader != RAFT_NOBODY && host->met_term == 0)
+		host->met_term = view->term;
 	if (view->role != RAFT_LEADER)
 		return;
 	check_leader(world, node);
@@ -280,8 +329,8 @@ static void check_ack(struct world *world, struct node *node, uint64_t match)
 	if (!held || held != factlog_at(&node->host.log, match))
 		world_violate(world, node->id, "promises",
 			      "acknowledges entry %" PRIu64
-			      ", durable up to %" PRIu64, match,
-			      factlog_last(&node->disk.log));
+			      ", durable up to %" PRIu64,
+			      match, factlog_last(&node->disk.log));
 }
 
 void checks_send(struct world *world, struct node *node,
@@ -305,8 +354,8 @@ void checks_send(struct world *world, struct node *node,
 		world_violate(world, node->id, "promises",
 			      "message of term %" PRIu64
 			      " voting %u; its disk says term %" PRIu64
-			      " vote %u", message->term, vote, disk->term,
-			      disk->voted_for);
+			      " vote %u",
+			      message->term, vote, disk->term, disk->voted_for);
 	if (message->type == RAFT_MSG_APPEND_REPLY &&
 	    message->append_reply.accepted)
 		check_ack(world, node, message->append_reply.match_index);
@@ -327,8 +376,9 @@ static void check_exclusive(struct world *world, const struct node *node)
 	    node->page.commit_index >= world->checks->command_last)
 		return;
 	world_violate(world, node->id, "lease-exclusive",
-		      "lease of term %" PRIu64 " lets it read at commit %" PRIu64
-		      " for %" PRId64 " ns more; committed is %" PRIu64,
+		      "lease of term %" PRIu64
+		      " lets it read at commit %" PRIu64 " for %" PRId64
+		      " ns more; committed is %" PRIu64,
 		      node->page.term, node->page.commit_index,
 		      node->page.lease_until_raw_ns - node_raw(world, node),
 		      world->checks->command_last);
@@ -354,9 +404,10 @@ static void commit_new(struct world *world, struct node *node, uint64_t from,
 			      "commits %" PRIu64 " before any leader did", to);
 	if (view->role == RAFT_LEADER && last->term != view->term)
 		world_violate(world, node->id, "commit-rule",
-			      "leader of term %" PRIu64 " commits entry %" PRIu64
-			      " of term %" PRIu64 " by counting", view->term, to,
-			      last->term);
+			      "leader of term %" PRIu64
+			      " commits entry %" PRIu64 " of term %" PRIu64
+			      " by counting",
+			      view->term, to, last->term);
 	for (uint64_t i = from; i <= to; i++)
 		commit_one(world, factlog_at(&node->host.log, i), last->term);
 	world_trace(world, node->id, "COMMITTED to %" PRIu64, to);
@@ -383,7 +434,8 @@ void checks_commit(struct world *world, struct node *node, uint64_t from,
 		    held->index != i) {
 			world_violate(world, node->id, "mirror",
 				      "committed entry %" PRIu64
-				      " is not in the core's log", i);
+				      " is not in the core's log",
+				      i);
 			return;
 		}
 		if (i <= known && fact != facts_committed(world, i))
@@ -413,8 +465,8 @@ void checks_read(struct world *world, struct node *node,
 
 	if (done->err != RFS_ERR_OK)
 		return;
-	world_cover(world, done->by_lease ? COVER_READS_EVENT_LEASE :
-					    COVER_READS_QUORUM);
+	world_cover(world, done->by_lease ? COVER_READS_EVENT_LEASE
+					  : COVER_READS_QUORUM);
 	if (done->by_lease && world->clock_rule_broken)
 		return;
 	for (uint32_t i = 0; i < 64; i++)
@@ -423,7 +475,8 @@ void checks_read(struct world *world, struct node *node,
 			world_violate(world, node->id, "read-point",
 				      "read point %" PRIu64
 				      "%s; committed was %" PRIu64
-				      " when it was asked for", done->index,
+				      " when it was asked for",
+				      done->index,
 				      done->by_lease ? " by lease" : "",
 				      host->reads[i].committed);
 }
@@ -459,8 +512,7 @@ void checks_crashed(struct world *world, struct node *node)
 void checks_clock(struct world *world, struct node *node)
 {
 	const struct timesync_clock *page = &node->clock_page;
-	struct interval told =
-		timesync_clock_at(page, node_raw(world, node));
+	struct interval told = timesync_clock_at(page, node_raw(world, node));
 	const struct term_row *row = term_row(world, page->epoch);
 	int64_t truth_ns;
 
@@ -469,7 +521,8 @@ void checks_clock(struct world *world, struct node *node)
 	if (!row->anchored) {
 		world_violate(world, node->id, "clock-bound",
 			      "usable clock of epoch %" PRIu64
-			      ", which never began", page->epoch);
+			      ", which never began",
+			      page->epoch);
 		return;
 	}
 	truth_ns = epoch_truth(world, row, world->now_ns);
@@ -478,11 +531,11 @@ void checks_clock(struct world *world, struct node *node)
 		world_violate(world, node->id, "clock-bound",
 			      "epoch %" PRIu64 " quality %d: [%" PRId64
 			      ", %" PRId64 "] misses the truth %" PRId64
-			      " by %" PRId64 " ns", page->epoch,
-			      (int)page->quality, told.low_ns, told.high_ns,
-			      truth_ns,
-			      truth_ns < told.low_ns ? told.low_ns - truth_ns :
-						       truth_ns - told.high_ns);
+			      " by %" PRId64 " ns",
+			      page->epoch, (int)page->quality, told.low_ns,
+			      told.high_ns, truth_ns,
+			      truth_ns < told.low_ns ? told.low_ns - truth_ns
+						     : truth_ns - told.high_ns);
 }
 
 static void record_state(struct world *world, const struct kv *kv)
@@ -525,7 +578,8 @@ void checks_snapshot(struct world *world, struct node *node,
 	    world->checks->state_digests[kv->applied] != kv->digest)
 		world_violate(world, node->id, "state-safety",
 			      "state after entry %" PRIu64
-			      " differs between nodes", kv->applied);
+			      " differs between nodes",
+			      kv->applied);
 }
 
 bool checks_converged(struct world *world)

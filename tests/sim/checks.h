@@ -15,6 +15,8 @@
  * 11 anchor              a leader's timeline does not move under it (I1)
  *    hand-over           the record in a term's first entry contains the old
  *                        timeline, and the new one is not behind it (I3, I4)
+ *    cold-start          the wall clock seeds a timeline only where no quorum
+ *                        of the voters had met a leader since it started
  * 12 lease-exclusive     while a lease lets a node read, nobody has committed
  *                        a command it does not know of
  * 13 read-point          a read point covers all that was committed before

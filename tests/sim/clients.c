@@ -11,7 +11,7 @@
 struct client {
 	bool busy;
 	bool probe;
-	bool done; /* a probe that has its answer */
+	bool done;  /* a probe that has its answer */
 	int pinned; /* probe: node index it must use; -1: any */
 	uint32_t identity, sequence;
 	uint64_t token, attempts;
@@ -37,7 +37,7 @@ int64_t clients_delay(struct world *world)
 static void wake(struct world *world, uint32_t slot, int64_t after_ns)
 {
 	world_post(world, after_ns,
-		   (struct event){ .kind = EVENT_CLIENT_NEXT, .node = slot });
+		   (struct event){.kind = EVENT_CLIENT_NEXT, .node = slot});
 }
 
 void clients_init(struct world *world)
@@ -65,8 +65,7 @@ static uint32_t choose_node(struct world *world, const struct client *client)
 	/* Writes want the leader; reads go anywhere, old leaders included. */
 	if (world_chance(world, client->read ? 0.5 : 0.85))
 		return world->clients->hint;
-	return (uint32_t)world_between(world, 0,
-				       world->options.node_count - 1);
+	return (uint32_t)world_between(world, 0, world->options.node_count - 1);
 }
 
 static void attempt(struct world *world, uint32_t slot)
@@ -77,25 +76,26 @@ static void attempt(struct world *world, uint32_t slot)
 
 	CHECK(request);
 	client->token = ((uint64_t)(slot + 1) << 48) | ++client->attempts;
-	*request = (struct request){ .client = slot,
-				     .token = client->token,
-				     .read = client->read,
-				     .command = client->command };
+	*request = (struct request){.client = slot,
+				    .token = client->token,
+				    .read = client->read,
+				    .command = client->command};
 	world_trace(world, 0,
-		    "client %u.%u asks node %u: %s key %u (attempt %" PRIu64 ")",
+		    "client %u.%u asks node %u: %s key %u (attempt %" PRIu64
+		    ")",
 		    client->identity, client->command.sequence, index + 1,
-		    client->read			 ? "get" :
-		    client->command.kind == KV_APPEND ? "append" :
-							 "put",
+		    client->read			? "get"
+		    : client->command.kind == KV_APPEND ? "append"
+							: "put",
 		    client->command.key, client->attempts);
 	world_post(world, clients_delay(world),
-		   (struct event){ .kind = EVENT_STORE_REQUEST,
-				   .node = index,
-				   .payload = request });
+		   (struct event){.kind = EVENT_STORE_REQUEST,
+				  .node = index,
+				  .payload = request});
 	world_post(world, world_between(world, 30, 300) * NS_PER_MS,
-		   (struct event){ .kind = EVENT_CLIENT_TIMEOUT,
-				   .node = slot,
-				   .a = client->token });
+		   (struct event){.kind = EVENT_CLIENT_TIMEOUT,
+				  .node = slot,
+				  .a = client->token});
 }
 
 static void begin(struct world *world, uint32_t slot, bool read)
@@ -129,11 +129,10 @@ void clients_next(struct world *world, struct event *event)
 
 static void finish(struct world *world, struct client *client, uint64_t state)
 {
-	const char *why = client->read ?
-				  history_read_done(world->history, &client->op,
-						    state) :
-				  history_write_done(world->history,
-						     &client->op, state);
+	const char *why = client->read ? history_read_done(world->history,
+							   &client->op, state)
+				       : history_write_done(world->history,
+							    &client->op, state);
 
 	if (why && !world->clock_rule_broken)
 		world_violate(world, 0, "linearizability",

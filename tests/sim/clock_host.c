@@ -21,8 +21,8 @@ static void schedule(struct world *world, struct node *node)
 		return;
 	timing->tick_at_ns = at_ns;
 	node_post(world, node->index, PROC_TIMESYNCD, at_ns - world->now_ns,
-		  (struct event){ .kind = EVENT_CLOCK_TICK,
-				  .a = ++timing->tick_number });
+		  (struct event){.kind = EVENT_CLOCK_TICK,
+				 .a = ++timing->tick_number});
 }
 
 static void story_line(void *ctx, const char *text)
@@ -37,9 +37,9 @@ static struct timesync_config config_of(struct world *world, struct node *node)
 	struct timesync_config config = {
 		.self = node->id,
 		.sync_interval_ns = 2 * NS_PER_SEC,
-		.min_peers = world->options.node_count < 3 ?
-				     world->options.node_count :
-				     3,
+		.min_peers = world->options.node_count < 3
+				     ? world->options.node_count
+				     : 3,
 		.max_peers = 5,
 		.timeout_ns = REPLY_TIMEOUT_NS,
 		.drift_threshold = 0.1,
@@ -58,7 +58,7 @@ static struct timesync_config config_of(struct world *world, struct node *node)
 		if (i != node->index)
 			config.peers[config.peer_count++] = i + 1;
 	if (world->options.tracing)
-		config.story = (struct story){ story_line, node };
+		config.story = (struct story){story_line, node};
 	return config;
 }
 
@@ -74,10 +74,11 @@ static void write_page(struct world *world, struct node *node,
 	node->clock_page.disruptions += node->timing.disruptions_base;
 	if (clock->quality == before)
 		goto out;
-	world_trace(world, node->id, "clock quality %d -> %d epoch %" PRIu64
-		    " bound %" PRId64 ": %s", (int)before, (int)clock->quality,
-		    clock->epoch, clock->bound_ns,
-		    timesync_why(node->timing.timesync));
+	world_trace(world, node->id,
+		    "clock quality %d -> %d epoch %" PRIu64 " bound %" PRId64
+		    ": %s",
+		    (int)before, (int)clock->quality, clock->epoch,
+		    clock->bound_ns, timesync_why(node->timing.timesync));
 	if (clock->quality == TIMESYNC_SYNCED)
 		world_cover(world, COVER_CLOCK_SYNCED);
 	else if (clock->quality == TIMESYNC_HOLDOVER)
@@ -105,15 +106,14 @@ static void ask(struct world *world, struct node *node, uint32_t peer)
 	timing->asked[peer - 1].t1_ns = packet->t1_ns;
 	network_send_packet(world, EVENT_CLOCK_REQUEST, packet);
 	node_post(world, node->index, PROC_TIMESYNCD, REPLY_TIMEOUT_NS,
-		  (struct event){ .kind = EVENT_CLOCK_TIMEOUT,
-				  .a = peer,
-				  .b = number });
+		  (struct event){
+			  .kind = EVENT_CLOCK_TIMEOUT, .a = peer, .b = number});
 }
 
 static void step(struct world *world, struct node *node,
 		 struct timesync_event *event)
 {
-	struct timesync_effects effects = { 0 };
+	struct timesync_effects effects = {0};
 	struct clock_host *timing = &node->timing;
 
 	event->raw_ns = node_raw(world, node);
@@ -130,11 +130,12 @@ void clock_host_start(struct world *world, struct node *node)
 {
 	struct clock_host *timing = &node->timing;
 	struct timesync_config config = config_of(world, node);
-	struct timesync_event tick = { .type = TIMESYNC_EV_TICK };
+	struct timesync_event tick = {.type = TIMESYNC_EV_TICK};
 
 	timing->timesync = timesync_new(&config, node_raw(world, node));
 	CHECK(timing->timesync);
-	/* A new incarnation of the page voids what was computed from the old. */
+	/* A new incarnation of the page voids what was computed from the old.
+	 */
 	timing->disruptions_base = node->clock_page.disruptions + 1;
 	memset(timing->asked, 0, sizeof(timing->asked));
 	timing->tick_at_ns = INT64_MAX;
@@ -142,7 +143,7 @@ void clock_host_start(struct world *world, struct node *node)
 	write_page(world, node, timesync_clock(timing->timesync));
 	step(world, node, &tick);
 	node_post(world, node->index, PROC_TIMESYNCD, NODE_IPC_NS,
-		  (struct event){ .kind = EVENT_CLOCK_EPOCH });
+		  (struct event){.kind = EVENT_CLOCK_EPOCH});
 }
 
 void clock_host_stop(struct node *node)
@@ -151,10 +152,9 @@ void clock_host_stop(struct node *node)
 	node->timing.timesync = NULL;
 }
 
-void clock_host_disrupt(struct world *world, struct node *node,
-			int64_t jump_ns)
+void clock_host_disrupt(struct world *world, struct node *node, int64_t jump_ns)
 {
-	struct timesync_event event = { .type = TIMESYNC_EV_DISRUPTION };
+	struct timesync_event event = {.type = TIMESYNC_EV_DISRUPTION};
 
 	world_cover(world, COVER_DISRUPTIONS);
 	world_trace(world, node->id, "raw clock jumps by %.3f ms",
@@ -173,7 +173,7 @@ void clock_host_disrupt(struct world *world, struct node *node,
 void clock_host_tick(struct world *world, struct event *event)
 {
 	struct node *node = &world->nodes[event->node];
-	struct timesync_event tick = { .type = TIMESYNC_EV_TICK };
+	struct timesync_event tick = {.type = TIMESYNC_EV_TICK};
 
 	if (event->a != node->timing.tick_number)
 		return;
@@ -188,7 +188,7 @@ void clock_host_epoch(struct world *world, struct event *event)
 {
 	struct node *node = &world->nodes[event->node];
 	const struct consensus_page *page = &node->page;
-	struct timesync_event epoch = { .type = TIMESYNC_EV_EPOCH };
+	struct timesync_event epoch = {.type = TIMESYNC_EV_EPOCH};
 	/* An anchor computed before the raw clock broke is of another clock. */
 	bool self = page->role == RAFT_LEADER && page->epoch == page->term &&
 		    page->epoch != 0 &&
@@ -225,7 +225,7 @@ void clock_host_reply(struct world *world, struct event *event)
 {
 	struct node *node = &world->nodes[event->node];
 	struct packet *packet = event->payload;
-	struct timesync_event reply = { .type = TIMESYNC_EV_REPLY };
+	struct timesync_event reply = {.type = TIMESYNC_EV_REPLY};
 	struct timesync_exchange *exchange = &reply.reply;
 
 	if (node->timing.asked[packet->from].number != packet->number) {
@@ -256,8 +256,8 @@ void clock_host_reply(struct world *world, struct event *event)
 void clock_host_timeout(struct world *world, struct event *event)
 {
 	struct node *node = &world->nodes[event->node];
-	struct timesync_event timeout = { .type = TIMESYNC_EV_TIMEOUT,
-					  .peer = (uint32_t)event->a };
+	struct timesync_event timeout = {.type = TIMESYNC_EV_TIMEOUT,
+					 .peer = (uint32_t)event->a};
 
 	if (node->timing.asked[event->a - 1].number != event->b)
 		return;

@@ -25,8 +25,8 @@ void clocks_init(struct world *world, struct sim_clock *clock)
 	clocks_reboot(world, clock);
 	/* The edges of the rule are where mistakes show: half the clocks. */
 	if (world_chance(world, 0.5))
-		clock->rate_ppb = world_chance(world, 0.5) ? clock->limit_ppb :
-							     -clock->limit_ppb;
+		clock->rate_ppb = world_chance(world, 0.5) ? clock->limit_ppb
+							   : -clock->limit_ppb;
 	else
 		clock->rate_ppb = world_between(world, -clock->limit_ppb,
 						clock->limit_ppb);
@@ -86,6 +86,5 @@ void clocks_reboot(struct world *world, struct sim_clock *clock)
 {
 	int64_t shown = world_between(world, NS_PER_SEC, 5000 * NS_PER_SEC);
 
-	clock->raw_ahead_ns =
-		shown - clocks_oscillator(clock, world->now_ns);
+	clock->raw_ahead_ns = shown - clocks_oscillator(clock, world->now_ns);
 }

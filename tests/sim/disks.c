@@ -9,7 +9,7 @@
 
 void disks_init(struct disk *disk)
 {
-	*disk = (struct disk){ 0 };
+	*disk = (struct disk){0};
 	factlog_reset(&disk->log, NULL);
 }
 
@@ -17,8 +17,8 @@ static void queue_push(struct disk *disk, struct disk_write write)
 {
 	if (disk->queue_count == disk->queue_capacity) {
 		disk->queue_capacity = disk->queue_capacity * 2 + 64;
-		disk->queue = realloc(disk->queue, disk->queue_capacity *
-							   sizeof(write));
+		disk->queue = realloc(disk->queue,
+				      disk->queue_capacity * sizeof(write));
 		CHECK(disk->queue);
 	}
 	disk->queue[disk->queue_count++] = write;
@@ -26,12 +26,12 @@ static void queue_push(struct disk *disk, struct disk_write write)
 
 void disks_append(struct disk *disk, const struct fact *fact)
 {
-	queue_push(disk, (struct disk_write){ .fact = fact });
+	queue_push(disk, (struct disk_write){.fact = fact});
 }
 
 void disks_truncate(struct disk *disk, uint64_t from)
 {
-	queue_push(disk, (struct disk_write){ .truncate = true, .from = from });
+	queue_push(disk, (struct disk_write){.truncate = true, .from = from});
 }
 
 static void queue_apply(struct disk *disk, uint64_t count)
@@ -111,7 +111,8 @@ void disks_crash(struct world *world, uint32_t node, struct disk *disk)
 
 	if (survive < disk->queue_count) {
 		world_cover(world, COVER_TORN_TAILS);
-		world_trace(world, node, "disk: %llu of %llu queued writes lost",
+		world_trace(world, node,
+			    "disk: %llu of %llu queued writes lost",
 			    (unsigned long long)(disk->queue_count - survive),
 			    (unsigned long long)disk->queue_count);
 	}

@@ -16,38 +16,38 @@ struct row {
 };
 
 static const struct row rows[EVENT_COUNT] = {
-	[EVENT_RAFT_TICK] = { raft_host_tick, PROC_RAFTD, true },
-	[EVENT_RAFT_MESSAGE] = { raft_host_message, PROC_RAFTD, false },
-	[EVENT_RAFT_DISK] = { raft_host_disk, PROC_RAFTD, true },
-	[EVENT_RAFT_PEER_LOST] = { raft_host_hint, PROC_RAFTD, true },
-	[EVENT_RAFT_PROPOSE] = { raft_host_propose, PROC_RAFTD, true },
-	[EVENT_RAFT_FLUSH] = { raft_host_flush, PROC_RAFTD, true },
-	[EVENT_RAFT_READ] = { raft_host_read, PROC_RAFTD, true },
-	[EVENT_RAFT_TRANSFER] = { raft_host_hint, PROC_RAFTD, true },
-	[EVENT_RAFT_RTT] = { raft_host_rtt, PROC_RAFTD, true },
-	[EVENT_RAFT_SNAPSHOT_TAKEN] = { raft_host_snapshot, PROC_RAFTD, true },
-	[EVENT_RAFT_SNAPSHOT_INSTALLED] = { raft_host_snapshot, PROC_RAFTD,
-					    true },
-	[EVENT_RAFT_SNAPSHOT_FAILED] = { raft_host_hint, PROC_RAFTD, true },
-	[EVENT_STORE_COMMITTED] = { storage_committed, PROC_STORAGED, true },
-	[EVENT_STORE_PROPOSED] = { storage_proposed, PROC_STORAGED, true },
-	[EVENT_STORE_READ] = { storage_read, PROC_STORAGED, true },
-	[EVENT_STORE_REQUEST] = { storage_request, PROC_STORAGED, false },
-	[EVENT_STORE_SNAPSHOT] = { storage_body, PROC_NONE, false },
-	[EVENT_CLOCK_TICK] = { clock_host_tick, PROC_TIMESYNCD, true },
-	[EVENT_CLOCK_EPOCH] = { clock_host_epoch, PROC_TIMESYNCD, true },
-	[EVENT_CLOCK_REQUEST] = { clock_host_request, PROC_TIMESYNCD, false },
-	[EVENT_CLOCK_REPLY] = { clock_host_reply, PROC_TIMESYNCD, false },
-	[EVENT_CLOCK_TIMEOUT] = { clock_host_timeout, PROC_TIMESYNCD, true },
-	[EVENT_CLOCK_WANDER] = { clock_host_wander, PROC_NONE, false },
-	[EVENT_CLIENT_NEXT] = { clients_next, PROC_NONE, false },
-	[EVENT_CLIENT_REPLY] = { clients_reply, PROC_NONE, false },
-	[EVENT_CLIENT_TIMEOUT] = { clients_timeout, PROC_NONE, false },
-	[EVENT_PROC_RESUME] = { node_resume, PROC_NONE, false },
-	[EVENT_PROC_RESTART] = { node_restart, PROC_NONE, false },
-	[EVENT_FAULT] = { faults_strike, PROC_NONE, false },
-	[EVENT_HEAL] = { faults_heal, PROC_NONE, false },
-	[EVENT_SUSPEND_END] = { faults_suspend_end, PROC_NONE, false },
+	[EVENT_RAFT_TICK] = {raft_host_tick, PROC_RAFTD, true},
+	[EVENT_RAFT_MESSAGE] = {raft_host_message, PROC_RAFTD, false},
+	[EVENT_RAFT_DISK] = {raft_host_disk, PROC_RAFTD, true},
+	[EVENT_RAFT_PEER_LOST] = {raft_host_hint, PROC_RAFTD, true},
+	[EVENT_RAFT_PROPOSE] = {raft_host_propose, PROC_RAFTD, true},
+	[EVENT_RAFT_FLUSH] = {raft_host_flush, PROC_RAFTD, true},
+	[EVENT_RAFT_READ] = {raft_host_read, PROC_RAFTD, true},
+	[EVENT_RAFT_TRANSFER] = {raft_host_hint, PROC_RAFTD, true},
+	[EVENT_RAFT_RTT] = {raft_host_rtt, PROC_RAFTD, true},
+	[EVENT_RAFT_SNAPSHOT_TAKEN] = {raft_host_snapshot, PROC_RAFTD, true},
+	[EVENT_RAFT_SNAPSHOT_INSTALLED] = {raft_host_snapshot, PROC_RAFTD,
+					   true},
+	[EVENT_RAFT_SNAPSHOT_FAILED] = {raft_host_hint, PROC_RAFTD, true},
+	[EVENT_STORE_COMMITTED] = {storage_committed, PROC_STORAGED, true},
+	[EVENT_STORE_PROPOSED] = {storage_proposed, PROC_STORAGED, true},
+	[EVENT_STORE_READ] = {storage_read, PROC_STORAGED, true},
+	[EVENT_STORE_REQUEST] = {storage_request, PROC_STORAGED, false},
+	[EVENT_STORE_SNAPSHOT] = {storage_body, PROC_NONE, false},
+	[EVENT_CLOCK_TICK] = {clock_host_tick, PROC_TIMESYNCD, true},
+	[EVENT_CLOCK_EPOCH] = {clock_host_epoch, PROC_TIMESYNCD, true},
+	[EVENT_CLOCK_REQUEST] = {clock_host_request, PROC_TIMESYNCD, false},
+	[EVENT_CLOCK_REPLY] = {clock_host_reply, PROC_TIMESYNCD, false},
+	[EVENT_CLOCK_TIMEOUT] = {clock_host_timeout, PROC_TIMESYNCD, true},
+	[EVENT_CLOCK_WANDER] = {clock_host_wander, PROC_NONE, false},
+	[EVENT_CLIENT_NEXT] = {clients_next, PROC_NONE, false},
+	[EVENT_CLIENT_REPLY] = {clients_reply, PROC_NONE, false},
+	[EVENT_CLIENT_TIMEOUT] = {clients_timeout, PROC_NONE, false},
+	[EVENT_PROC_RESUME] = {node_resume, PROC_NONE, false},
+	[EVENT_PROC_RESTART] = {node_restart, PROC_NONE, false},
+	[EVENT_FAULT] = {faults_strike, PROC_NONE, false},
+	[EVENT_HEAL] = {faults_heal, PROC_NONE, false},
+	[EVENT_SUSPEND_END] = {faults_suspend_end, PROC_NONE, false},
 };
 
 void events_serve(struct world *world, struct event *event)
@@ -59,7 +59,8 @@ void events_serve(struct world *world, struct event *event)
 	if (row->proc != PROC_NONE) {
 		process = &world->nodes[event->node].procs[row->proc];
 		if (!process->alive ||
-		    (row->bound && event->incarnation != process->incarnation)) {
+		    (row->bound &&
+		     event->incarnation != process->incarnation)) {
 			world_drop(event);
 			return;
 		}

@@ -73,9 +73,8 @@ static const struct fact *facts_add(struct world *world, uint32_t node,
 	struct fact *fact = calloc(1, sizeof(*fact));
 
 	CHECK(fact);
-	if (entry->index > 1 &&
-	    (entry->stamp.ts_ns <= previous->stamp.ts_ns ||
-	     entry->stamp.epoch < previous->stamp.epoch))
+	if (entry->index > 1 && (entry->stamp.ts_ns <= previous->stamp.ts_ns ||
+				 entry->stamp.epoch < previous->stamp.epoch))
 		world_violate(world, node, "stamps-rise",
 			      "entry %llu term %llu: stamp %llu:%lld after "
 			      "%llu:%lld",
@@ -86,12 +85,12 @@ static const struct fact *facts_add(struct world *world, uint32_t node,
 			      (unsigned long long)previous->stamp.epoch,
 			      (long long)previous->stamp.ts_ns);
 	CHECK(entry->bytes <= FACT_BYTES);
-	*fact = (struct fact){ .index = entry->index,
-			       .term = entry->term,
-			       .stamp = entry->stamp,
-			       .kind = entry->kind,
-			       .bytes = entry->bytes,
-			       .previous = previous };
+	*fact = (struct fact){.index = entry->index,
+			      .term = entry->term,
+			      .stamp = entry->stamp,
+			      .kind = entry->kind,
+			      .bytes = entry->bytes,
+			      .previous = previous};
 	if (entry->bytes)
 		memcpy(fact->data, entry->data, entry->bytes);
 	*slot = fact;
@@ -109,11 +108,11 @@ const struct fact *facts_intern(struct world *world, uint32_t node,
 		facts_slot(world->facts, entry->index, entry->term);
 
 	if (entry->index != (previous ? previous->index : 0) + 1)
-		world_violate(world, node, "log-matching",
-			      "entry %llu put after entry %llu",
-			      (unsigned long long)entry->index,
-			      (unsigned long long)(previous ? previous->index :
-							      0));
+		world_violate(
+			world, node, "log-matching",
+			"entry %llu put after entry %llu",
+			(unsigned long long)entry->index,
+			(unsigned long long)(previous ? previous->index : 0));
 	if (!*slot)
 		return facts_add(world, node, slot, entry, previous);
 	if (!same(*slot, entry) || (*slot)->previous != previous)
@@ -121,8 +120,8 @@ const struct fact *facts_intern(struct world *world, uint32_t node,
 			      "two entries %llu of term %llu differ in %s",
 			      (unsigned long long)entry->index,
 			      (unsigned long long)entry->term,
-			      same(*slot, entry) ? "what precedes them" :
-						   "content");
+			      same(*slot, entry) ? "what precedes them"
+						 : "content");
 	return *slot;
 }
 

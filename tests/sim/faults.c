@@ -47,9 +47,9 @@ static struct node *victim(struct world *world)
 /* Mostly short against an election, sometimes long against everything. */
 static int64_t some_time(struct world *world)
 {
-	int64_t mean = world_chance(world, 0.6) ?
-			       world->profile.election_min_ns :
-			       world->profile.election_max_ns * 8;
+	int64_t mean = world_chance(world, 0.6)
+			       ? world->profile.election_min_ns
+			       : world->profile.election_max_ns * 8;
 
 	return world_exponential(world, mean) + NS_PER_MS;
 }
@@ -71,12 +71,23 @@ static void reboot(struct world *world)
 	node_reboot(world, node, some_time(world));
 }
 
+/* The power of the whole room. */
+static void outage(struct world *world)
+{
+	int64_t duration_ns = some_time(world);
+
+	world_cover(world, COVER_OUTAGES);
+	for (uint32_t i = 0; i < world->options.node_count; i++)
+		node_reboot(world, &world->nodes[i],
+			    duration_ns + some_time(world) / 8);
+}
+
 static void pause_some(struct world *world)
 {
 	struct node *node = victim(world);
-	uint32_t procs = world_chance(world, 0.4) ?
-				 ALL_PROCS :
-				 (uint32_t)world_between(world, 1, ALL_PROCS);
+	uint32_t procs = world_chance(world, 0.4)
+				 ? ALL_PROCS
+				 : (uint32_t)world_between(world, 1, ALL_PROCS);
 	int64_t duration_ns = some_time(world);
 
 	world_cover(world, COVER_PAUSES);
@@ -94,16 +105,17 @@ static void pause_mid_step(struct world *world)
 
 static void isolate(struct world *world)
 {
-	bool cut[SIM_NODES_MAX][SIM_NODES_MAX] = { { false } };
+	bool cut[SIM_NODES_MAX][SIM_NODES_MAX] = {{false}};
 	uint32_t alone = victim(world)->index;
-	bool in = world_chance(world, 0.6), out = !in || world_chance(world, 0.6);
+	bool in = world_chance(world, 0.6),
+	     out = !in || world_chance(world, 0.6);
 
 	for (uint32_t i = 0; i < world->options.node_count; i++) {
 		cut[i][alone] = i != alone && in;
 		cut[alone][i] = i != alone && out;
 	}
-	world_cover(world, in && out ? COVER_PARTITIONS :
-				       COVER_PARTITIONS_ONE_WAY);
+	world_cover(world,
+		    in && out ? COVER_PARTITIONS : COVER_PARTITIONS_ONE_WAY);
 	world_trace(world, alone + 1, "cut off%s%s", in ? " inbound" : "",
 		    out ? " outbound" : "");
 	network_cut(world, cut, some_time(world));
@@ -111,7 +123,7 @@ static void isolate(struct world *world)
 
 static void split(struct world *world)
 {
-	bool cut[SIM_NODES_MAX][SIM_NODES_MAX] = { { false } };
+	bool cut[SIM_NODES_MAX][SIM_NODES_MAX] = {{false}};
 	uint32_t side = (uint32_t)world_between(
 		world, 1, (1 << world->options.node_count) - 2);
 
@@ -126,7 +138,7 @@ static void split(struct world *world)
 /* Two nodes that cannot hear each other, both heard by the rest. */
 static void bridge(struct world *world)
 {
-	bool cut[SIM_NODES_MAX][SIM_NODES_MAX] = { { false } };
+	bool cut[SIM_NODES_MAX][SIM_NODES_MAX] = {{false}};
 	uint32_t a = victim(world)->index, b = some_node(world)->index;
 
 	if (a == b)
@@ -141,9 +153,9 @@ static void slow_disk(struct world *world)
 {
 	struct node *node = victim(world);
 
-	node->disk.slow_ns =
-		node->disk.slow_ns ? 0 : world_between(world, 5, 200) *
-						 NS_PER_MS;
+	node->disk.slow_ns = node->disk.slow_ns
+				     ? 0
+				     : world_between(world, 5, 200) * NS_PER_MS;
 	world_cover(world, COVER_SLOW_DISKS);
 	world_trace(world, node->id, "disk slower by %.3f ms",
 		    (double)node->disk.slow_ns / 1e6);
@@ -151,7 +163,7 @@ static void slow_disk(struct world *world)
 
 static void cut_off(struct world *world, uint32_t alone, int64_t duration_ns)
 {
-	bool cut[SIM_NODES_MAX][SIM_NODES_MAX] = { { false } };
+	bool cut[SIM_NODES_MAX][SIM_NODES_MAX] = {{false}};
 
 	for (uint32_t i = 0; i < world->options.node_count; i++)
 		cut[i][alone] = cut[alone][i] = i != alone;
@@ -184,15 +196,14 @@ static void depose(struct world *world)
 	node_pause(world, leader, PROC_RAFTD, duration_ns);
 }
 
-static void suspend(struct world *world, struct node *node,
-		    int64_t duration_ns)
+static void suspend(struct world *world, struct node *node, int64_t duration_ns)
 {
 	node->suspended_until_ns = world->now_ns + duration_ns;
 	world_post(world, duration_ns,
-		   (struct event){ .kind = EVENT_SUSPEND_END,
-				   .node = node->index,
-				   .incarnation = (uint32_t)node->timing.boot,
-				   .a = (uint64_t)node_raw(world, node) });
+		   (struct event){.kind = EVENT_SUSPEND_END,
+				  .node = node->index,
+				  .incarnation = (uint32_t)node->timing.boot,
+				  .a = (uint64_t)node_raw(world, node)});
 	for (uint32_t proc = 0; proc < PROC_COUNT; proc++)
 		node_pause(world, node, (enum proc)proc, duration_ns);
 	world_trace(world, node->id, "suspended for %.3f ms",
@@ -235,8 +246,8 @@ static void transfer(struct world *world)
 
 	if (leader)
 		node_post(world, leader->index, PROC_RAFTD, 0,
-			  (struct event){ .kind = EVENT_RAFT_TRANSFER,
-					  .a = some_node(world)->id });
+			  (struct event){.kind = EVENT_RAFT_TRANSFER,
+					 .a = some_node(world)->id});
 }
 
 static void false_hint(struct world *world)
@@ -265,20 +276,21 @@ static const struct {
 	uint32_t scenarios; /* besides mixed: 1 << scenario */
 } kinds[] = {
 #define IN(name) (1u << SCENARIO_##name)
-	{ crash, 4, IN(CRASHES) | IN(BEYOND_RHO) },
-	{ reboot, 2, IN(CRASHES) | IN(BEYOND_RHO) },
-	{ pause_some, 4, IN(CLOCKS) | IN(BEYOND_RHO) },
-	{ pause_mid_step, 3, IN(CLOCKS) | IN(CRASHES) },
-	{ isolate, 6, IN(PARTITIONS) | IN(CLOCKS) | IN(BEYOND_RHO) },
-	{ split, 3, IN(PARTITIONS) },
-	{ bridge, 2, IN(PARTITIONS) },
-	{ slow_disk, 1, IN(CRASHES) },
-	{ disrupt, 3, IN(CLOCKS) },
-	{ depose, 3, IN(PARTITIONS) | IN(CLOCKS) | IN(HOSTILE) },
-	{ transfer, 2, IN(PARTITIONS) | IN(HOSTILE) | IN(BEYOND_RHO) },
-	{ false_hint, 1, IN(PARTITIONS) | IN(HOSTILE) },
-	{ rough_network, 1, IN(PARTITIONS) | IN(HOSTILE) | IN(CLOCKS) },
-	{ reset_stream, 2, IN(PARTITIONS) | IN(HOSTILE) },
+	{crash, 4, IN(CRASHES) | IN(BEYOND_RHO)},
+	{reboot, 2, IN(CRASHES) | IN(BEYOND_RHO)},
+	{outage, 1, IN(CRASHES) | IN(BEYOND_RHO)},
+	{pause_some, 4, IN(CLOCKS) | IN(BEYOND_RHO)},
+	{pause_mid_step, 3, IN(CLOCKS) | IN(CRASHES)},
+	{isolate, 6, IN(PARTITIONS) | IN(CLOCKS) | IN(BEYOND_RHO)},
+	{split, 3, IN(PARTITIONS)},
+	{bridge, 2, IN(PARTITIONS)},
+	{slow_disk, 1, IN(CRASHES)},
+	{disrupt, 3, IN(CLOCKS)},
+	{depose, 3, IN(PARTITIONS) | IN(CLOCKS) | IN(HOSTILE)},
+	{transfer, 2, IN(PARTITIONS) | IN(HOSTILE) | IN(BEYOND_RHO)},
+	{false_hint, 1, IN(PARTITIONS) | IN(HOSTILE)},
+	{rough_network, 1, IN(PARTITIONS) | IN(HOSTILE) | IN(CLOCKS)},
+	{reset_stream, 2, IN(PARTITIONS) | IN(HOSTILE)},
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -286,7 +298,7 @@ static void strike_later(struct world *world)
 {
 	world_post(world,
 		   world_exponential(world, world->faults->mean_gap_ns) + 1,
-		   (struct event){ .kind = EVENT_FAULT });
+		   (struct event){.kind = EVENT_FAULT});
 }
 
 /* A seed sees about two thirds of the kinds: what is rare beside everything
@@ -301,9 +313,9 @@ void faults_init(struct world *world)
 	faults->mean_gap_ns =
 		world_between(world, 1, 6) * world->profile.election_max_ns;
 	for (uint32_t i = 0; i < KINDS; i++)
-		if (scenario == SCENARIO_MIXED ?
-			    world_chance(world, 0.65) :
-			    (kinds[i].scenarios >> scenario) & 1)
+		if (scenario == SCENARIO_MIXED
+			    ? world_chance(world, 0.65)
+			    : (kinds[i].scenarios >> scenario) & 1)
 			faults->weights[i] = kinds[i].weight;
 	world->faults_on = scenario != SCENARIO_CALM;
 	if (world->faults_on)

@@ -65,8 +65,8 @@ static void places_grow(struct history *history)
 	free(old.places);
 }
 
-void history_committed(struct history *history, uint32_t key,
-		       uint64_t position, uint64_t state)
+void history_committed(struct history *history, uint32_t key, uint64_t position,
+		       uint64_t state)
 {
 	CHECK(key < history->key_count && state != 0);
 	CHECK(position > history->newest[key]);
@@ -76,18 +76,18 @@ void history_committed(struct history *history, uint32_t key,
 	struct place *place = place_slot(history, state);
 
 	CHECK(place->state == 0);
-	*place = (struct place){ state, position, key };
+	*place = (struct place){state, position, key};
 	history->count++;
 }
 
 struct history_op history_begin(const struct history *history, uint32_t key)
 {
 	CHECK(key < history->key_count);
-	return (struct history_op){ key, history->finished[key] };
+	return (struct history_op){key, history->finished[key]};
 }
 
-static const struct place *place_of(const struct history *history,
-				    uint32_t key, uint64_t state)
+static const struct place *place_of(const struct history *history, uint32_t key,
+				    uint64_t state)
 {
 	const struct place *place;
 

@@ -33,8 +33,8 @@ void history_free(struct history *history);
 
 /* A write took effect: it left the key in state `state` (unique, not 0).
  * Positions rise within a key. */
-void history_committed(struct history *history, uint32_t key,
-		       uint64_t position, uint64_t state);
+void history_committed(struct history *history, uint32_t key, uint64_t position,
+		       uint64_t state);
 
 /* An operation begins; call in order of time. */
 struct history_op history_begin(const struct history *history, uint32_t key);

@@ -70,8 +70,8 @@ static bool accepts(const struct op *ops, const unsigned int *order,
 				handles[i] = history_begin(history, 0);
 			if (ops[i].end != instant || ops[i].open)
 				continue;
-			if ((ops[i].read ? history_read_done :
-					   history_write_done)(
+			if ((ops[i].read ? history_read_done
+					 : history_write_done)(
 				    history, &handles[i], ops[i].value))
 				good = false;
 		}

@@ -24,7 +24,8 @@ static void apply_command(struct kv *kv, const struct fact *fact,
 	memcpy(what, fact->data, sizeof(*what));
 	CHECK(what->identity < KV_IDENTITIES && what->key < KV_KEYS);
 	outcome->command = true;
-	outcome->duplicate = what->sequence <= kv->last[what->identity].sequence;
+	outcome->duplicate =
+		what->sequence <= kv->last[what->identity].sequence;
 	if (!outcome->duplicate) {
 		before = what->kind == KV_APPEND ? kv->keys[what->key] : 0;
 		kv->keys[what->key] = mix(before, what->value);
@@ -42,6 +43,6 @@ void kv_apply(struct kv *kv, const struct fact *fact,
 	if (fact->kind == RAFT_ENTRY_COMMAND)
 		apply_command(kv, fact, outcome);
 	kv->applied = fact->index;
-	kv->digest = mix(mix(kv->digest, fact->index),
-			 fact->term ^ outcome->result);
+	kv->digest =
+		mix(mix(kv->digest, fact->index), fact->term ^ outcome->result);
 }

@@ -31,7 +31,7 @@ struct kv_command {
 
 struct kv {
 	uint64_t applied;
-	uint64_t digest; /* of everything applied, in order */
+	uint64_t digest;	/* of everything applied, in order */
 	uint64_t keys[KV_KEYS]; /* digest of the key's state; 0: never put */
 	struct {
 		uint64_t result;

@@ -115,7 +115,8 @@ static void report(struct batch *batch, uint64_t number,
 	struct sim_options options =
 		options_of(batch, batch->first_seed + number);
 
-	printf("---- seed %llu failed; nodes %u, scenario %s; its last lines:\n",
+	printf("---- seed %llu failed; nodes %u, scenario %s; its last "
+	       "lines:\n",
 	       (unsigned long long)options.seed, options.node_count,
 	       scenario_names[options.scenario]);
 	again(batch, number, true, scratch);
@@ -124,12 +125,14 @@ static void report(struct batch *batch, uint64_t number,
 		       (unsigned long long)options.seed);
 	else if (scratch->digest != before->digest)
 		printf("seed %llu did not replay: digest %016llx, then "
-		       "%016llx\n", (unsigned long long)options.seed,
+		       "%016llx\n",
+		       (unsigned long long)options.seed,
 		       (unsigned long long)before->digest,
 		       (unsigned long long)scratch->digest);
 	printf("replay: raftfs-sim --seed %llu --seeds 1 --nodes %u --scenario "
-	       "%s --minutes %g --trace\n", (unsigned long long)options.seed,
-	       options.node_count, scenario_names[options.scenario],
+	       "%s --minutes %g --trace\n",
+	       (unsigned long long)options.seed, options.node_count,
+	       scenario_names[options.scenario],
 	       (double)options.duration_ns / 60e9);
 }
 
@@ -179,7 +182,7 @@ static bool sum_up(const struct batch *batch)
 		const char *text;
 		bool essential;
 	} rows[COVER_COUNT] = {
-#define X(name, text, essential) [COVER_##name] = { text, essential },
+#define X(name, text, essential) [COVER_##name] = {text, essential},
 		SIM_COVERAGE_MAP(X)
 #undef X
 	};
@@ -240,17 +243,17 @@ static double parse_minutes(const char *text)
 static void parse(struct batch *batch, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "seeds", required_argument, NULL, 'n' },
-		{ "seed", required_argument, NULL, 's' },
-		{ "nodes", required_argument, NULL, 'c' },
-		{ "minutes", required_argument, NULL, 'm' },
-		{ "scenario", required_argument, NULL, 'k' },
-		{ "jobs", required_argument, NULL, 'j' },
-		{ "trace", no_argument, NULL, 't' },
-		{ "tail", required_argument, NULL, 'l' },
-		{ "skip", required_argument, NULL, 'x' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
+		{"seeds", required_argument, NULL, 'n'},
+		{"seed", required_argument, NULL, 's'},
+		{"nodes", required_argument, NULL, 'c'},
+		{"minutes", required_argument, NULL, 'm'},
+		{"scenario", required_argument, NULL, 'k'},
+		{"jobs", required_argument, NULL, 'j'},
+		{"trace", no_argument, NULL, 't'},
+		{"tail", required_argument, NULL, 'l'},
+		{"skip", required_argument, NULL, 'x'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
 	int option;
 
@@ -290,8 +293,8 @@ static void parse(struct batch *batch, int argc, char **argv)
 			exit(option == 'h' ? 0 : 2);
 		}
 	}
-	if (optind != argc || (batch->nodes && batch->nodes != 3 &&
-			       batch->nodes != 5) ||
+	if (optind != argc ||
+	    (batch->nodes && batch->nodes != 3 && batch->nodes != 5) ||
 	    batch->jobs < 1 || batch->jobs > JOBS_MAX ||
 	    batch->seed_count < 1) {
 		fputs(usage_text, stderr);
@@ -319,7 +322,8 @@ static bool replays(const struct batch *batch, struct sim_result *scratch)
 	again(batch, 0, false, scratch);
 	if (scratch->digest != before->digest) {
 		printf("seed %llu took two courses: digests %016llx and "
-		       "%016llx\n", (unsigned long long)batch->first_seed,
+		       "%016llx\n",
+		       (unsigned long long)batch->first_seed,
 		       (unsigned long long)before->digest,
 		       (unsigned long long)scratch->digest);
 		return false;
@@ -330,7 +334,7 @@ static bool replays(const struct batch *batch, struct sim_result *scratch)
 int main(int argc, char **argv)
 {
 	struct batch batch = {
-		.options = { .duration_ns = 180 * NS_PER_SEC, .tail = 60 },
+		.options = {.duration_ns = 180 * NS_PER_SEC, .tail = 60},
 		.first_seed = 1,
 		.seed_count = 1,
 		.scenario = -1,

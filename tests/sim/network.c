@@ -37,8 +37,8 @@ static void hold(struct stream *stream, const struct event *event)
 {
 	if (stream->held_count == stream->held_capacity) {
 		stream->held_capacity = stream->held_capacity * 2 + 16;
-		stream->held = realloc(stream->held, stream->held_capacity *
-							     sizeof(*event));
+		stream->held = realloc(stream->held,
+				       stream->held_capacity * sizeof(*event));
 		CHECK(stream->held);
 	}
 	stream->held[stream->held_count++] = *event;
@@ -69,9 +69,8 @@ static struct flight *flight_new(struct world *world, uint32_t from,
 				 const struct raft_message *message,
 				 const struct fact *const *facts)
 {
-	uint32_t count = message->type == RAFT_MSG_APPEND ?
-				 message->append.count :
-				 0;
+	uint32_t count =
+		message->type == RAFT_MSG_APPEND ? message->append.count : 0;
 	size_t row = count * sizeof(struct fact *);
 	struct flight *flight = malloc(sizeof(*flight) + row);
 
@@ -103,9 +102,9 @@ static bool hostile(struct world *world, const struct flight *flight)
 
 	twin->doubled = true;
 	world_post(world, delay(world, flight->from, flight->to) * 4,
-		   (struct event){ .kind = EVENT_RAFT_MESSAGE,
-				   .node = flight->to,
-				   .payload = twin });
+		   (struct event){.kind = EVENT_RAFT_MESSAGE,
+				  .node = flight->to,
+				  .payload = twin});
 	return false;
 }
 
@@ -115,7 +114,7 @@ void network_send_raft(struct world *world, uint32_t from, uint32_t to,
 {
 	struct network *network = world->network;
 	struct stream *stream = &network->streams[from][to];
-	struct event event = { .kind = EVENT_RAFT_MESSAGE, .node = to };
+	struct event event = {.kind = EVENT_RAFT_MESSAGE, .node = to};
 	int64_t after = delay(world, from, to);
 
 	if (!world->nodes[to].procs[PROC_RAFTD].alive ||
@@ -186,16 +185,16 @@ void network_send_snapshot(struct world *world, uint32_t from, uint32_t to,
 	};
 	world_cover(world, COVER_SNAPSHOTS_SENT);
 	world_post(world, after,
-		   (struct event){ .kind = EVENT_STORE_SNAPSHOT,
-				   .node = to,
-				   .payload = body });
+		   (struct event){.kind = EVENT_STORE_SNAPSHOT,
+				  .node = to,
+				  .payload = body});
 }
 
 void network_send_packet(struct world *world, enum event_kind kind,
 			 struct packet *packet)
 {
 	struct network *network = world->network;
-	struct event event = { .kind = kind, .node = packet->to };
+	struct event event = {.kind = kind, .node = packet->to};
 	double loss = world->faults_on ? world->profile.packet_loss : 0;
 
 	if (world->now_ns < network->rough_until_ns)
@@ -226,7 +225,8 @@ bool network_cut(struct world *world,
 	struct network *network = world->network;
 	uint32_t number = 0;
 
-	while (number < NETWORK_PARTITIONS && network->partitions[number].active)
+	while (number < NETWORK_PARTITIONS &&
+	       network->partitions[number].active)
 		number++;
 	if (number == NETWORK_PARTITIONS)
 		return false;
@@ -238,7 +238,7 @@ bool network_cut(struct world *world,
 			network->blocked[i][j] += cut[i][j];
 	network->stalling = world_chance(world, 0.5);
 	world_post(world, duration_ns,
-		   (struct event){ .kind = EVENT_HEAL, .a = number });
+		   (struct event){.kind = EVENT_HEAL, .a = number});
 	return true;
 }
 

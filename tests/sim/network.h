@@ -58,7 +58,7 @@ struct network {
 		bool active;
 		bool cut[SIM_NODES_MAX][SIM_NODES_MAX];
 	} partitions[NETWORK_PARTITIONS];
-	bool stalling; /* what a cut link does to streams */
+	bool stalling;		/* what a cut link does to streams */
 	int64_t rough_until_ns; /* delays and losses are worse until then */
 };
 

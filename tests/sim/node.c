@@ -30,9 +30,9 @@ void node_init_all(struct world *world)
 		clocks_init(world, &node->clock);
 		disks_init(&node->disk);
 		node->timing.boot = (uint64_t)node->id << 32;
-		world_post(world, world_between(world, 0, NS_PER_SEC),
-			   (struct event){ .kind = EVENT_CLOCK_WANDER,
-					   .node = i });
+		world_post(
+			world, world_between(world, 0, NS_PER_SEC),
+			(struct event){.kind = EVENT_CLOCK_WANDER, .node = i});
 	}
 	for (uint32_t i = 0; i < world->options.node_count; i++)
 		node_start(world, &world->nodes[i], ALL_PROCS);
@@ -52,8 +52,8 @@ void node_defer(struct process *process, const struct event *event)
 		process->deferred_capacity =
 			process->deferred_capacity * 2 + 16;
 		process->deferred =
-			realloc(process->deferred, process->deferred_capacity *
-							   sizeof(*event));
+			realloc(process->deferred,
+				process->deferred_capacity * sizeof(*event));
 		CHECK(process->deferred);
 	}
 	process->deferred[process->deferred_count++] = *event;
@@ -118,9 +118,9 @@ void node_crash(struct world *world, struct node *node, uint32_t procs,
 				node_peer_lost(world, i, node->index);
 	if (stopped)
 		world_post(world, after_ns,
-			   (struct event){ .kind = EVENT_PROC_RESTART,
-					   .node = node->index,
-					   .a = stopped });
+			   (struct event){.kind = EVENT_PROC_RESTART,
+					  .node = node->index,
+					  .a = stopped});
 }
 
 void node_reboot(struct world *world, struct node *node, int64_t after_ns)
@@ -147,7 +147,7 @@ void node_pause(struct world *world, struct node *node, enum proc proc,
 		process->paused_until_ns = world->now_ns + duration_ns;
 	node_post(world, node->index, proc,
 		  process->paused_until_ns - world->now_ns,
-		  (struct event){ .kind = EVENT_PROC_RESUME, .a = proc });
+		  (struct event){.kind = EVENT_PROC_RESUME, .a = proc});
 }
 
 void node_resume(struct world *world, struct event *event)
@@ -198,18 +198,17 @@ void node_heal_all(struct world *world)
 				continue;
 			node->procs[proc].paused_until_ns = world->now_ns;
 			node_post(world, i, (enum proc)proc, 0,
-				  (struct event){ .kind = EVENT_PROC_RESUME,
-						  .a = proc });
+				  (struct event){.kind = EVENT_PROC_RESUME,
+						 .a = proc});
 		}
 	}
 }
 
 void node_peer_lost(struct world *world, uint32_t index, uint32_t peer_index)
 {
-	node_post(world, index, PROC_RAFTD,
-		  world_exponential(world, NS_PER_MS),
-		  (struct event){ .kind = EVENT_RAFT_PEER_LOST,
-				  .a = peer_index + 1 });
+	node_post(world, index, PROC_RAFTD, world_exponential(world, NS_PER_MS),
+		  (struct event){.kind = EVENT_RAFT_PEER_LOST,
+				 .a = peer_index + 1});
 }
 
 bool node_clock_usable(const struct timesync_clock *page, int64_t raw_ns)

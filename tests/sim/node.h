@@ -46,9 +46,9 @@ struct raft_host {
 	struct raft *raft;
 	struct raft_view view;
 	struct raft_effects effects;
-	bool carrying; /* decided, not carried out yet */
+	bool carrying;	    /* decided, not carried out yet */
 	int64_t decided_ns; /* true time of that */
-	bool stall;    /* fault: pause between the next decision and sending */
+	bool stall; /* fault: pause between the next decision and sending */
 	bool hard_in_flight;
 	uint64_t hard_term_before;
 	uint32_t hard_vote_before;
@@ -70,6 +70,7 @@ struct raft_host {
 	} reads[64];
 	uint32_t read_next;
 	uint64_t c1_waits_seen;
+	uint64_t met_term; /* first in which it knew a leader; 0: none yet */
 	bool streaming[SIM_NODES_MAX]; /* a snapshot to that node */
 };
 

@@ -59,7 +59,7 @@ static struct raft_config config_of(struct world *world, struct node *node)
 	for (uint32_t i = 0; i < config.member_count; i++)
 		config.members[i] = i + 1;
 	if (world->options.tracing)
-		config.story = (struct story){ story_line, node };
+		config.story = (struct story){story_line, node};
 	return config;
 }
 
@@ -70,10 +70,10 @@ static void mirror_log(struct world *world, struct node *node)
 	const struct raft_snapshot_meta *snapshot = &node->disk.snapshot;
 	struct raft_host *host = &node->host;
 
-	factlog_reset(&host->log,
-		      snapshot->index ? facts_find(world, snapshot->index,
-						   snapshot->term) :
-					NULL);
+	factlog_reset(&host->log, snapshot->index
+					  ? facts_find(world, snapshot->index,
+						       snapshot->term)
+					  : NULL);
 	for (uint64_t i = snapshot->index + 1; i <= raft_log_last(host->raft);
 	     i++)
 		factlog_append(&host->log, factlog_at(&node->disk.log, i));
@@ -89,8 +89,8 @@ static void schedule(struct world *world, struct node *node)
 		return;
 	host->tick_at_ns = at_ns;
 	node_post(world, node->index, PROC_RAFTD, at_ns - world->now_ns,
-		  (struct event){ .kind = EVENT_RAFT_TICK,
-				  .a = ++host->tick_number });
+		  (struct event){.kind = EVENT_RAFT_TICK,
+				 .a = ++host->tick_number});
 }
 
 void raft_host_start(struct world *world, struct node *node)
@@ -98,9 +98,9 @@ void raft_host_start(struct world *world, struct node *node)
 	struct raft_host *host = &node->host;
 	struct raft_config config = config_of(world, node);
 	struct raft_now now = read_clocks(world, node);
-	struct raft_restart restart = { .term = node->disk.term,
-					.voted_for = node->disk.voted_for,
-					.snapshot = node->disk.snapshot };
+	struct raft_restart restart = {.term = node->disk.term,
+				       .voted_for = node->disk.voted_for,
+				       .snapshot = node->disk.snapshot};
 	struct raft_entry *entries;
 	struct factlog log = host->log;
 
@@ -171,7 +171,7 @@ static void publish(struct world *world, struct node *node)
 	if (moved)
 		node_post(world, node->index, PROC_TIMESYNCD,
 			  world_exponential(world, NS_PER_MS),
-			  (struct event){ .kind = EVENT_CLOCK_EPOCH });
+			  (struct event){.kind = EVENT_CLOCK_EPOCH});
 	checks_page(world, node);
 }
 
@@ -197,9 +197,8 @@ static void change_log(struct world *world, struct node *node,
 	struct raft_host *host = &node->host;
 
 	if (effects->reset_log) {
-		const struct fact *base = facts_find(world,
-						     effects->reset_to.index,
-						     effects->reset_to.term);
+		const struct fact *base = facts_find(
+			world, effects->reset_to.index, effects->reset_to.term);
 
 		checks_reset(world, node, &effects->reset_to, base);
 		factlog_reset(&host->log, base);
@@ -224,7 +223,7 @@ static void start_flush(struct world *world, struct node *node)
 
 	if (disks_start_flush(world, &node->disk, &after_ns))
 		node_post(world, node->index, PROC_RAFTD, after_ns,
-			  (struct event){ .kind = EVENT_RAFT_DISK });
+			  (struct event){.kind = EVENT_RAFT_DISK});
 }
 
 static void trace_message(struct world *world, const char *how,
@@ -236,7 +235,8 @@ static void trace_message(struct world *world, const char *how,
 		return;
 	switch (m->type) {
 	case RAFT_MSG_VOTE:
-		snprintf(text, sizeof(text), "vote%s%s last %" PRIu64 "/%" PRIu64,
+		snprintf(text, sizeof(text),
+			 "vote%s%s last %" PRIu64 "/%" PRIu64,
 			 m->vote.pre ? " pre" : "",
 			 m->vote.transfer ? " transfer" : "",
 			 m->vote.last_index, m->vote.last_term);
@@ -248,8 +248,8 @@ static void trace_message(struct world *world, const char *how,
 		break;
 	case RAFT_MSG_APPEND:
 		snprintf(text, sizeof(text),
-			 "append after %" PRIu64 "/%" PRIu64 " +%u commit %" PRIu64
-			 " round %" PRIu64,
+			 "append after %" PRIu64 "/%" PRIu64
+			 " +%u commit %" PRIu64 " round %" PRIu64,
 			 m->append.previous_index, m->append.previous_term,
 			 m->append.count, m->append.commit_index,
 			 m->append.round);
@@ -259,8 +259,9 @@ static void trace_message(struct world *world, const char *how,
 			 "append-reply %s match %" PRIu64 " hint %" PRIu64
 			 "/%" PRIu64 " round %" PRIu64,
 			 m->append_reply.accepted ? "ok" : "no",
-			 m->append_reply.match_index, m->append_reply.hint_index,
-			 m->append_reply.hint_term, m->append_reply.round);
+			 m->append_reply.match_index,
+			 m->append_reply.hint_index, m->append_reply.hint_term,
+			 m->append_reply.round);
 		break;
 	case RAFT_MSG_SNAPSHOT:
 		snprintf(text, sizeof(text), "snapshot %" PRIu64 "/%" PRIu64,
@@ -271,8 +272,9 @@ static void trace_message(struct world *world, const char *how,
 			 m->read_index.id);
 		break;
 	case RAFT_MSG_READ_INDEX_REPLY:
-		snprintf(text, sizeof(text), "read-index-reply id %" PRIx64
-			 " %s index %" PRIu64, m->read_index_reply.id,
+		snprintf(text, sizeof(text),
+			 "read-index-reply id %" PRIx64 " %s index %" PRIu64,
+			 m->read_index_reply.id,
 			 rfs_err_name(m->read_index_reply.err),
 			 m->read_index_reply.index);
 		break;
@@ -330,8 +332,8 @@ static void send_one(struct world *world, struct node *node,
 				      &snapshot->kv);
 	else
 		node_post(world, node->index, PROC_RAFTD, NS_PER_MS,
-			  (struct event){ .kind = EVENT_RAFT_SNAPSHOT_FAILED,
-					  .a = message->to });
+			  (struct event){.kind = EVENT_RAFT_SNAPSHOT_FAILED,
+					 .a = message->to});
 }
 
 static void tell_storage(struct world *world, struct node *node,
@@ -342,28 +344,28 @@ static void tell_storage(struct world *world, struct node *node,
 	if (effects->commit_index > host->commit_index) {
 		host->commit_index = effects->commit_index;
 		node_post(world, node->index, PROC_STORAGED, NODE_IPC_NS,
-			  (struct event){ .kind = EVENT_STORE_COMMITTED,
-					  .a = effects->commit_index });
+			  (struct event){.kind = EVENT_STORE_COMMITTED,
+					 .a = effects->commit_index});
 	}
 	for (uint32_t i = 0; i < effects->proposal_count; i++) {
 		const struct raft_proposal_done *done = &effects->proposals[i];
 		bool ok = done->err == RFS_ERR_OK;
 
 		node_post(world, node->index, PROC_STORAGED, NODE_IPC_NS,
-			  (struct event){ .kind = EVENT_STORE_PROPOSED,
-					  .a = done->id,
-					  .b = ok ? done->index : 0,
-					  .c = ok ? done->term : 0 });
+			  (struct event){.kind = EVENT_STORE_PROPOSED,
+					 .a = done->id,
+					 .b = ok ? done->index : 0,
+					 .c = ok ? done->term : 0});
 	}
 	for (uint32_t i = 0; i < effects->read_count; i++) {
 		const struct raft_read_done *done = &effects->reads[i];
 
 		checks_read(world, node, done);
 		node_post(world, node->index, PROC_STORAGED, NODE_IPC_NS,
-			  (struct event){ .kind = EVENT_STORE_READ,
-					  .a = done->id,
-					  .b = done->index,
-					  .c = (uint64_t)done->err });
+			  (struct event){.kind = EVENT_STORE_READ,
+					 .a = done->id,
+					 .b = done->index,
+					 .c = (uint64_t)done->err});
 	}
 }
 
@@ -460,7 +462,7 @@ void raft_host_tick(struct world *world, struct event *event)
 {
 	struct node *node = &world->nodes[event->node];
 	struct raft_host *host = &node->host;
-	struct raft_event tick = { .type = RAFT_EV_TICK };
+	struct raft_event tick = {.type = RAFT_EV_TICK};
 
 	if (event->a != host->tick_number)
 		return;
@@ -469,9 +471,8 @@ void raft_host_tick(struct world *world, struct event *event)
 		schedule(world, node);
 		return;
 	}
-	host->idle_ticks = host->idle_at_ns == world->now_ns ?
-				   host->idle_ticks + 1 :
-				   0;
+	host->idle_ticks =
+		host->idle_at_ns == world->now_ns ? host->idle_ticks + 1 : 0;
 	host->idle_at_ns = world->now_ns;
 	if (host->idle_ticks > 100)
 		world_violate(world, node->id, "busy-loop",
@@ -483,7 +484,7 @@ void raft_host_message(struct world *world, struct event *event)
 {
 	struct node *node = &world->nodes[event->node];
 	struct raft_entry entries[RAFT_ENTRIES_MAX];
-	struct raft_event receive = { .type = RAFT_EV_RECEIVE };
+	struct raft_event receive = {.type = RAFT_EV_RECEIVE};
 	struct flight *flight;
 
 	if (!network_arrives(world, event))
@@ -503,7 +504,7 @@ void raft_host_message(struct world *world, struct event *event)
 void raft_host_disk(struct world *world, struct event *event)
 {
 	struct node *node = &world->nodes[event->node];
-	struct raft_event persisted = { .type = RAFT_EV_PERSISTED };
+	struct raft_event persisted = {.type = RAFT_EV_PERSISTED};
 	const struct fact *last;
 
 	if (node->disk.flushing == 0)
@@ -521,8 +522,8 @@ void raft_host_disk(struct world *world, struct event *event)
 void raft_host_hint(struct world *world, struct event *event)
 {
 	struct node *node = &world->nodes[event->node];
-	struct raft_event hint = { .type = RAFT_EV_PEER_LOST,
-				   .peer = (uint32_t)event->a };
+	struct raft_event hint = {.type = RAFT_EV_PEER_LOST,
+				  .peer = (uint32_t)event->a};
 
 	if (event->kind == EVENT_RAFT_TRANSFER) {
 		hint.type = RAFT_EV_TRANSFER;
@@ -550,7 +551,7 @@ void raft_host_propose(struct world *world, struct event *event)
 		if (host->gathered_count == 1)
 			node_post(world, node->index, PROC_RAFTD,
 				  world_exponential(world, 100 * NS_PER_US),
-				  (struct event){ .kind = EVENT_RAFT_FLUSH });
+				  (struct event){.kind = EVENT_RAFT_FLUSH});
 	}
 	world_drop(event);
 }
@@ -560,7 +561,7 @@ void raft_host_flush(struct world *world, struct event *event)
 	struct node *node = &world->nodes[event->node];
 	struct raft_host *host = &node->host;
 	struct raft_proposal proposals[NODE_PROPOSALS_MAX];
-	struct raft_event propose = { .type = RAFT_EV_PROPOSE };
+	struct raft_event propose = {.type = RAFT_EV_PROPOSE};
 
 	for (uint32_t i = 0; i < host->gathered_count; i++)
 		proposals[i] = (struct raft_proposal){
@@ -577,7 +578,7 @@ void raft_host_flush(struct world *world, struct event *event)
 void raft_host_read(struct world *world, struct event *event)
 {
 	struct node *node = &world->nodes[event->node];
-	struct raft_event read = { .type = RAFT_EV_READ, .read.id = event->a };
+	struct raft_event read = {.type = RAFT_EV_READ, .read.id = event->a};
 
 	checks_read_asked(world, node, event->a);
 	step(world, node, &read);
@@ -585,9 +586,9 @@ void raft_host_read(struct world *world, struct event *event)
 
 void raft_host_rtt(struct world *world, struct event *event)
 {
-	struct raft_event rtt = { .type = RAFT_EV_RTT,
-				  .rtt = { (uint32_t)event->a,
-					   (int64_t)event->b } };
+	struct raft_event rtt = {
+		.type = RAFT_EV_RTT,
+		.rtt = {(uint32_t)event->a, (int64_t)event->b}};
 
 	step(world, &world->nodes[event->node], &rtt);
 }
@@ -597,7 +598,7 @@ void raft_host_snapshot(struct world *world, struct event *event)
 	struct node *node = &world->nodes[event->node];
 	const struct stored_snapshot *snapshot =
 		storage_snapshot(node, event->a);
-	struct raft_event about = { .type = RAFT_EV_SNAPSHOT_TAKEN };
+	struct raft_event about = {.type = RAFT_EV_SNAPSHOT_TAKEN};
 
 	if (!snapshot)
 		return; /* a newer one has taken its place */
@@ -608,7 +609,7 @@ void raft_host_snapshot(struct world *world, struct event *event)
 	about.snapshot = snapshot->meta;
 	world_trace(world, node->id, "snapshot %" PRIu64 " %s",
 		    snapshot->meta.index,
-		    event->kind == EVENT_RAFT_SNAPSHOT_INSTALLED ? "installed" :
-								   "taken");
+		    event->kind == EVENT_RAFT_SNAPSHOT_INSTALLED ? "installed"
+								 : "taken");
 	step(world, node, &about);
 }

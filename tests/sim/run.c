@@ -16,16 +16,15 @@
  * trip, so half of the seeds have a coarse rho. */
 static void draw_profile(struct world *world)
 {
-	static const uint32_t rhos_ppb[] = { 200000, 200000, 1000000,
-					     10000000, 30000000 };
-	static const int64_t delays_us[] = { 50, 200, 200, 1000, 5000 };
-	static const int64_t leases_ms[] = { 0, 50, 150, 400, 1000, 3000 };
+	static const uint32_t rhos_ppb[] = {200000, 200000, 1000000, 10000000,
+					    30000000};
+	static const int64_t delays_us[] = {50, 200, 200, 1000, 5000};
+	static const int64_t leases_ms[] = {0, 50, 150, 400, 1000, 3000};
 	struct world_profile *profile = &world->profile;
 
 	profile->rho_ppb = rhos_ppb[world_between(world, 0, 4)];
 	profile->delay_ns = delays_us[world_between(world, 0, 4)] * NS_PER_US;
-	profile->jitter_ns =
-		profile->delay_ns / world_between(world, 1, 10);
+	profile->jitter_ns = profile->delay_ns / world_between(world, 1, 10);
 	profile->lease_ns = leases_ms[world_between(world, 0, 5)] * NS_PER_MS;
 	profile->election_min_ns = world_between(world, 40, 120) * NS_PER_MS +
 				   10 * profile->delay_ns;
@@ -53,8 +52,8 @@ static void break_clock_rule(struct world *world)
 	world->clock_rule_broken = true;
 	clock->limit_ppb *= 10;
 	clocks_set_rate(clock, world->now_ns,
-			world_chance(world, 0.5) ? clock->limit_ppb :
-						   -clock->limit_ppb);
+			world_chance(world, 0.5) ? clock->limit_ppb
+						 : -clock->limit_ppb);
 }
 
 /* Is there one leader that everybody follows? */
@@ -115,7 +114,8 @@ void run_seed(const struct sim_options *options, struct sim_result *result)
 	world_trace(world, 0,
 		    "rho %u ppb, lease %.0f ms, election %.0f-%.0f ms, delay "
 		    "%.0f us, disk %.0f us, snapshot every %u",
-		    world->profile.rho_ppb, (double)world->profile.lease_ns / 1e6,
+		    world->profile.rho_ppb,
+		    (double)world->profile.lease_ns / 1e6,
 		    (double)world->profile.election_min_ns / 1e6,
 		    (double)world->profile.election_max_ns / 1e6,
 		    (double)world->profile.delay_ns / 1e3,

@@ -20,11 +20,11 @@ void storage_start(struct world *world, struct node *node)
 		if (storage->snapshots[0].meta.index)
 			storage->kv = storage->snapshots[0].kv;
 		else
-			storage->kv = (struct kv){ 0 };
+			storage->kv = (struct kv){0};
 	}
 	node_post(world, node->index, PROC_STORAGED, NODE_IPC_NS,
-		  (struct event){ .kind = EVENT_STORE_COMMITTED,
-				  .a = node->host.commit_index });
+		  (struct event){.kind = EVENT_STORE_COMMITTED,
+				 .a = node->host.commit_index});
 }
 
 const struct stored_snapshot *storage_snapshot(const struct node *node,
@@ -44,11 +44,11 @@ static void reply(struct world *world, struct node *node,
 		    request->client, answer == ANSWER_OK ? "ok" : "try again",
 		    digest);
 	world_post(world, clients_delay(world),
-		   (struct event){ .kind = EVENT_CLIENT_REPLY,
-				   .node = request->client,
-				   .a = request->token,
-				   .b = digest,
-				   .c = answer });
+		   (struct event){.kind = EVENT_CLIENT_REPLY,
+				  .node = request->client,
+				  .a = request->token,
+				  .b = digest,
+				  .c = answer});
 }
 
 /* The page may be older than the process: who wrote it is not asked. */
@@ -67,8 +67,8 @@ static void start_read(struct world *world, struct node *node,
 {
 	const struct consensus_page *page = &node->page;
 	const struct fact *last = facts_committed(world, page->commit_index);
-	bool foreign = last && page->role == RAFT_LEADER &&
-		       last->term != page->term;
+	bool foreign =
+		last && page->role == RAFT_LEADER && last->term != page->term;
 
 	if (lease_allows(world, node)) {
 		world_cover(world, COVER_READS_LEASE);
@@ -84,8 +84,7 @@ static void start_read(struct world *world, struct node *node,
 		world_cover(world, COVER_LIMBO_PARKS);
 	request->state = REQUEST_ASKED;
 	node_post(world, node->index, PROC_RAFTD, NODE_IPC_NS,
-		  (struct event){ .kind = EVENT_RAFT_READ,
-				  .a = request->token });
+		  (struct event){.kind = EVENT_RAFT_READ, .a = request->token});
 }
 
 static void start_write(struct world *world, struct node *node,
@@ -103,11 +102,11 @@ static void start_write(struct world *world, struct node *node,
 	}
 	proposal = malloc(sizeof(*proposal));
 	CHECK(proposal);
-	*proposal = (struct gathered){ request->token, *command };
+	*proposal = (struct gathered){request->token, *command};
 	request->state = REQUEST_PROPOSED;
 	node_post(world, node->index, PROC_RAFTD, NODE_IPC_NS,
-		  (struct event){ .kind = EVENT_RAFT_PROPOSE,
-				  .payload = proposal });
+		  (struct event){.kind = EVENT_RAFT_PROPOSE,
+				 .payload = proposal});
 }
 
 void storage_request(struct world *world, struct event *event)
@@ -196,15 +195,14 @@ static void take_snapshot(struct world *world, struct node *node)
 {
 	struct storage *storage = &node->storage;
 	const struct fact *fact = facts_committed(world, storage->kv.applied);
-	struct raft_snapshot_meta meta = { .index = fact->index,
-					   .term = fact->term,
-					   .stamp = fact->stamp };
+	struct raft_snapshot_meta meta = {
+		.index = fact->index, .term = fact->term, .stamp = fact->stamp};
 
 	keep_snapshot(node, &storage->kv, &meta);
 	node_post(world, node->index, PROC_RAFTD,
 		  world_exponential(world, 5 * NS_PER_MS),
-		  (struct event){ .kind = EVENT_RAFT_SNAPSHOT_TAKEN,
-				  .a = fact->index });
+		  (struct event){.kind = EVENT_RAFT_SNAPSHOT_TAKEN,
+				 .a = fact->index});
 }
 
 void storage_committed(struct world *world, struct event *event)
@@ -222,16 +220,15 @@ void storage_committed(struct world *world, struct event *event)
 		checks_applied(world, node, &outcome);
 	}
 	answer_waiting(world, node);
-	if (storage->kv.applied >= storage->snapshots[0].meta.index +
-					   world->profile.snapshot_every)
+	if (storage->kv.applied >=
+	    storage->snapshots[0].meta.index + world->profile.snapshot_every)
 		take_snapshot(world, node);
 }
 
 void storage_proposed(struct world *world, struct event *event)
 {
 	struct node *node = &world->nodes[event->node];
-	struct request *request =
-		request_of(node, event->a, REQUEST_PROPOSED);
+	struct request *request = request_of(node, event->a, REQUEST_PROPOSED);
 
 	if (!request)
 		return;
@@ -292,8 +289,8 @@ static void body_failed(struct world *world, const struct snapshot_body *body)
 	    body->incarnation)
 		node_post(world, body->from, PROC_RAFTD,
 			  world_exponential(world, 100 * NS_PER_MS),
-			  (struct event){ .kind = EVENT_RAFT_SNAPSHOT_FAILED,
-					  .a = body->to + 1 });
+			  (struct event){.kind = EVENT_RAFT_SNAPSHOT_FAILED,
+					 .a = body->to + 1});
 }
 
 void storage_body(struct world *world, struct event *event)
@@ -321,8 +318,8 @@ void storage_body(struct world *world, struct event *event)
 	world_cover(world, COVER_SNAPSHOTS_INSTALLED);
 	node_post(world, node->index, PROC_RAFTD,
 		  world_exponential(world, NS_PER_MS),
-		  (struct event){ .kind = EVENT_RAFT_SNAPSHOT_INSTALLED,
-				  .a = storage->snapshots[0].meta.index });
+		  (struct event){.kind = EVENT_RAFT_SNAPSHOT_INSTALLED,
+				 .a = storage->snapshots[0].meta.index});
 	world_drop(event);
 	answer_waiting(world, node);
 }

@@ -32,8 +32,9 @@ static void heap_push(struct world *world, const struct event *event)
 
 	if (world->heap_count > world->heap_capacity) {
 		world->heap_capacity = world->heap_capacity * 2 + 1024;
-		world->heap = realloc(world->heap, world->heap_capacity *
-							   sizeof(*world->heap));
+		world->heap =
+			realloc(world->heap,
+				world->heap_capacity * sizeof(*world->heap));
 		CHECK(world->heap);
 	}
 	world->heap[at] = *event;
@@ -120,8 +121,8 @@ bool world_chance(struct world *world, double probability)
 int64_t world_between(struct world *world, int64_t low, int64_t high)
 {
 	CHECK(low <= high);
-	return low + (int64_t)prng_below(&world->prng,
-					 (uint64_t)(high - low) + 1);
+	return low +
+	       (int64_t)prng_below(&world->prng, (uint64_t)(high - low) + 1);
 }
 
 int64_t world_exponential(struct world *world, int64_t mean)
@@ -140,8 +141,9 @@ void world_trace_line(struct world *world, uint32_t node, const char *format,
 		      ...)
 {
 	char *line = world->lines[world->line_count++ % LINES_KEPT];
-	int used = snprintf(line, sizeof(*world->lines), "%12.6f %s%u  ",
-			    (double)world->now_ns / 1e9, node ? "n" : "w", node);
+	int used =
+		snprintf(line, sizeof(*world->lines), "%12.6f %s%u  ",
+			 (double)world->now_ns / 1e9, node ? "n" : "w", node);
 	va_list args;
 
 	va_start(args, format);
@@ -154,10 +156,10 @@ void world_trace_line(struct world *world, uint32_t node, const char *format,
 
 void world_print_tail(const struct world *world)
 {
-	uint64_t kept = world->line_count < LINES_KEPT ? world->line_count :
-							 LINES_KEPT;
-	uint64_t shown = kept < world->options.tail ? kept :
-						      world->options.tail;
+	uint64_t kept =
+		world->line_count < LINES_KEPT ? world->line_count : LINES_KEPT;
+	uint64_t shown =
+		kept < world->options.tail ? kept : world->options.tail;
 
 	for (uint64_t i = world->line_count - shown; i < world->line_count; i++)
 		puts(world->lines[i % LINES_KEPT]);

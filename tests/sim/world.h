@@ -71,13 +71,15 @@
 	X(CLOCK_DISRUPTED, "clocks that became disrupted", true)               \
 	X(BOUND_CHECKS, "clock bounds compared with the truth", true)          \
 	X(HANDOVERS, "timelines handed over", true)                            \
-	X(LEASES_SHOWN, "leases shown on a page", true)
+	X(LEASES_SHOWN, "leases shown on a page", true)                        \
+	X(OUTAGES, "outages of all machines", true)                            \
+	X(COLD_STARTS, "timelines that went on from the wall clock", true)
 
 enum coverage {
 #define X(name, text, essential) COVER_##name,
 	SIM_COVERAGE_MAP(X)
 #undef X
-	COVER_COUNT
+		COVER_COUNT
 };
 
 enum sim_scenario {
@@ -121,36 +123,36 @@ enum proc {
 
 enum event_kind {
 	EVENT_RAFT_TICK = 0,
-	EVENT_RAFT_MESSAGE,	/* payload: flight */
-	EVENT_RAFT_DISK,	/* a flush of the log finished */
-	EVENT_RAFT_PEER_LOST,	/* a: peer id */
-	EVENT_RAFT_PROPOSE,	/* payload: proposal from storaged */
-	EVENT_RAFT_FLUSH,	/* hand the gathered proposals to the core */
-	EVENT_RAFT_READ,	/* a: token */
-	EVENT_RAFT_TRANSFER,	/* a: peer id */
-	EVENT_RAFT_RTT,		/* a: peer id, b: ns */
-	EVENT_RAFT_SNAPSHOT_TAKEN,     /* a: index */
+	EVENT_RAFT_MESSAGE,	   /* payload: flight */
+	EVENT_RAFT_DISK,	   /* a flush of the log finished */
+	EVENT_RAFT_PEER_LOST,	   /* a: peer id */
+	EVENT_RAFT_PROPOSE,	   /* payload: proposal from storaged */
+	EVENT_RAFT_FLUSH,	   /* hand the gathered proposals to the core */
+	EVENT_RAFT_READ,	   /* a: token */
+	EVENT_RAFT_TRANSFER,	   /* a: peer id */
+	EVENT_RAFT_RTT,		   /* a: peer id, b: ns */
+	EVENT_RAFT_SNAPSHOT_TAKEN, /* a: index */
 	EVENT_RAFT_SNAPSHOT_INSTALLED, /* a: index */
 	EVENT_RAFT_SNAPSHOT_FAILED,    /* a: peer id */
-	EVENT_STORE_COMMITTED,	/* a: index */
-	EVENT_STORE_PROPOSED,	/* a: token, b: index, c: term; 0: refused */
-	EVENT_STORE_READ,	/* a: token, b: index, c: error */
-	EVENT_STORE_REQUEST,	/* payload: request of a client */
-	EVENT_STORE_SNAPSHOT,	/* payload: streamed snapshot body */
+	EVENT_STORE_COMMITTED,	       /* a: index */
+	EVENT_STORE_PROPOSED, /* a: token, b: index, c: term; 0: refused */
+	EVENT_STORE_READ,     /* a: token, b: index, c: error */
+	EVENT_STORE_REQUEST,  /* payload: request of a client */
+	EVENT_STORE_SNAPSHOT, /* payload: streamed snapshot body */
 	EVENT_CLOCK_TICK,
-	EVENT_CLOCK_EPOCH,	/* look at the consensus page */
-	EVENT_CLOCK_REQUEST,	/* payload: packet */
-	EVENT_CLOCK_REPLY,	/* payload: packet */
-	EVENT_CLOCK_TIMEOUT,	/* a: peer id, b: request number */
+	EVENT_CLOCK_EPOCH,   /* look at the consensus page */
+	EVENT_CLOCK_REQUEST, /* payload: packet */
+	EVENT_CLOCK_REPLY,   /* payload: packet */
+	EVENT_CLOCK_TIMEOUT, /* a: peer id, b: request number */
 	EVENT_CLOCK_WANDER,
-	EVENT_CLIENT_NEXT,	/* node: client */
-	EVENT_CLIENT_REPLY,	/* node: client, a: token, b: digest, c: answer */
-	EVENT_CLIENT_TIMEOUT,	/* node: client, a: token */
-	EVENT_PROC_RESUME,	/* a: proc */
-	EVENT_PROC_RESTART,	/* a: proc mask */
+	EVENT_CLIENT_NEXT,    /* node: client */
+	EVENT_CLIENT_REPLY,   /* node: client, a: token, b: digest, c: answer */
+	EVENT_CLIENT_TIMEOUT, /* node: client, a: token */
+	EVENT_PROC_RESUME,    /* a: proc */
+	EVENT_PROC_RESTART,   /* a: proc mask */
 	EVENT_FAULT,
-	EVENT_HEAL,		/* a: partition number */
-	EVENT_SUSPEND_END,	/* a: raw reading it began at */
+	EVENT_HEAL,	   /* a: partition number */
+	EVENT_SUSPEND_END, /* a: raw reading it began at */
 	EVENT_COUNT
 };
 
