@@ -128,7 +128,9 @@ static inline void tree_make(struct tree *tree,
 		ino = tree_add(tree, request->ino, (char *)request->name.data,
 			       request->name.len,
 			       type | (request->mode & 07777));
-	memcpy(tree->inode[ino].data, request->data.data, request->data.len);
+	if (request->data.len > 0)
+		memcpy(tree->inode[ino].data, request->data.data,
+		       request->data.len);
 	tree->inode[ino].size = request->data.len;
 	if (request->attr != NULL)
 		tree->inode[ino].mtime_ns = request->attr->mtime_ns;
