@@ -179,7 +179,7 @@ static void on_turn(struct ev_loop *loop, struct ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	look_at_named(b);
-	if (!b->walking &&
+	if (!b->walking && !b->s->disk_full &&
 	    (b->again || state_unkept_count(b->s->state) > 0) &&
 	    clock_raw_ns() >= b->walk_not_before_ns && may_walk(b))
 		backfill_walk(b);

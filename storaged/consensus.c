@@ -15,7 +15,15 @@
 
 #define QUEUE_BYTES   (64 * MIB)
 #define BATCH_ENTRIES 512 /* then the batch is committed at once */
+#define STALL_SEC     1.0
 #define KIND_COMMAND  1	  /* of a log entry: raftd/core/raft.h */
+
+/* Entries that came and are not in a committed batch yet. raftd sends only so
+ * much before it hears that some are applied. */
+struct arrived {
+	struct arrived *next;
+	DistributedFs__LocalCommitted *committed;
+};
 
 struct question {
 	consensus_proposed *proposed; /* one of the two */
@@ -32,6 +40,11 @@ struct consensus {
 	uint64_t told_applied;
 
 	struct ev_prepare batch_end;
+	struct arrived *first; /* oldest */
+	struct arrived **last;
+	struct arrived *next; /* to be applied, at next_entry; NULL: none */
+	size_t next_entry;
+	struct ev_timer stall; /* active: the disk is full, wait */
 
 	/* A restore under way on a worker. */
 	struct work restoring;
@@ -40,6 +53,9 @@ struct consensus {
 	struct snapshot_meta restore_meta;
 	enum rfs_err restore_err;
 };
+
+static void end_batch(struct consensus *c);
+static void drop_arrived(struct consensus *c, const struct arrived *until);
 
 static void answer(struct question *question, enum rfs_err err, uint64_t index,
 		   uint64_t term)
@@ -51,6 +67,16 @@ static void answer(struct question *question, enum rfs_err err, uint64_t index,
 	free(question);
 }
 
+/* What was not committed comes again over the next link. */
+static void forget_arrived(struct consensus *c)
+{
+	if (!c->s->failed && state_batch_count(c->s->state) > 0)
+		end_batch(c);
+	c->next = NULL;
+	c->next_entry = 0;
+	drop_arrived(c, NULL);
+}
+
 /* Whoever asked may ask again at once, and learns that there is no link. */
 static void lose_link(struct consensus *c)
 {
@@ -58,6 +84,7 @@ static void lose_link(struct consensus *c)
 
 	c->link = NULL;
 	c->attached = false;
+	forget_arrived(c);
 	while ((question = pending_take_any(&c->questions)))
 		answer(question, RFS_ERR_CLOSED, 0, 0);
 }
@@ -149,14 +176,88 @@ static void tell_applied(struct consensus *c)
 	send_frame(c, FRAME_LOCAL_APPLIED, &applied.base, -1);
 }
 
+static void drop_arrived(struct consensus *c, const struct arrived *until)
+{
+	while (c->first != until) {
+		struct arrived *arrived = c->first;
+
+		c->first = arrived->next;
+		distributed_fs__local_committed__free_unpacked(
+			arrived->committed, NULL);
+		free(arrived);
+	}
+	if (!c->first)
+		c->last = &c->first;
+}
+
+/* Room may come: start again at the oldest entry; what is in the state by then
+ * is skipped. Anything else than a full disk is for good. */
+static void stall(struct consensus *c, enum rfs_err err)
+{
+	if (err != RFS_ERR_NOSPC) {
+		storaged_fail(c->s, err);
+		return;
+	}
+	state_abort(c->s->state);
+	c->next = c->first;
+	c->next_entry = 0;
+	log_warn("no room to apply entries; trying again in a while");
+	ev_timer_again(c->s->loop, &c->stall);
+}
+
 static void end_batch(struct consensus *c)
 {
 	enum rfs_err err = state_commit(c->s->state);
 
-	if (err != RFS_ERR_OK)
-		storaged_fail(c->s, err);
-	else
-		tell_applied(c);
+	if (err != RFS_ERR_OK) {
+		stall(c, err);
+		return;
+	}
+	drop_arrived(c, c->next);
+	tell_applied(c);
+}
+
+static enum rfs_err apply_one(struct consensus *c,
+			      const DistributedFs__LogEntry *from)
+{
+	struct store_entry entry = { .index = from->index,
+				     .term = from->term,
+				     .epoch = from->epoch,
+				     .ts_ns = from->ts_ns };
+
+	if (from->kind == KIND_COMMAND)
+		entry.command = (struct bytes){ .data = from->data.data,
+						.bytes = from->data.len };
+	return state_apply(c->s->state, &entry);
+}
+
+static bool may_apply(struct consensus *c)
+{
+	return c->next && !c->s->failed && !ev_is_active(&c->stall) &&
+	       !c->is_restoring;
+}
+
+static void apply_arrived(struct consensus *c)
+{
+	while (may_apply(c)) {
+		const DistributedFs__LocalCommitted *committed =
+			c->next->committed;
+
+		if (c->next_entry == committed->n_entries) {
+			c->next = c->next->next;
+			c->next_entry = 0;
+			continue;
+		}
+		enum rfs_err err =
+			apply_one(c, committed->entries[c->next_entry]);
+		if (err != RFS_ERR_OK) {
+			stall(c, err);
+			return;
+		}
+		c->next_entry++;
+		if (state_batch_count(c->s->state) >= BATCH_ENTRIES)
+			end_batch(c);
+	}
 }
 
 /* Just before the loop sleeps: all frames of one turn are one transaction. */
@@ -171,39 +272,38 @@ static void on_batch_end(struct ev_loop *loop, struct ev_prepare *prepare,
 		end_batch(c);
 }
 
-static void apply_one(struct consensus *c, const DistributedFs__LogEntry *from)
+static void on_stall_over(struct ev_loop *loop, struct ev_timer *timer,
+			  int events)
 {
-	struct store_entry entry = { .index = from->index,
-				     .term = from->term,
-				     .epoch = from->epoch,
-				     .ts_ns = from->ts_ns };
+	struct consensus *c = timer->data;
 
-	if (from->kind == KIND_COMMAND)
-		entry.command = (struct bytes){ .data = from->data.data,
-						.bytes = from->data.len };
-	enum rfs_err err = state_apply(c->s->state, &entry);
-	if (err != RFS_ERR_OK)
-		storaged_fail(c->s, err);
-	else if (state_batch_count(c->s->state) >= BATCH_ENTRIES)
-		end_batch(c);
+	(void)events;
+	ev_timer_stop(loop, timer);
+	apply_arrived(c);
 }
 
 static void on_committed(struct consensus *c, const struct frame *frame)
 {
+	struct arrived *arrived = calloc(1, sizeof(*arrived));
 	DistributedFs__LocalCommitted *committed =
 		(DistributedFs__LocalCommitted *)frame_unpack(
 			frame, &distributed_fs__local_committed__descriptor);
 
+	CHECK(arrived != NULL);
 	if (!committed) {
 		log_error("raftd link: malformed entries");
-		storaged_fail(c->s, RFS_ERR_INVALID);
+		free(arrived);
+		storaged_fail(c->s, RFS_ERR_IO);
 		return;
 	}
 	if (committed->commit_index > c->commit_index)
 		c->commit_index = committed->commit_index;
-	for (size_t i = 0; i < committed->n_entries && !c->s->failed; i++)
-		apply_one(c, committed->entries[i]);
-	distributed_fs__local_committed__free_unpacked(committed, NULL);
+	arrived->committed = committed;
+	*c->last = arrived;
+	c->last = &arrived->next;
+	if (!c->next)
+		c->next = arrived;
+	apply_arrived(c);
 }
 
 static void on_propose_done(struct consensus *c, const struct frame *frame)
@@ -311,7 +411,7 @@ static void on_restore(struct consensus *c, struct conn *link,
 	} else {
 		log_notice("state: replacing it by a snapshot at %" PRIu64,
 			   meta.index);
-		end_batch(c);
+		forget_arrived(c);
 		c->is_restoring = true;
 		c->restore_fd = fd;
 		c->restore_meta = meta;
@@ -371,6 +471,10 @@ struct consensus *consensus_new(struct storaged *s)
 	if (!c)
 		return NULL;
 	c->s = s;
+	c->last = &c->first;
+	ev_init(&c->stall, on_stall_over);
+	c->stall.repeat = STALL_SEC;
+	c->stall.data = c;
 	ev_prepare_init(&c->batch_end, on_batch_end);
 	c->batch_end.data = c;
 	/* Before the connections' own prepare watchers, which send what the
@@ -390,6 +494,7 @@ void consensus_free(struct consensus *c)
 	if (link)
 		conn_close(link);
 	ev_prepare_stop(c->s->loop, &c->batch_end);
+	ev_timer_stop(c->s->loop, &c->stall);
 	pending_fini(&c->questions);
 	free(c);
 }

@@ -12,6 +12,9 @@
 #include "common/check.h"
 #include "common/os/log.h"
 #include "common/units.h"
+#include "storaged/disk.h"
+
+#define FULL_BYTES (4 * MIB)
 
 struct lmdb_txn {
 	struct lmdbkv *env;
@@ -302,6 +305,17 @@ enum rfs_err lmdbkv_begin_write(struct lmdbkv *env, struct kv *kv)
 	return begin(env, &env->write, 0, &write_ops, kv);
 }
 
+/* LMDB says EIO where the disk took only a part of a write. */
+static enum rfs_err write_failed(struct lmdbkv *env, int code)
+{
+	mdb_filehandle_t fd;
+
+	if (code == EIO && mdb_env_get_fd(env->env, &fd) == MDB_SUCCESS &&
+	    disk_free_bytes(fd) < FULL_BYTES)
+		code = ENOSPC;
+	return failed(code, "commit");
+}
+
 enum rfs_err lmdbkv_commit(struct lmdbkv *env, struct kv *kv)
 {
 	CHECK(kv->txn == &env->write);
@@ -309,7 +323,7 @@ enum rfs_err lmdbkv_commit(struct lmdbkv *env, struct kv *kv)
 	int code = mdb_txn_commit(env->write.txn);
 
 	env->write.txn = NULL;
-	return code == MDB_SUCCESS ? RFS_ERR_OK : failed(code, "commit");
+	return code == MDB_SUCCESS ? RFS_ERR_OK : write_failed(env, code);
 }
 
 void lmdbkv_abort(struct lmdbkv *env, struct kv *kv)

@@ -48,6 +48,7 @@ struct packs {
 	uint32_t compacting; /* pack number; 0: none */
 	uint64_t compact_offset;
 	bool syncing;
+	bool sealed; /* the last one was here at open: never append to it */
 };
 
 struct record_head {
@@ -294,7 +295,18 @@ static enum rfs_err start_pack(struct packs *packs)
 	err = pack_open(packs, &packs->list[packs->count - 1], true);
 	if (err != RFS_ERR_OK)
 		packs->count--;
+	else
+		packs->sealed = false;
 	return err;
+}
+
+/* There is a pack to append to. */
+static enum rfs_err have_room(struct packs *packs)
+{
+	if (packs->count > 0 && !packs->sealed &&
+	    packs->list[packs->count - 1].file_bytes < packs->pack_bytes)
+		return RFS_ERR_OK;
+	return start_pack(packs);
 }
 
 enum rfs_err packs_open(const char *dir, uint64_t pack_bytes,
@@ -312,9 +324,9 @@ enum rfs_err packs_open(const char *dir, uint64_t pack_bytes,
 		return err;
 	}
 	err = scan_dir(packs);
-	/* What was there may end in a torn record: never append to it. */
-	if (err == RFS_ERR_OK)
-		err = start_pack(packs);
+	/* What was there may end in a torn record. The next pack is made when
+	 * it is needed: opening works on a full disk. */
+	packs->sealed = true;
 	if (err != RFS_ERR_OK) {
 		log_error("packs: open %s: %s", dir, rfs_err_text(err));
 		packs_close(packs);
@@ -435,13 +447,9 @@ enum rfs_err packs_put(struct packs *packs, uint64_t id, const void *data,
 	CHECK(bytes <= PACKS_RECORD_MAX);
 	if (is_here(packs, id, data, bytes))
 		return RFS_ERR_OK;
-	if (packs->list[packs->count - 1].file_bytes >= packs->pack_bytes) {
-		enum rfs_err err = start_pack(packs);
+	enum rfs_err err = have_room(packs);
 
-		if (err != RFS_ERR_OK)
-			return err;
-	}
-	return append(packs, id, data, bytes);
+	return err == RFS_ERR_OK ? append(packs, id, data, bytes) : err;
 }
 
 void packs_delete(struct packs *packs, uint64_t id)
@@ -486,8 +494,8 @@ struct packs_sync *packs_sync_begin(struct packs *packs)
 	CHECK(!packs->syncing);
 	if (!sync)
 		return NULL;
-	sync->fds = calloc(packs->count, sizeof(*sync->fds));
-	sync->numbers = calloc(packs->count, sizeof(*sync->numbers));
+	sync->fds = calloc(packs->count + 1, sizeof(*sync->fds));
+	sync->numbers = calloc(packs->count + 1, sizeof(*sync->numbers));
 	sync->dir_fd = dup(packs->dir_fd);
 	packs->syncing = true;
 	for (size_t i = 0; i < packs->count; i++) {
@@ -645,9 +653,7 @@ bool packs_compact(struct packs *packs, uint64_t bytes_max)
 	packs->compacting = number;
 	while (copied < bytes_max &&
 	       packs->compact_offset + RECORD_HEAD_BYTES <= end) {
-		if (packs->list[packs->count - 1].file_bytes >=
-			    packs->pack_bytes &&
-		    start_pack(packs) != RFS_ERR_OK)
+		if (have_room(packs) != RFS_ERR_OK)
 			return false;
 		if (move_record(packs, number, &packs->compact_offset,
 				&copied) != RFS_ERR_OK)

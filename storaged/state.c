@@ -73,13 +73,32 @@ static void read_boot_id(char boot_id[64])
 		fclose(file);
 }
 
+/* Of one length and written in place, so that it needs no room; a torn one
+ * says nothing, and so allows nothing. */
 static enum rfs_err write_mark(struct state *state, const char *word)
 {
-	char mark[MARK_BYTES];
-	int bytes = snprintf(mark, sizeof(mark), "%s %s\n",
-			     state->boot_id[0] ? state->boot_id : "-", word);
+	char mark[MARK_BYTES + 1];
+	enum rfs_err err;
 
-	return disk_replace(state->dir_fd, "mark", mark, (size_t)bytes);
+	snprintf(mark, sizeof(mark), "%s %s",
+		 state->boot_id[0] ? state->boot_id : "-", word);
+	size_t length = strlen(mark);
+	memset(mark + length, ' ', MARK_BYTES - length);
+	mark[MARK_BYTES - 1] = '\n';
+	int fd = openat(state->dir_fd, "mark", O_WRONLY | O_CREAT | O_CLOEXEC,
+			0600);
+	if (fd < 0) {
+		log_errno("state: open mark");
+		return rfs_err_from_errno(errno);
+	}
+	err = disk_write(fd, mark, MARK_BYTES, 0);
+	if (err == RFS_ERR_OK &&
+	    (fsync(fd) != 0 || fsync(state->dir_fd) != 0))
+		err = rfs_err_from_errno(errno);
+	if (err != RFS_ERR_OK)
+		log_errno("state: write mark");
+	close(fd);
+	return err;
 }
 
 /* May the environment that lies there be used? */
@@ -210,8 +229,7 @@ void state_close(struct state *state, bool clean)
 {
 	if (!state)
 		return;
-	if (state->batch_open)
-		lmdbkv_abort(state->env, &state->batch);
+	state_abort(state);
 	if (clean && lmdbkv_sync(state->env) == RFS_ERR_OK &&
 	    write_mark(state, "clean") != RFS_ERR_OK)
 		log_warn("state: no clean mark: the next start may replay");
@@ -366,6 +384,13 @@ static void tell(struct state *state, const struct report *report)
 				report->expired.count, report->index);
 		return;
 	}
+}
+
+void state_abort(struct state *state)
+{
+	if (state->batch_open)
+		lmdbkv_abort(state->env, &state->batch);
+	state->batch_open = false;
 }
 
 enum rfs_err state_commit(struct state *state)

@@ -54,15 +54,20 @@ RFS_MUST_USE enum rfs_err state_open(const char *dir, uint64_t map_bytes,
  * committed is dropped. */
 void state_close(struct state *state, bool clean);
 
-/* Apply one committed entry to the open batch (begun if there is none). Not OK
- * means the state cannot go on: close it, not cleanly, and start over. */
+/* Apply one committed entry to the open batch (begun if there is none). NOSPC:
+ * abort the batch and try again when there is room. Anything else that is not
+ * OK: the state cannot go on; close it, not cleanly, and start over. */
 RFS_MUST_USE enum rfs_err state_apply(struct state *state,
 				      const struct store_entry *entry);
 
 /* Entries in the open batch. */
 uint32_t state_batch_count(const struct state *state);
 
-/* Make the open batch visible and report it; nothing when there is none. */
+/* Drop the open batch, if there is one; its entries may be applied again. */
+void state_abort(struct state *state);
+
+/* Make the open batch visible and report it; nothing when there is none. Not
+ * OK: nothing of it happened; after NOSPC its entries may be applied again. */
 RFS_MUST_USE enum rfs_err state_commit(struct state *state);
 
 /* The state answers from here: what state_commit() made visible. */
