@@ -79,6 +79,7 @@ void convert_message(const struct raft_message *m, struct convert_out *out)
 	case RAFT_MSG_VOTE_REPLY:
 		to->pre = m->vote_reply.pre;
 		to->granted = m->vote_reply.granted;
+		to->cold = m->vote_reply.cold;
 		break;
 	case RAFT_MSG_APPEND:
 		convert_append(m, out);
@@ -161,6 +162,7 @@ enum rfs_err convert_parse(const DistributedFs__RaftMessage *in, uint32_t from,
 	case RAFT_MSG_VOTE_REPLY:
 		m->vote_reply.pre = in->pre;
 		m->vote_reply.granted = in->granted;
+		m->vote_reply.cold = in->cold;
 		return RFS_ERR_OK;
 	case RAFT_MSG_APPEND:
 		return parse_append(in, entries, m);

@@ -108,10 +108,13 @@ static enum rfs_err append_first_of_term(struct raft *raft)
 	uint64_t old_epoch = lease_clock_newest(&raft->clock);
 	struct interval old = lease_clock_at(&raft->clock, old_epoch,
 					     raft->now.raw_ns);
+	struct raft_stamp last = log_last_stamp(&raft->log);
 	uint8_t image[RAFT_HANDOVER_BYTES];
 
-	raft->timeline = timestamp_open(raft->term, &raft->now,
-					log_last_stamp(&raft->log), old);
+	raft->timeline = timestamp_open(raft->term, &raft->now, last, old,
+					raft->votes_cold);
+	if (last.epoch != 0 && raft->timeline.ts_ns == raft->now.wall_ns)
+		raft_story(raft, "cold start: time goes on from the wall clock");
 	raft_handover_encode(
 		&(struct raft_handover){
 			.old_epoch = interval_is_empty(old) ? 0 : old_epoch,
@@ -135,6 +138,7 @@ static void become_leader(struct raft *raft)
 		 raft->members.count);
 	role_set(raft, RAFT_LEADER, why);
 	raft->leader = raft->config.self;
+	raft->met_leader = true;
 	raft->counters.elections_won++;
 	raft->limbo_last_command = limbo_find_last_command(raft);
 	raft->term_first_index = log_last_index(&raft->log) + 1;
@@ -158,6 +162,7 @@ static void campaign(struct raft *raft, bool transfer)
 	raft->hard_state_changed = true;
 	raft->transferred = transfer;
 	raft->votes = 1u << raft->self_position;
+	raft->votes_cold = !raft->met_leader;
 	raft->leader = RAFT_NOBODY;
 	raft->counters.elections_started++;
 	role_set(raft, RAFT_CANDIDATE, "");

@@ -97,6 +97,8 @@ struct raft {
 	int64_t leader_heard_raw_ns;
 	uint32_t votes; /* bits by member position */
 	bool transferred; /* this candidacy overrides "I hear a leader" */
+	bool met_leader;  /* somebody carried the timeline since raft_new() */
+	bool votes_cold;  /* none of our voters, nor we, met a leader */
 
 	/* Following. */
 	uint64_t verified_index; /* our log agrees with this leader's up to it */

@@ -75,7 +75,11 @@ RFS_MUST_USE enum rfs_err raft_handover_decode(const void *image, size_t bytes,
  * UNSYNCED, DISRUPTED or unreadable; nothing but raw_ns counts then. */
 struct raft_now {
 	int64_t raw_ns;	 /* CLOCK_MONOTONIC_RAW of this node */
-	int64_t wall_ns; /* CLOCK_REALTIME; only seeds the very first timeline */
+	int64_t wall_ns; /* CLOCK_REALTIME; seeds a timeline that nobody carried
+			  * here: the very first, and at a cold start, when no
+			  * voter of the quorum has met a leader since
+			  * raft_new() and no old interval is known. A living
+			  * timeline never sees it */
 	bool usable;
 	uint64_t epoch;
 	struct interval cluster;
@@ -119,6 +123,8 @@ struct raft_message {
 		struct {
 			bool pre;
 			bool granted;
+			bool cold; /* granted, and has met no leader, nor led,
+				    * since raft_new() */
 		} vote_reply;
 		struct {
 			uint64_t previous_index;

@@ -88,6 +88,7 @@ static void vote_answer(struct raft *raft, const struct raft_message *m,
 		reply->term = m->term;
 	reply->vote_reply.pre = m->vote.pre;
 	reply->vote_reply.granted = granted;
+	reply->vote_reply.cold = granted && !raft->met_leader;
 	raft_story(raft, "%s %s %u  term %llu%s%s",
 		   granted ? "grants" : "refuses",
 		   m->vote.pre ? "pre-vote to" : "vote to", m->from,
@@ -127,6 +128,8 @@ void vote_reply_receive(struct raft *raft, const struct raft_message *m)
 	if (!m->vote_reply.granted || m->vote_reply.pre != pre ||
 	    (!pre && raft->role != RAFT_CANDIDATE) || m->term != asked)
 		return;
+	if (!m->vote_reply.cold)
+		raft->votes_cold = false;
 	raft->votes |= 1u << members_position(&raft->members, m->from);
 	election_vote_counted(raft);
 }

@@ -5,7 +5,8 @@
 #include "common/check.h"
 
 struct timeline timestamp_open(uint64_t term, const struct raft_now *now,
-			       struct raft_stamp last, struct interval old)
+			       struct raft_stamp last, struct interval old,
+			       bool cold)
 {
 	struct timeline opened = {
 		.epoch = term,
@@ -15,7 +16,7 @@ struct timeline timestamp_open(uint64_t term, const struct raft_now *now,
 
 	if (!interval_is_empty(old) && old.high_ns > opened.ts_ns)
 		opened.ts_ns = old.high_ns;
-	if (last.epoch == 0 && interval_is_empty(old) &&
+	if ((cold || last.epoch == 0) && interval_is_empty(old) &&
 	    now->wall_ns > opened.ts_ns)
 		opened.ts_ns = now->wall_ns;
 	return opened;

@@ -23,11 +23,14 @@ struct timeline {
  *
  *   last  stamp of the log's last entry; epoch 0: the log is empty
  *   old   what is known of the timeline so far, at now; may be empty
+ *   cold  nobody who could know more has carried it since it started
  *
- * I4: the new time is max(high end of old, last ts + 1); the wall clock seeds
- * only the very first timeline. */
+ * I4: the new time is max(high end of old, last ts + 1). The wall clock joins
+ * in only at a cold start with old unknown, or for the very first timeline:
+ * after an outage time goes on from now, not from where it stopped. */
 struct timeline timestamp_open(uint64_t term, const struct raft_now *now,
-			       struct raft_stamp last, struct interval old);
+			       struct raft_stamp last, struct interval old,
+			       bool cold);
 
 /* The epoch's time at a raw instant not before its first. */
 int64_t timestamp_at(const struct timeline *timeline, int64_t raw_ns);

@@ -23,11 +23,7 @@ enum coming_type { COMING_MESSAGE, COMING_PERSISTED, COMING_INSTALLED };
 struct coming {
 	struct coming *next; /* by time, then in order of arrival */
 	int64_t at_ns;
-	#define TERMS_MAX   4096
-#define INDEXES_MAX 65536
-#define READS_MAX   65536
-
-enum coming_type type;
+	enum coming_type type;
 	uint32_t node;
 	uint64_t life; /* of the node it was meant for, for its own disk */
 	struct raft_message message;
@@ -117,11 +113,7 @@ static struct raft_entry entry_copy(const struct raft_entry *entry)
 }
 
 static struct coming *coming_add(struct cluster *cluster, int64_t delay_ns,
-				 #define TERMS_MAX   4096
-#define INDEXES_MAX 65536
-#define READS_MAX   65536
-
-enum coming_type type, uint32_t node)
+				 enum coming_type type, uint32_t node)
 {
 	struct coming *one = calloc(1, sizeof(*one));
 	struct coming **at = &cluster->queue;

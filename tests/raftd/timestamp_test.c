@@ -10,14 +10,23 @@
 static const struct interval unknown = { 1, 0 };
 static const struct raft_now now = { .raw_ns = 500, .wall_ns = 9000 };
 
-static void the_wall_clock_seeds_only_the_first_timeline(void **state)
+static void the_wall_clock_seeds_only_what_nobody_carries(void **state)
 {
 	struct raft_stamp none = { 0, 0 };
 	struct raft_stamp last = { 3, 100 };
+	struct raft_stamp later = { 3, 9500 };
+	struct interval old = { 150, 250 };
 	(void)state;
 
-	assert_int_equal(timestamp_open(1, &now, none, unknown).ts_ns, 9000);
-	assert_int_equal(timestamp_open(4, &now, last, unknown).ts_ns, 101);
+	assert_int_equal(timestamp_open(1, &now, none, unknown, false).ts_ns,
+			 9000);
+	assert_int_equal(timestamp_open(4, &now, last, unknown, true).ts_ns,
+			 9000);
+	assert_int_equal(timestamp_open(4, &now, later, unknown, true).ts_ns,
+			 9501);
+	assert_int_equal(timestamp_open(4, &now, last, unknown, false).ts_ns,
+			 101);
+	assert_int_equal(timestamp_open(4, &now, last, old, true).ts_ns, 250);
 }
 
 static void a_new_timeline_starts_above_what_was_promised(void **state)
@@ -27,8 +36,8 @@ static void a_new_timeline_starts_above_what_was_promised(void **state)
 	struct interval past = { 10, 20 };
 	(void)state;
 
-	assert_int_equal(timestamp_open(4, &now, last, old).ts_ns, 250);
-	assert_int_equal(timestamp_open(4, &now, last, past).ts_ns, 101);
+	assert_int_equal(timestamp_open(4, &now, last, old, false).ts_ns, 250);
+	assert_int_equal(timestamp_open(4, &now, last, past, false).ts_ns, 101);
 }
 
 static void stamps_follow_the_leaders_raw_clock(void **state)
@@ -97,7 +106,7 @@ static void a_handover_of_another_shape_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_wall_clock_seeds_only_the_first_timeline),
+		cmocka_unit_test(the_wall_clock_seeds_only_what_nobody_carries),
 		cmocka_unit_test(a_new_timeline_starts_above_what_was_promised),
 		cmocka_unit_test(stamps_follow_the_leaders_raw_clock),
 		cmocka_unit_test(two_entries_in_one_nanosecond_still_rise),
