@@ -114,7 +114,7 @@ static void replace_page(struct rfsclock *clock, const struct clockpage *page)
 static void reopen(struct rfsclock *clock)
 {
 	int64_t raw_ns = clock_raw_ns();
-	const struct clockpage *page;
+	const struct clockpage *page = NULL;
 
 	if (pthread_mutex_trylock(&clock->lock) != 0)
 		return; /* somebody is at it */

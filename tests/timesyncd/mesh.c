@@ -427,6 +427,7 @@ int64_t mesh_error_ns(const struct mesh *mesh, uint32_t index)
 	struct interval at = timesync_clock_at(mesh_clock(mesh, index),
 					       raw_of(mesh, index));
 
-	return (int64_t)((double)(at.low_ns + (at.high_ns - at.low_ns) / 2) -
-			 truth_of(mesh));
+	int64_t middle_ns = at.low_ns + (at.high_ns - at.low_ns) / 2;
+
+	return (int64_t)((double)middle_ns - truth_of(mesh));
 }

@@ -15,6 +15,7 @@
  *	lie node=3 ms=100		it serves a clock that is off by that
  */
 #include <glob.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -139,8 +140,8 @@ static void stand(struct stage *stage)
 
 		append(stage, "%u = %s", i + 1, names[clock->quality]);
 		if (bound_ns != INT64_MAX)
-			append(stage, ", below %lld ms",
-			       (long long)(bound_ns / NS_PER_MS + 1));
+			append(stage, ", below %" PRId64 " ms",
+			       bound_ns / NS_PER_MS + 1);
 		append(stage, "\n");
 	}
 }
