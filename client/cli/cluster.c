@@ -258,7 +258,7 @@ static pid_t daemon_pid(const struct config *config, const char *daemon)
 static int cluster_kill(struct cluster *cluster, const char *name,
 			const char *daemon)
 {
-	size_t i;
+	size_t i = 0;
 	int status = find_node(cluster, name, &i);
 
 	if (status != CLI_OK)
@@ -279,7 +279,7 @@ static int cluster_kill(struct cluster *cluster, const char *name,
 static int cluster_signal(struct cluster *cluster, const char *name,
 			  int signal, const char *done)
 {
-	size_t i;
+	size_t i = 0;
 	int status = find_node(cluster, name, &i);
 
 	if (status != CLI_OK)
@@ -297,7 +297,7 @@ static int cluster_signal(struct cluster *cluster, const char *name,
 
 static int cluster_restart(struct cluster *cluster, const char *name)
 {
-	size_t i;
+	size_t i = 0;
 	int status = find_node(cluster, name, &i);
 
 	if (status != CLI_OK)
