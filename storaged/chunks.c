@@ -207,7 +207,8 @@ static enum rfs_err already_here(struct chunks *chunks,
 		   : RFS_ERR_NOMEM;
 	if (err == RFS_ERR_OK)
 		err = chunkfile_check(&file, 0, data, file.bytes);
-	if (err == RFS_ERR_OK && memcmp(file.sha256, put->sha256, HASH_BYTES))
+	if (err == RFS_ERR_OK &&
+	    memcmp(file.sha256, put->sha256, HASH_BYTES) != 0)
 		err = RFS_ERR_EXIST;
 	if (err == RFS_ERR_OK && fdatasync(fd) != 0)
 		err = RFS_ERR_IO;

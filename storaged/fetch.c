@@ -246,7 +246,13 @@ struct fetch *fetch_new(struct storaged *s)
 /* After the cluster and the workers ended: no answer can come any more. */
 void fetch_free(struct fetch *fetch)
 {
-	while (fetch && fetch->jobs)
-		finish(fetch->jobs, RFS_ERR_CLOSED);
+	if (!fetch)
+		return;
+	for (struct job *job = fetch->jobs; job;) {
+		struct job *next = job->next;
+
+		finish(job, RFS_ERR_CLOSED);
+		job = next;
+	}
 	free(fetch);
 }

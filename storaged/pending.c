@@ -15,18 +15,16 @@ static struct pending_slot *slot_of(struct pending *pending, uint64_t id)
 
 static void grow(struct pending *pending)
 {
-	struct pending wider = *pending;
+	struct pending_slot *old = pending->slots;
+	size_t old_count = pending->slot_count;
 
-	wider.slot_count =
-		pending->slot_count ? pending->slot_count * 2 : SLOTS_MIN;
-	wider.slots = calloc(wider.slot_count, sizeof(*wider.slots));
-	CHECK(wider.slots != NULL);
-	for (size_t i = 0; i < pending->slot_count; i++)
-		if (pending->slots[i].id != 0)
-			*slot_of(&wider, pending->slots[i].id) =
-				pending->slots[i];
-	free(pending->slots);
-	*pending = wider;
+	pending->slot_count = old_count ? old_count * 2 : SLOTS_MIN;
+	pending->slots = calloc(pending->slot_count, sizeof(*pending->slots));
+	CHECK(pending->slots != NULL);
+	for (size_t i = 0; i < old_count; i++)
+		if (old[i].id != 0)
+			*slot_of(pending, old[i].id) = old[i];
+	free(old);
 }
 
 uint64_t pending_add(struct pending *pending, void *item)

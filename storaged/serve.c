@@ -178,9 +178,13 @@ void serve_free(struct serve *serve)
 {
 	if (!serve)
 		return;
-	while (serve->first) {
-		conn_close(serve->first->conn);
-		forget(serve->first);
+	for (struct client *client = serve->first; client;) {
+		struct client *next = client->next;
+
+		conn_close(client->conn);
+		client->conn = NULL;
+		unref(client);
+		client = next;
 	}
 	listener_free(serve->listener);
 	free(serve);

@@ -426,9 +426,13 @@ void serve_peers_free(struct serve_peers *serving)
 {
 	if (!serving)
 		return;
-	while (serving->first) {
-		conn_close(serving->first->conn);
-		forget(serving->first);
+	for (struct inbound *in = serving->first; in;) {
+		struct inbound *next = in->next;
+
+		conn_close(in->conn);
+		in->conn = NULL;
+		unref(in);
+		in = next;
 	}
 	listener_free(serving->listener);
 	free(serving);

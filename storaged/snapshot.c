@@ -325,7 +325,7 @@ static enum rfs_err restore_one(struct snapshots *snapshots,
 				struct snapshot_meta *meta)
 {
 	struct snapshot_meta inside = { 0 };
-	int fd;
+	int fd = -1;
 	enum rfs_err err = snapshots_open_file(snapshots, &name->meta, &fd);
 
 	if (err != RFS_ERR_OK)

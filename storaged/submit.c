@@ -278,8 +278,12 @@ void submit_free(struct submit *submit)
 {
 	if (!submit)
 		return;
-	while (submit->first)
-		finish(submit, submit->first, RFS_ERR_UNKNOWN, NULL);
+	for (struct submission *sub = submit->first; sub;) {
+		struct submission *next = sub->next;
+
+		finish(submit, sub, RFS_ERR_UNKNOWN, NULL);
+		sub = next;
+	}
 	ev_timer_stop(submit->s->loop, &submit->turn);
 	free(submit);
 }
