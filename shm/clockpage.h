@@ -105,11 +105,6 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "readers must not take a lock");
 RFS_MUST_USE enum rfs_err clockpage_read(const struct clockpage *page,
 					 struct clock_sample *sample);
 
-/* The same, but only what an interval needs (the first 128 bytes of the page);
- * the rest of *sample is left as it is. For readers who count nanoseconds. */
-RFS_MUST_USE enum rfs_err clockpage_read_brief(const struct clockpage *page,
-					       struct clock_sample *sample);
-
 /* Publish a sample. Writer process only; one thread; never fails. */
 void clockpage_write(struct clockpage *page, const struct clock_sample *sample);
 

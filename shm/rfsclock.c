@@ -13,6 +13,7 @@
 #include "common/os/clock.h"
 #include "common/units.h"
 #include "shm/clockpage.h"
+#include "shm/clockread.h"
 
 _Static_assert((int)RFSCLOCK_UNSYNCED == (int)CLOCK_UNSYNCED, "same values");
 _Static_assert((int)RFSCLOCK_HOLDOVER == (int)CLOCK_HOLDOVER, "same values");
@@ -194,10 +195,10 @@ static int read_sample(struct rfsclock *clock, struct clock_sample *sample)
 				     rfs_err_errno(err);
 }
 
-static void fill_interval(struct rfsclock_interval *now,
+static inline void fill_interval(struct rfsclock_interval *now,
 			  const struct clock_sample *sample, int64_t raw_ns)
 {
-	struct interval at = clock_sample_at(sample, raw_ns);
+	struct interval at = clockread_at(sample, raw_ns);
 	bool usable = !interval_is_empty(at);
 
 	now->earliest_ns = usable ? at.low_ns : INT64_MIN;
@@ -210,22 +211,29 @@ static void fill_interval(struct rfsclock_interval *now,
 			       RFSCLOCK_UNSYNCED;
 }
 
+/* Apart, so that on the hot path the sample can live in registers. */
+static __attribute__((noinline)) int now_slowly(struct rfsclock *clock,
+						struct rfsclock_interval *now)
+{
+	struct clock_sample sample = { .quality = CLOCK_UNSYNCED };
+	int err = read_sample(clock, &sample);
+
+	fill_interval(now, &sample, clock_raw_ns());
+	return err;
+}
+
 int rfsclock_now(struct rfsclock *clock, struct rfsclock_interval *now)
 {
 	const struct clockpage *page = current_page(clock);
 	struct clock_sample sample;
-	int err = 0;
 
 	/* The page first: raw read afterwards is never before its asof. */
-	if (__builtin_expect(clockpage_read_brief(page, &sample) != RFS_ERR_OK,
-			     0)) {
-		sample = (struct clock_sample){ .quality = CLOCK_UNSYNCED };
-		err = read_sample(clock, &sample);
-	} else if (!is_kept(clock, sample.asof_ns)) {
+	if (clockread_page(page, &sample, true) != RFS_ERR_OK)
+		return now_slowly(clock, now);
+	if (!is_kept(clock, sample.asof_ns))
 		keep(clock, page);
-	}
 	fill_interval(now, &sample, clock_raw_ns());
-	return err;
+	return 0;
 }
 
 bool rfsclock_after(struct rfsclock *clock, int64_t ts_ns)
