@@ -22,8 +22,8 @@
 #include "shm/clockpage.h"
 #include "shm/rfsclock.h"
 
-#define ROUNDS	       201
-#define READS_PER_ROUND 20000
+#define ROUNDS	       4001
+#define READS_PER_ROUND 500
 #define PAGES_MAX      9
 #define LOOKS	       1000
 #define LOOK_GAP_NS    (10 * NS_PER_MS)
