@@ -21,6 +21,11 @@ DESTDIR ?=
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
+# One word and a name a step; V=1 shows the commands.
+V ?=
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-6s %s\n' $(1) $(patsubst $B/%,%,$@);)
+
 include tests/deps.mk
 
 SAN_FLAGS  = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer \
@@ -69,26 +74,26 @@ $B/libraftfs-clock.so: $(call objs,shm) $B/common-os.a $B/common.a
 # Pattern rules for objects, archives and programs.
 $B/%.o: %.c | $(PROTO_HDR)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(call say,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $B/proto/%.pb-c.o: $B/proto/%.pb-c.c
-	$(CC) $(ALL_CFLAGS) -Wno-error -w -c -o $@ $<
+	$(call say,CC)$(CC) $(ALL_CFLAGS) -Wno-error -w -c -o $@ $<
 
 $B/proto/%.pb-c.c $B/proto/%.pb-c.h: proto/%.proto
 	@mkdir -p $(@D)
-	protoc-c --proto_path=proto --c_out=$B/proto $<
+	$(call say,PROTO)protoc-c --proto_path=proto --c_out=$B/proto $<
 
 $B/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(AR) rcs $@ $(filter %.o,$^)
+	$(Q)$(AR) rcs $@ $(filter %.o,$^)
 
 $B/raftfs $B/raftfs-mount $(DAEMONS:%=$B/raftfs-%):
-	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group \
+	$(call say,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group \
 		$(filter %.a,$^) -Wl,--end-group $(LIBS)
 
 $B/libraftfs.so $B/libraftfs-clock.so:
-	$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,$(@F).0 -o $@ $(filter %.o,$^) \
+	$(call say,LINK)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,$(@F).0 -o $@ $(filter %.o,$^) \
 		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
 
 # Link a core with nothing but common/; whatever is still undefined is I/O.
@@ -110,14 +115,14 @@ test_helpers = $(patsubst %.c,$B/%.o,$(filter-out %_test.c %/main.c,$(wildcard $
 $(foreach d,$(sort $(dir $(TEST_SRC))),$(eval \
 	$B/$(d)helpers.a: $(call test_helpers,$(d))))
 $(TEST_BIN): $B/%: $B/%.o $$(dir $B/$$*)helpers.a $(TEST_LIBS)
-	$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) \
+	$(call say,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) \
 		-Wl,--end-group -lcmocka -lfuse3 $(LIBS)
 
 # Load programs for benchmarks and system tests: one file, one program.
 LOAD_BIN := $(patsubst %.c,$B/%,$(wildcard tests/bench/*.c tests/system/*.c))
 all: $(LOAD_BIN)
 $(LOAD_BIN): $B/%: $B/%.o $(TEST_LIBS)
-	$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) \
+	$(call say,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) \
 		-Wl,--end-group -lfuse3 $(LIBS)
 
 # The one load program that has parts.
@@ -129,7 +134,7 @@ SHIMS := $(patsubst tests/system/shim/%.c,$B/%.so,$(wildcard tests/system/shim/*
 all: $(SHIMS)
 $(SHIMS): $B/%.so: tests/system/shim/%.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -fPIC -shared -Wall -Wextra -Werror \
+	$(call say,CC)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -fPIC -shared -Wall -Wextra -Werror \
 		-o $@ $< -ldl
 
 # The simulator: whole clusters of the same cores from one seed. Its parts are
@@ -139,13 +144,18 @@ $B/tests-sim.a: $(filter-out %/main.o %_test.o,$(call objs,tests/sim))
 $(filter $B/tests/sim/%,$(TEST_BIN)): $B/tests-sim.a
 $B/raftfs-sim: $B/tests/sim/main.o $B/tests-sim.a $B/raftd-core.a \
 		$B/timesyncd-core.a $B/common.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group \
+	$(call say,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group \
 		$(filter %.a,$^) -Wl,--end-group -lisal -lm
 
 .PHONY: all deps unit sim pure tidy lint system check check-full run clean help
 unit: $(TEST_BIN)
 sim: $B/raftfs-sim
 	$B/raftfs-sim --seeds $(SEEDS)
+
+# Every rule deleted once: the simulator must notice each time.
+.PHONY: mutants
+mutants: $B/raftfs-sim
+	@B=$B CC='$(CC)' python3 tests/sim/mutants.py
 
 clean:
 	rm -rf $B

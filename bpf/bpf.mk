@@ -11,7 +11,7 @@ MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null)
 
 $B/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
 	@mkdir -p $(@D)
-	$(CLANG) -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -O2 -g -Wall -Werror \
+	$(call say,BPF)$(CLANG) -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -O2 -g -Wall -Werror \
 		-Wno-pass-failed -I. -I/usr/include/$(MULTIARCH) -c -o $@.tmp $<
 	@$(BPFTOOL) gen object $@ $@.tmp && rm $@.tmp
 
@@ -24,5 +24,5 @@ all: $B/raftfs-bpf
 endif
 $B/bpf/loader.o: $(BPF_SKEL)
 $B/raftfs-bpf: $(filter-out %.bpf.o,$(call objs,bpf)) $(BASE_LIBS)
-	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group \
+	$(call say,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group \
 		$(filter %.a,$^) -Wl,--end-group -lbpf $(LIBS)
