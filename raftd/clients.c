@@ -455,6 +455,11 @@ bool clients_attached(const struct clients *clients)
 	return clients->attached;
 }
 
+bool clients_serving(const struct clients *clients)
+{
+	return clients->attached && !clients->restoring;
+}
+
 uint64_t clients_applied(const struct clients *clients)
 {
 	return clients->applied_index;

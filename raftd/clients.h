@@ -47,6 +47,8 @@ struct clients *clients_new(struct ev_loop *ev,
 void clients_link(struct clients *clients, int fd);
 
 bool clients_attached(const struct clients *clients);
+/* Attached, and not busy with a restore. */
+bool clients_serving(const struct clients *clients);
 /* What storaged said it has applied; 0 when it is not attached. */
 uint64_t clients_applied(const struct clients *clients);
 

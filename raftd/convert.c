@@ -79,6 +79,7 @@ void convert_message(const struct raft_message *m, struct convert_out *out)
 	case RAFT_MSG_VOTE_REPLY:
 		to->pre = m->vote_reply.pre;
 		to->granted = m->vote_reply.granted;
+		to->supported_term = m->vote_reply.supported_term;
 		to->cold = m->vote_reply.cold;
 		break;
 	case RAFT_MSG_APPEND:
@@ -126,7 +127,7 @@ static enum rfs_err parse_append(const DistributedFs__RaftMessage *in,
 		/* In sequence, and none from the future. */
 		if (from->index != in->previous_index + 1 + i ||
 		    from->term == 0 || from->term > in->term ||
-		    from->kind > RAFT_ENTRY_EXTEND ||
+		    from->kind > RAFT_ENTRY_RELINQUISH ||
 		    from->data.len > WAL_BODY_BYTES_MAX)
 			return RFS_ERR_INVALID;
 		entries[i] = (struct raft_entry){
@@ -162,6 +163,7 @@ enum rfs_err convert_parse(const DistributedFs__RaftMessage *in, uint32_t from,
 	case RAFT_MSG_VOTE_REPLY:
 		m->vote_reply.pre = in->pre;
 		m->vote_reply.granted = in->granted;
+		m->vote_reply.supported_term = in->supported_term;
 		m->vote_reply.cold = in->cold;
 		return RFS_ERR_OK;
 	case RAFT_MSG_APPEND:

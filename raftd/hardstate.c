@@ -16,7 +16,7 @@
 #include "common/os/log.h"
 
 #define MAGIC	     0x48534652u /* "RFSH" */
-#define VERSION	     1u
+#define VERSION	     2u
 #define COPY_COUNT   2
 #define PAGE_BYTES   4096u
 #define RECORD_BYTES 64u
@@ -42,6 +42,7 @@ static void encode(const struct hardstate *state, uint64_t write_count,
 	writer_u64le(&w, state->term);
 	writer_u32le(&w, state->voted_for);
 	writer_u32le(&w, state->node);
+	writer_u64le(&w, state->supported_term);
 	writer_u32le(&w, crc32c(0, image, writer_bytes(&w)));
 	CHECK(!w.bad);
 }
@@ -61,6 +62,7 @@ static enum rfs_err decode(const uint8_t image[RECORD_BYTES],
 	state->term = reader_u64le(&r);
 	state->voted_for = reader_u32le(&r);
 	state->node = reader_u32le(&r);
+	state->supported_term = reader_u64le(&r);
 	sum = crc32c(0, image, (size_t)(r.at - image));
 	if (reader_u32le(&r) != sum)
 		return RFS_ERR_CORRUPT;

@@ -21,6 +21,7 @@ struct hardstate {
 	uint32_t node;	 /* whose it is */
 	uint32_t voted_for;
 	uint64_t term;
+	uint64_t supported_term; /* raftd/core/raft.h, struct raft_effects */
 };
 
 struct hardstate_file;

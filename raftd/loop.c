@@ -19,6 +19,7 @@
 
 #define FAREWELL_SEC	 0.5
 #define HEARTBEAT_SEC	 1.0
+#define FITNESS_SEC	 0.25
 #define ENTRY_HEAD_BYTES 48
 #define WANT_AGAIN_NS	 (30 * NS_PER_SEC)
 
@@ -91,6 +92,7 @@ static void write_hard_state(struct loop *loop,
 {
 	loop->hardstate.term = effects->term;
 	loop->hardstate.voted_for = effects->voted_for;
+	loop->hardstate.supported_term = effects->supported_term;
 	if (hardstate_write(loop->hardstate_file, &loop->hardstate) ==
 	    RFS_ERR_OK)
 		return;
@@ -286,6 +288,10 @@ static void on_message(void *ctx, const struct raft_message *message)
 		.message = message,
 	};
 
+	/* Not of use as a leader: as if the offer had not arrived. */
+	if (message->type == RAFT_MSG_TIMEOUT_NOW &&
+	    !handover_is_fit(&loop->handover, clock_raw_ns()))
+		return;
 	/* No room: entries are lost on the way, the heartbeat is not. */
 	if (message->type == RAFT_MSG_APPEND && disk_is_full(loop->disk) &&
 	    record_bytes(message) > disk_room_bytes(loop->disk)) {
@@ -535,30 +541,44 @@ static void on_heartbeat(struct ev_loop *ev, ev_timer *timer, int revents)
 	arm(loop, raft_deadline_ns(loop->raft));
 }
 
-/* ---- stopping ---- */
+/* ---- handing over ---- */
 
-/* The peer that has most of our log and was heard of lately. */
-static uint32_t best_successor(const struct loop *loop)
+static void get_connected(const struct loop *loop,
+			  bool connected[RAFT_NODES_MAX])
 {
-	const struct raft_view *view = &loop->view;
-	uint32_t self = config_self(loop->config)->id;
-	uint32_t best = RAFT_NOBODY;
-	uint64_t best_match = 0;
-	int64_t now_ns = clock_raw_ns();
+	const char *refused;
 
-	for (uint32_t i = 0; i < view->peer_count; i++) {
-		const struct raft_peer_view *peer = &view->peers[i];
-
-		if (peer->id != self && peer->match_index >= best_match &&
-		    peer->last_heard_raw_ns > 0 &&
-		    now_ns - peer->last_heard_raw_ns <
-			    2 * view->election_timeout_ns) {
-			best = peer->id;
-			best_match = peer->match_index;
-		}
-	}
-	return best;
+	for (uint32_t i = 0; i < loop->view.peer_count; i++)
+		peers_get_status(loop->peers, loop->view.peers[i].id,
+				 &connected[i], &refused);
 }
+
+static void on_fitness(struct ev_loop *ev, ev_timer *timer, int revents)
+{
+	struct loop *loop = timer->data;
+	struct raft_event event = { .type = RAFT_EV_TRANSFER };
+	int64_t now_ns = clock_raw_ns();
+	bool connected[RAFT_NODES_MAX];
+
+	(void)ev;
+	(void)revents;
+	handover_note(&loop->handover, disk_is_full(loop->disk),
+		      clients_serving(loop->clients), now_ns);
+	get_connected(loop, connected);
+	raft_view(loop->raft, &loop->view);
+	event.peer = handover_due(&loop->handover, &loop->view,
+				  config_self(loop->config)->id, connected,
+				  now_ns);
+	if (event.peer == RAFT_NOBODY)
+		return;
+	log_notice("%s: handing leadership to %s",
+		   loop->handover.disk_full ? "the disk is full" :
+					      "storaged does not serve",
+		   config_node(loop->config, event.peer)->name);
+	loop_post(loop, &event);
+}
+
+/* ---- stopping ---- */
 
 static void on_farewell(struct ev_loop *ev, ev_timer *timer, int revents)
 {
@@ -571,12 +591,17 @@ static void on_farewell(struct ev_loop *ev, ev_timer *timer, int revents)
 static void say_farewell(struct loop *loop)
 {
 	struct raft_event event = { .type = RAFT_EV_TRANSFER };
+	bool connected[RAFT_NODES_MAX];
 
 	if (loop->stopping)
 		return;
 	loop->stopping = true;
 	process_notify("STOPPING=1");
-	event.peer = best_successor(loop);
+	get_connected(loop, connected);
+	raft_view(loop->raft, &loop->view);
+	event.peer = handover_successor(&loop->view,
+					config_self(loop->config)->id,
+					connected, clock_raw_ns());
 	if (loop->view.role != RAFT_LEADER || event.peer == RAFT_NOBODY) {
 		ev_break(loop->ev, EVBREAK_ALL);
 		return;
@@ -609,18 +634,22 @@ static enum rfs_err init_watchers(struct loop *loop)
 	ev_signal_init(&loop->interrupt, on_signal, SIGINT);
 	ev_timer_init(&loop->heartbeat, on_heartbeat, HEARTBEAT_SEC,
 		      HEARTBEAT_SEC);
+	ev_timer_init(&loop->fitness, on_fitness, FITNESS_SEC, FITNESS_SEC);
 	ev_timer_init(&loop->farewell, on_farewell, FAREWELL_SEC, 0.);
 	ev_check_init(&loop->awake, on_awake);
 	ev_set_priority(&loop->awake, EV_MAXPRI);
 	ev_prepare_init(&loop->asleep, on_asleep);
 	ev_set_priority(&loop->asleep, EV_MINPRI);
 	loop->deadline.data = loop->term.data = loop->interrupt.data =
-		loop->heartbeat.data = loop->farewell.data = loop->awake.data =
-			loop->asleep.data = loop;
+		loop->heartbeat.data = loop->fitness.data =
+			loop->farewell.data = loop->awake.data =
+				loop->asleep.data = loop;
 	ev_io_start(loop->ev, &loop->deadline);
 	ev_signal_start(loop->ev, &loop->term);
 	ev_signal_start(loop->ev, &loop->interrupt);
 	ev_timer_start(loop->ev, &loop->heartbeat);
+	ev_timer_start(loop->ev, &loop->fitness);
+	handover_init(&loop->handover, clock_raw_ns());
 	ev_check_start(loop->ev, &loop->awake);
 	ev_prepare_start(loop->ev, &loop->asleep);
 	loop->armed_raw_ns = INT64_MAX;
@@ -705,6 +734,7 @@ static void stop_watchers(struct loop *loop)
 	ev_signal_stop(loop->ev, &loop->term);
 	ev_signal_stop(loop->ev, &loop->interrupt);
 	ev_timer_stop(loop->ev, &loop->heartbeat);
+	ev_timer_stop(loop->ev, &loop->fitness);
 	ev_timer_stop(loop->ev, &loop->farewell);
 	ev_check_stop(loop->ev, &loop->awake);
 	ev_prepare_stop(loop->ev, &loop->asleep);

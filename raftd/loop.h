@@ -21,7 +21,7 @@
 struct loop;
 
 /* Read the disk, listen, begin to dial. config and key are borrowed for its
- * life. Any error was logged; CORRUPT: damage, see raftfs-raftd(8). */
+ * life. Any error was logged with its cause; CORRUPT: damage, see raftfs-raftd(8). */
 RFS_MUST_USE enum rfs_err loop_new(const struct config *config,
 				   const struct node_key *key,
 				   struct loop **loop);

@@ -9,6 +9,7 @@
 #include "raftd/clients.h"
 #include "raftd/core/raft.h"
 #include "raftd/disk.h"
+#include "raftd/handover.h"
 #include "raftd/hardstate.h"
 #include "raftd/loop.h"
 #include "raftd/pages.h"
@@ -46,12 +47,15 @@ struct loop {
 	uint64_t log_bytes;	 /* committed since the snapshot */
 	int64_t wanted_raw_ns;	 /* when storaged was last asked; 0: never */
 
+	struct handover handover;
+
 	/* Watchers. */
 	ev_io deadline; /* a timerfd */
 	int64_t armed_raw_ns;
 	ev_io channel;
 	ev_signal term, interrupt;
 	ev_timer heartbeat; /* to the supervisor */
+	ev_timer fitness;
 	ev_timer farewell;
 	ev_check awake;
 	ev_prepare asleep;

@@ -87,7 +87,9 @@ static int serve(const struct config *config, const struct node_key *key,
 	if (err == RFS_ERR_CORRUPT || err == RFS_ERR_VERSION)
 		return EXIT_DAMAGE;
 	if (err != RFS_ERR_OK) {
-		log_error("cannot start: %s", rfs_err_text(err));
+		log_error("cannot start: %s", err == RFS_ERR_NOMEM ?
+						      rfs_err_text(err) :
+						      "for the reason above");
 		return EXIT_FAILURE;
 	}
 	for (unsigned int i = 0; i < batch->count; i++)

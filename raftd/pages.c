@@ -62,11 +62,16 @@ enum rfs_err pages_set_consensus(struct pages *pages, int fd)
 
 static bool clock_read(struct pages *pages, struct clock_sample *sample)
 {
-	/* BUSY: the writer was caught in the middle. Once more, as its
-	 * contract says, then do without. */
-	return pages->clock != NULL &&
-	       (clockpage_read(pages->clock, sample) == RFS_ERR_OK ||
-		clockpage_read(pages->clock, sample) == RFS_ERR_OK);
+	enum rfs_err err;
+
+	if (pages->clock == NULL)
+		return false;
+	err = clockpage_read(pages->clock, sample);
+	/* The writer was caught in the middle. Once more, as the contract
+	 * says, then do without. */
+	if (err == RFS_ERR_BUSY)
+		err = clockpage_read(pages->clock, sample);
+	return err == RFS_ERR_OK;
 }
 
 void pages_now(struct pages *pages, struct raft_now *now)
@@ -91,9 +96,22 @@ void pages_now(struct pages *pages, struct raft_now *now)
 	now->epoch = sample.epoch;
 }
 
+static bool says_the_same(const struct cons_sample *a,
+			  const struct cons_sample *b)
+{
+	return a->term == b->term && a->role == b->role &&
+	       a->leader == b->leader && a->lease_valid == b->lease_valid &&
+	       a->lease_disruptions == b->lease_disruptions &&
+	       a->lease_until_raw_ns == b->lease_until_raw_ns &&
+	       a->commit_index == b->commit_index &&
+	       a->last_index == b->last_index && a->epoch == b->epoch &&
+	       a->epoch_raw_ns == b->epoch_raw_ns &&
+	       a->epoch_ts_ns == b->epoch_ts_ns;
+}
+
 static void write(struct pages *pages, const struct cons_sample *sample)
 {
-	if (memcmp(sample, &pages->written, sizeof(*sample)) == 0)
+	if (says_the_same(sample, &pages->written))
 		return;
 	pages->written = *sample;
 	if (pages->consensus != NULL)
@@ -112,10 +130,8 @@ void pages_withdraw(struct pages *pages, const struct raft_view *view)
 
 void pages_publish(struct pages *pages, const struct raft_view *view)
 {
-	struct cons_sample sample;
+	struct cons_sample sample = pages->written;
 
-	/* Padding too: samples are compared as bytes. */
-	memcpy(&sample, &pages->written, sizeof(sample));
 	sample.term = view->term;
 	sample.role = (enum conspage_role)view->role;
 	sample.leader = view->leader;

@@ -355,12 +355,12 @@ static void take_hello(struct inbound *inbound, const struct frame *frame)
 	if (conn_send(inbound->conn, FRAME_PEER_HELLO_REPLY, &reply.base, -1) !=
 	    RFS_ERR_OK)
 		log_debug("peers: hello not answered");
-	if (why[0] == '\0')
-		welcome(peer, inbound, hello->incarnation);
-	else if (peer != NULL)
+	if (peer == NULL)
+		log_warn("peers: refused a connection: %s", why);
+	else if (why[0] != '\0')
 		set_refused(peer, why);
 	else
-		log_warn("peers: refused a connection: %s", why);
+		welcome(peer, inbound, hello->incarnation);
 	distributed_fs__peer_hello__free_unpacked(hello, NULL);
 
 	if (why[0] != '\0') {
@@ -665,11 +665,11 @@ void peers_free(struct peers *peers)
 		if (peer->out != NULL)
 			conn_close(peer->out);
 	}
-	while (peers->inbound != NULL) {
-		struct conn *conn = peers->inbound->conn;
-
-		inbound_unlink(peers->inbound);
-		conn_close(conn);
+	for (struct inbound *at = peers->inbound, *next; at != NULL;
+	     at = next) {
+		next = at->next;
+		conn_close(at->conn);
+		free(at);
 	}
 	obituary_free(peers->obituary);
 	listener_free(peers->listener);

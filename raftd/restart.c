@@ -147,6 +147,7 @@ static enum rfs_err make_raft(struct loop *loop, const struct restart *restart)
 	struct raft_restart from = {
 		.term = loop->hardstate.term,
 		.voted_for = loop->hardstate.voted_for,
+		.supported_term = loop->hardstate.supported_term,
 		.snapshot = restart->noted.at,
 		.entries = restart->log.entries,
 		.entry_count = restart->log.entry_count,

@@ -273,15 +273,26 @@ int cluster_term_raftd(struct cluster *cluster, uint32_t i)
 	return reap_raftd(cluster, i, SIGTERM);
 }
 
-void cluster_wipe_player(struct cluster *cluster, uint32_t i)
+void cluster_kill_player(struct cluster *cluster, uint32_t i)
 {
 	struct cluster_node *node = &cluster->node[i];
 
 	kill(node->player, SIGKILL);
 	waitpid(node->player, NULL, 0);
 	close(node->player_channel);
+	node->player_channel = -1;
+}
+
+void cluster_start_player(struct cluster *cluster, uint32_t i)
+{
 	start_player(cluster, i);
 	cluster_link(cluster, i);
+}
+
+void cluster_wipe_player(struct cluster *cluster, uint32_t i)
+{
+	cluster_kill_player(cluster, i);
+	cluster_start_player(cluster, i);
 }
 
 void cluster_start(struct cluster *cluster, const char *dir,

@@ -67,6 +67,9 @@ DistributedFs__ControlReply *cluster_status(const struct cluster *cluster,
 void cluster_wipe_disk(struct cluster *cluster, uint32_t i);
 /* Lose a node's state machine: its player is killed and starts empty. */
 void cluster_wipe_player(struct cluster *cluster, uint32_t i);
+/* The two halves of that. */
+void cluster_kill_player(struct cluster *cluster, uint32_t i);
+void cluster_start_player(struct cluster *cluster, uint32_t i);
 /* Both ends of a new link. */
 void cluster_link(struct cluster *cluster, uint32_t i);
 

@@ -235,8 +235,8 @@ static void note(struct run *run, int64_t latency_ns)
 		run->latencies_ns = reallocarray(run->latencies_ns,
 						 run->capacity,
 						 sizeof(int64_t));
-		CHECK(run->latencies_ns != NULL);
 	}
+	CHECK(run->latencies_ns != NULL);
 	run->latencies_ns[run->result->done++] = latency_ns;
 }
 
@@ -296,7 +296,7 @@ void driver_run(const struct driver_protocol *protocol, uint16_t port,
 		next(&run, &clients[i]);
 	pump(&run, began_ns + (int64_t)(seconds * NS_PER_SEC));
 	result->seconds = (double)(clock_raw_ns() - began_ns) / NS_PER_SEC;
-	if (result->done > 0) {
+	if (run.latencies_ns != NULL) {
 		qsort(run.latencies_ns, result->done, sizeof(int64_t),
 		      by_value);
 		result->p50_ns = run.latencies_ns[result->done / 2];
