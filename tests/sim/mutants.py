@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+"""Each rule is load-bearing: delete it, and the simulator must notice.
+
+    B=build CC=gcc python3 tests/sim/mutants.py [NAME...]
+
+A mutant is a copy of one core file with one rule taken out. It is linked with
+the simulator and run on more and more seeds until one is violated. A mutant
+that survives, or whose rule is no longer found in the source, has failed.
+White space in the patterns stands for any white space.
+"""
+
+import os
+import re
+import subprocess
+import sys
+
+B = os.environ.get('B', 'build')
+CC = os.environ.get('CC', 'gcc')
+BATCHES = ((1, 10), (11, 30), (41, 60), (101, 100))
+
+MUTANTS = {
+    # Leases (LeaseGuard): 2-consensus rules by their names.
+    'c1': ('raftd/core/replicate.c',
+           'if (commit_lease_settled(raft)) raft_set_commit',
+           'raft_set_commit'),
+    'r1': ('raftd/core/lease.c',
+           'units_add_sat(created_raw_ns, duration_ns - 1)',
+           'units_add_sat(created_raw_ns, duration_ns * 2)'),
+    'r2': ('raftd/core/reads.c',
+           'raft->limbo_last_command > commit ||',
+           'raft->limbo_last_command > UINT64_MAX - 1 ||'),
+    'rho': ('raftd/core/lease.c',
+            'units_add_sat(ns, 2 * lease_skew_ns(clock, ns))',
+            'units_add_sat(ns, 0 * lease_skew_ns(clock, ns))'),
+    'f1-quorum': ('raftd/core/reads.c',
+                  'raft->reads[count].round <= confirmed',
+                  'confirmed + 1 > 0'),
+    'f1-round': ('raftd/core/reads.c',
+                 'read->round = raft->round + 1;',
+                 'read->round = raft->round;'),
+    'f1-own-term': ('raftd/core/reads.c',
+                    'if (!reads_own_term_committed(raft)) return; for',
+                    'for'),
+    'i4-from-low': ('raftd/core/timestamp.c',
+                    'old.high_ns > opened.ts_ns) opened.ts_ns = old.high_ns',
+                    'old.low_ns > opened.ts_ns) opened.ts_ns = old.low_ns'),
+    'i7-ages': ('raftd/core/raft.c',
+                'raft->log.received_floor_raw_ns = now->raw_ns;', ''),
+    'i7-readings': ('raftd/core/raft.c',
+                    'lease_clock_forget(&raft->clock);', ''),
+    # Raft.
+    'ack-before-durable': ('raftd/core/append_entries.c',
+                           'min_u64(raft->durable_index, '
+                           'raft->verified_index)',
+                           'raft->verified_index'),
+    'count-before-durable': ('raftd/core/replicate.c',
+                             'match[raft->self_position] = '
+                             'raft->durable_index;',
+                             'match[raft->self_position] = '
+                             'log_last_index(&raft->log);'),
+    'vote-not-durable': ('raftd/core/request_vote.c',
+                         'raft->hard_state_changed = true;', ''),
+    'term-not-durable': ('raftd/core/election.c',
+                         'raft->voted_for = RAFT_NOBODY; '
+                         'raft->hard_state_changed = true;',
+                         'raft->voted_for = RAFT_NOBODY;'),
+    'vote-any-log': ('raftd/core/request_vote.c',
+                     'return m->vote.last_index >= '
+                     'log_last_index(&raft->log);',
+                     'return true;'),
+    'vote-twice': ('raftd/core/request_vote.c',
+                   'raft->voted_for != m->from) return false;',
+                   'raft->voted_for == m->to + 100) return false;'),
+    'commit-old-term': ('raftd/core/replicate.c',
+                        '|| log_term_at(&raft->log, reached) != raft->term)',
+                        ')'),
+    'truncate-keeps-durable': ('raftd/core/append_entries.c',
+                               'raft->durable_index = '
+                               'min_u64(raft->durable_index, from - 1);', ''),
+    'commit-beyond-agreed': ('raftd/core/append_entries.c',
+                             'min_u64(m->append.commit_index, last)',
+                             'min_u64(m->append.commit_index, '
+                             'log_last_index(&raft->log))'),
+    'conflict-kept': ('raftd/core/append_entries.c',
+                      'log_term_at(&raft->log, e->index) == e->term)',
+                      'e->term > 0)'),
+    'previous-unchecked': ('raftd/core/append_entries.c',
+                           'log_term_at(&raft->log, previous) != '
+                           'm->append.previous_term',
+                           'm->append.previous_term == UINT64_MAX'),
+    'agreed-kept': ('raftd/core/election.c',
+                    'raft->verified_index = raft->commit_index;', ''),
+    # The clock's bound.
+    'bound-does-not-grow': ('timesyncd/core/bound.c',
+                            'clock->growth_ppb = (uint32_t)(rho_ppb + '
+                            'llabs(clock->drift_ppb));',
+                            'clock->growth_ppb = 1;'),
+    'samples-do-not-age': ('timesyncd/core/exchange.c',
+                           'units_scale_ppb(age_ns, rho_ppb) + 1', '1'),
+    'server-bound-dropped': ('timesyncd/core/peer.c',
+                             'clock->bound_ns + units_scale_ppb(age_ns, '
+                             'clock->growth_ppb)',
+                             'units_scale_ppb(age_ns, clock->growth_ppb)'),
+    'epochs-mixed': ('timesyncd/core/peer.c',
+                     'peer->claim.epoch == epoch &&', 'epoch != 0 &&'),
+    'exchange-across-break': ('timesyncd/core/peer.c',
+                              'exchange->t1_ns < trust_since_ns ||', ''),
+    'own-break-ignored': ('timesyncd/core/timesync.c',
+                          'break_own_clock(t, raw_ns, '
+                          '"suspend, pause or clock step");',
+                          't->disruptions++;'),
+}
+
+
+def mutate(name):
+    """Compile and link one mutant; its path, or None."""
+    path, old, new = MUTANTS[name]
+    pattern = r'\s+'.join(re.escape(word) for word in old.split())
+    with open(path, encoding='utf-8') as source:
+        text, count = re.subn(pattern, lambda m: new, source.read(), count=1)
+    if count != 1:
+        print(f'{name}: its rule is not found in {path}')
+        return None
+    folder = f'{B}/mutants'
+    os.makedirs(folder, exist_ok=True)
+    mutant = f'{folder}/{name}'
+    with open(f'{mutant}.c', 'w', encoding='utf-8') as copy:
+        copy.write(text)
+    archives = [f'{B}/tests-sim.a', f'{B}/raftd-core.a',
+                f'{B}/timesyncd-core.a', f'{B}/common.a']
+    # The mutant's object stands before the archive that holds the original.
+    done = subprocess.run(
+        [CC, '-std=gnu11', '-D_GNU_SOURCE', '-O2', '-w', '-pthread', '-I.',
+         '-o', mutant, f'{B}/tests/sim/main.o', f'{mutant}.c',
+         '-Wl,--start-group', *archives, '-Wl,--end-group', '-lisal', '-lm'],
+        check=False)
+    return mutant if done.returncode == 0 else None
+
+
+def caught(mutant):
+    """What the simulator says of it, or None."""
+    for first, count in BATCHES:
+        out = subprocess.run(
+            [mutant, '--seed', str(first), '--seeds', str(count),
+             '--minutes', '2', '--tail', '0'],
+            check=False, capture_output=True, text=True).stdout
+        found = re.search(r'^seed (\d+): violated (\S+)', out, re.M)
+        if found:
+            return f'seed {found[1]} violated {found[2]}'
+        found = re.search(r'^seed (\d+): the process died', out, re.M)
+        if found:
+            return f'seed {found[1]} failed a CHECK'
+    return None
+
+
+def main():
+    """Run the named mutants, or all."""
+    passed = failed = 0
+    for name in sys.argv[1:] or MUTANTS:
+        mutant = mutate(name)
+        verdict = caught(mutant) if mutant else None
+        print(f'{name}: {verdict or "SURVIVED"}', flush=True)
+        passed += verdict is not None
+        failed += verdict is None
+    print(f'{passed} passed, {failed} failed')
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
