@@ -32,6 +32,7 @@ static void make_view(struct publish *publish, uint64_t generation,
 enum rfs_err publish_init(struct publish *publish, int fd, uint64_t generation,
 			  const char *run_dir)
 {
+	const struct timesync_clock unsynced = { .quality = TIMESYNC_UNSYNCED };
 	void *map;
 	enum rfs_err err = page_map_writer(fd, CLOCKPAGE_MAGIC,
 					   CLOCKPAGE_VERSION, &map);
@@ -48,6 +49,8 @@ enum rfs_err publish_init(struct publish *publish, int fd, uint64_t generation,
 	publish->disruptions_base =
 		(uint32_t)(generation << DISRUPTIONS_PER_GENERATION_BITS);
 	make_view(publish, generation, run_dir);
+	/* At once, so that hardly anybody sees a page that counts from 0. */
+	publish_clock(publish, &unsynced);
 	return RFS_ERR_OK;
 }
 

@@ -44,6 +44,9 @@ static void publishing_fills_page_and_file_and_seals(void **state)
 			 RFS_ERR_OK);
 	assert_int_equal(publish_init(&publish, fd, 3, dir), RFS_ERR_OK);
 	assert_true(page_is_sealed(fd));
+	assert_int_equal(clockpage_read(early, &page), RFS_ERR_OK);
+	assert_int_equal(page.quality, CLOCK_UNSYNCED);
+	assert_int_equal(page.disruptions, 3 << 12);
 	publish_clock(&publish, &clock);
 	assert_int_equal(clockpage_read(early, &page), RFS_ERR_OK);
 	assert_int_equal(page.quality, CLOCK_SYNCED);
