@@ -1,4 +1,4 @@
-/* Control sockets from the asking side. */
+/* Whom to ask, and all at once. */
 #include "client/cli/ask.h"
 
 #include <pthread.h>
@@ -7,96 +7,19 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "client/lib/control.h"
 #include "client/lib/endpoints.h"
-#include "client/lib/link.h"
 #include "common/os/clock.h"
 #include "common/units.h"
-#include "proto/frame.h"
 #include "proto/sockets.h"
 
 #define LIMIT_NS (2 * NS_PER_SEC)
-
-static enum rfs_err send_request(struct link *link,
-				 const DistributedFs__ControlRequest *request,
-				 int64_t until_ns)
-{
-	uint8_t image[FRAME_HEAD_BYTES + 64];
-	const struct frame_head head = {
-		.body_bytes = (uint32_t)
-			distributed_fs__control_request__get_packed_size(
-				request),
-		.type = FRAME_CONTROL_REQUEST,
-		.version = FRAME_VERSION,
-	};
-	const struct iovec part = { image, FRAME_HEAD_BYTES + head.body_bytes };
-	size_t offset = 0;
-
-	frame_head_encode(&head, image);
-	distributed_fs__control_request__pack(request,
-					      image + FRAME_HEAD_BYTES);
-	for (;;) {
-		enum rfs_err err = link_send(link, &part, 1, &offset);
-		int64_t left_ns = until_ns - clock_raw_ns();
-
-		if (err != RFS_ERR_BUSY)
-			return err;
-		if (left_ns <= 0)
-			return RFS_ERR_TIMEDOUT;
-		link_wait(link->fd, true, -1, left_ns);
-	}
-}
-
-static enum rfs_err receive_reply(struct link *link, int64_t until_ns,
-				  DistributedFs__ControlReply **reply)
-{
-	uint16_t type;
-	uint8_t *body;
-	size_t bytes;
-
-	for (;;) {
-		enum rfs_err err = link_frame(link, &type, &body, &bytes);
-		int64_t left_ns = until_ns - clock_raw_ns();
-
-		if (err == RFS_ERR_OK)
-			break;
-		if (err != RFS_ERR_BUSY)
-			return err;
-		if (left_ns <= 0)
-			return RFS_ERR_TIMEDOUT;
-		link_wait(link->fd, false, -1, left_ns);
-		err = link_receive(link);
-		if (err != RFS_ERR_OK && err != RFS_ERR_BUSY)
-			return err;
-	}
-	if (type != FRAME_CONTROL_REPLY)
-		return RFS_ERR_INVALID;
-	*reply = distributed_fs__control_reply__unpack(NULL, bytes, body);
-	if (*reply == NULL)
-		return RFS_ERR_INVALID;
-	return (enum rfs_err)(*reply)->err;
-}
 
 enum rfs_err ask(const char *run_dir, const char *socket,
 		 const DistributedFs__ControlRequest *request,
 		 DistributedFs__ControlReply **reply)
 {
-	char path[CONFIG_PATH_MAX + 32];
-	int64_t until_ns = clock_raw_ns() + LIMIT_NS;
-	struct link link;
-
-	*reply = NULL;
-	snprintf(path, sizeof(path), "%s/%s", run_dir, socket);
-	if (strlen(path) >= ENDPOINTS_PATH_MAX)
-		return RFS_ERR_RANGE;
-	link_init(&link);
-	enum rfs_err err = link_connect(&link, path);
-
-	if (err == RFS_ERR_OK)
-		err = send_request(&link, request, until_ns);
-	if (err == RFS_ERR_OK)
-		err = receive_reply(&link, until_ns, reply);
-	link_fini(&link);
-	return err;
+	return control_ask(run_dir, socket, request, LIMIT_NS, reply);
 }
 
 void ask_free(DistributedFs__ControlReply *reply)

@@ -134,18 +134,23 @@ int cluster_process_signal_all(pid_t supervisor, int signal)
 
 /* --- starting and stopping --- */
 
-/* Beside this program if it is there, else by PATH. */
+/* Where it may be, seen from here: a build directory, an installation, PATH. */
 static void become_supervisor(const char *config_path)
 {
+	static const char *const places[] = { SUPERVISOR,
+					      "../sbin/" SUPERVISOR };
 	char self[4096];
 	ssize_t bytes = readlink("/proc/self/exe", self, sizeof(self) - 64);
+	char *name;
 
 	if (bytes > 0) {
 		self[bytes] = '\0';
-		char *slash = strrchr(self, '/');
-
-		strcpy(slash + 1, SUPERVISOR);
-		execl(self, SUPERVISOR, "-c", config_path, (char *)NULL);
+		name = strrchr(self, '/') + 1;
+		for (size_t i = 0; i < 2; i++) {
+			strcpy(name, places[i]);
+			execl(self, SUPERVISOR, "-c", config_path,
+			      (char *)NULL);
+		}
 	}
 	execlp(SUPERVISOR, SUPERVISOR, "-c", config_path, (char *)NULL);
 	fprintf(stderr, "raftfs: cannot run " SUPERVISOR ": %s\n",

@@ -551,6 +551,19 @@ enum rfs_err channel_wait(struct channel *channel, struct call *call)
 	return call->err;
 }
 
+void channel_prefer(struct channel *channel, size_t endpoint_index)
+{
+	pthread_mutex_lock(&channel->lock);
+	if (channel->first == NULL &&
+	    endpoint_index < channel->endpoints.count &&
+	    endpoint_index != channel->endpoint_index) {
+		if (channel->link.fd >= 0)
+			link_lost(channel, clock_raw_ns());
+		channel->endpoint_index = endpoint_index;
+	}
+	pthread_mutex_unlock(&channel->lock);
+}
+
 void channel_turn(struct channel *channel, int64_t timeout_ns)
 {
 	pthread_mutex_lock(&channel->lock);

@@ -115,6 +115,9 @@ void channel_flush(struct channel *channel, struct call *call);
 RFS_MUST_USE enum rfs_err channel_wait(struct channel *channel,
 				       struct call *call);
 
+/* Use another endpoint from now on, unless something is in flight. */
+void channel_prefer(struct channel *channel, size_t endpoint_index);
+
 /* Move what is in flight though nobody waits for it (writes behind). Returns
  * after at most timeout_ns, sooner when another thread pumps. */
 void channel_turn(struct channel *channel, int64_t timeout_ns);

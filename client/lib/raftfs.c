@@ -30,6 +30,7 @@ static enum rfs_err open_at(const struct endpoints *endpoints,
 	}
 	fs->timeout_ns = RAFTFS_TIMEOUT_NS;
 	pthread_mutex_init(&fs->opening, NULL);
+	session_prefer_leader(fs);
 	*out = fs;
 	return RFS_ERR_OK;
 

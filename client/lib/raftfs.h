@@ -29,6 +29,10 @@
 
 #include "common/err.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define RAFTFS_ROOT_INO	    UINT64_C(1)
 #define RAFTFS_NAME_MAX	    255
 #define RAFTFS_WINDOW_BYTES (1024u * 1024u) /* most that one request carries */
@@ -37,7 +41,8 @@
 
 struct raftfs;
 
-/* Prepare a conversation; nothing is sent yet.
+/* Prepare a conversation. With several nodes known they are asked which of them
+ * leads, to be used first; else nothing is sent yet.
  *
  *   where  "SOCKET[,SOCKET...]", a configuration file, a directory made by
  *	    `raftfs cluster up`, or NULL: $RAFTFS_SOCKET if set, else
@@ -273,5 +278,9 @@ RFS_MUST_USE enum rfs_err raftfs_walk(struct raftfs *fs, const char *path,
 RFS_MUST_USE enum rfs_err
 raftfs_walk_parent(struct raftfs *fs, const char *path,
 		   struct raftfs_attr *parent, char name[RAFTFS_NAME_MAX + 1]);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

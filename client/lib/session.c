@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "client/lib/control.h"
 #include "common/os/clock.h"
 #include "common/units.h"
 
@@ -14,6 +15,7 @@
 #define LIFE_MIN_NS	NS_PER_SEC
 #define RENEW_LIMIT_NS	(2 * NS_PER_SEC) /* raftfs_close() may wait for it */
 #define CLOSE_LIMIT_NS	NS_PER_SEC
+#define LEADER_LOOK_NS	(5 * NS_PER_SEC)
 #define KEEPER_TURN_NS	(500 * NS_PER_MS)
 
 static _Thread_local char last_reason[CHANNEL_REASON_MAX];
@@ -64,6 +66,14 @@ static void renew(struct raftfs *fs)
 	call_fini(&call);
 }
 
+void session_prefer_leader(struct raftfs *fs)
+{
+	const struct endpoints *endpoints = &fs->channel.endpoints;
+
+	if (endpoints->count > 1)
+		channel_prefer(&fs->channel, control_leader(endpoints));
+}
+
 static int64_t life_ns(struct raftfs *fs)
 {
 	pthread_mutex_lock(&fs->opening);
@@ -78,6 +88,7 @@ static void *keeper(void *arg)
 	struct raftfs *fs = arg;
 	struct pollfd stop = { .fd = fs->stop_fd, .events = POLLIN };
 	int64_t renewed_ns = clock_raw_ns();
+	int64_t looked_ns = renewed_ns;
 
 	for (;;) {
 		int64_t turn_ns = life_ns(fs) / 3;
@@ -88,6 +99,10 @@ static void *keeper(void *arg)
 			return NULL;
 		int64_t now_ns = clock_raw_ns();
 
+		if (now_ns - looked_ns >= LEADER_LOOK_NS) {
+			session_prefer_leader(fs);
+			looked_ns = now_ns;
+		}
 		if (now_ns - renewed_ns >= life_ns(fs) / 3) {
 			renew(fs);
 			renewed_ns = now_ns;

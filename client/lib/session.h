@@ -1,8 +1,8 @@
 /* One conversation: a channel, its session, and the thread that renews it.
  *
  * The session is opened by the first mutation. From then on a keeper thread
- * renews it at a third of its life, and moves writes behind that nobody waits
- * for. A session that expired all the same is replaced; requests that never
+ * renews it at a third of its life, moves writes behind that nobody waits for,
+ * and follows the leader when another node has become it. A session that expired all the same is replaced; requests that never
  * got through are sent again under the new one, the others end UNKNOWN.
  */
 #ifndef RAFTFS_CLIENT_LIB_SESSION_H
@@ -27,6 +27,9 @@ struct raftfs {
 
 /* Set this thread's raftfs_reason(). */
 void session_set_reason(const char *reason);
+
+/* With several nodes known, talk to the one that leads. */
+void session_prefer_leader(struct raftfs *fs);
 
 /* Time limit for a call that starts now. */
 int64_t session_deadline_ns(const struct raftfs *fs);

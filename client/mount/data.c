@@ -11,6 +11,12 @@ static struct file *file_of(const struct fuse_file_info *fi)
 	return (struct file *)(uintptr_t)fi->fh;
 }
 
+/* What a descriptor names is gone: removed through another node. */
+static enum rfs_err of_handle(enum rfs_err err)
+{
+	return err == RFS_ERR_NOENT ? RFS_ERR_STALE : err;
+}
+
 /* --- opening --- */
 
 /* An empty file needs no log entry to be emptied. */
@@ -120,7 +126,7 @@ void data_read(fuse_req_t req, fuse_ino_t ino, size_t bytes, off_t offset,
 	if (err == RFS_ERR_OK)
 		fuse_reply_buf(req, (const char *)room, got);
 	else
-		mount_reply(req, "read", ino, err);
+		mount_reply(req, "read", ino, of_handle(err));
 }
 
 void data_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t bytes,
@@ -139,7 +145,7 @@ void data_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t bytes,
 	if (err == RFS_ERR_OK)
 		fuse_reply_write(req, bytes);
 	else
-		mount_reply(req, "write", ino, err);
+		mount_reply(req, "write", ino, of_handle(err));
 }
 
 static void drain_and_report(fuse_req_t req, const char *what, uint64_t ino,
@@ -151,7 +157,7 @@ static void drain_and_report(fuse_req_t req, const char *what, uint64_t ino,
 	enum rfs_err err = behind_drain(&file->behind, mount->fs, ino, true);
 
 	pthread_mutex_unlock(&file->lock);
-	mount_reply(req, what, ino, err);
+	mount_reply(req, what, ino, of_handle(err));
 }
 
 void data_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -186,5 +192,5 @@ void data_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
 				       (uint64_t)offset, (uint64_t)bytes,
 				       (uint32_t)mode);
 	pthread_mutex_unlock(&file->lock);
-	mount_reply(req, "fallocate", ino, err);
+	mount_reply(req, "fallocate", ino, of_handle(err));
 }
