@@ -9,6 +9,10 @@
 
 #include <errno.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Wire codes are for ever: append, never renumber.
  *      name         code errno         text                                 */
 #define RFS_ERR_MAP(X)                                                         \
@@ -63,5 +67,9 @@ int rfs_err_errno(enum rfs_err err);
 
 /* The nearest error for an errno that a system call left; IO by default. */
 enum rfs_err rfs_err_from_errno(int eno);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

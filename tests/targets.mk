@@ -55,38 +55,75 @@ system: all
 bench-%: all
 	@B=$B bash tests/bench/$*.sh
 
-PROGRAMS := $(addprefix $B/,raftfs raftfs-mount)
-DAEMON_BINS := $(DAEMONS:%=$B/raftfs-%)
-VERSION := 0.1.0
-INSTALL := install
+# Installing, by the FHS. What is installed is what was built: nothing is
+# looked for in this tree afterwards.
+VERSION    := 0.1.0
+INSTALL    := install
+LIBDIR     ?= $(PREFIX)/lib
+D_MAN      = $(DESTDIR)$(PREFIX)/share/man
+D_DOC      = $(DESTDIR)$(PREFIX)/share/doc/raftfs
+D_INCLUDE  = $(DESTDIR)$(PREFIX)/include/raftfs
+D_COMPLETE = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+D_SYSTEMD  = $(DESTDIR)$(PREFIX)/lib/systemd/system
 
-.PHONY: install help
-install: all
+EXTRA_CFLAGS += -DRAFTFS_VERSION='"$(VERSION)"' \
+	-DRAFTFS_SBINDIR='"$(PREFIX)/sbin"'
+PROGRAMS    := $(addprefix $B/,raftfs raftfs-mount)
+DAEMON_BINS := $(DAEMONS:%=$B/raftfs-%)
+SHARED      := $(addprefix $B/,libraftfs.so libraftfs-clock.so)
+in_place     = sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; \
+	s|@VERSION@|$(VERSION)|; s|/usr/sbin|$(PREFIX)/sbin|'
+
+# Only what the headers declare can be linked with.
+$B/libraftfs.so: client/lib/libraftfs.map
+$B/libraftfs.so: ALL_LDFLAGS += -Wl,--version-script=client/lib/libraftfs.map
+$B/libraftfs-clock.so: shm/libraftfs-clock.map
+$B/libraftfs-clock.so: ALL_LDFLAGS += -Wl,--version-script=shm/libraftfs-clock.map
+
+.PHONY: install install-bin install-dev install-man install-doc help
+install: install-bin install-dev install-man install-doc
+
+# HAVE_BPF is known only after bpf/bpf.mk.
+install-bin: $(PROGRAMS) $(DAEMON_BINS) $(SHARED) $$(if $$(HAVE_BPF),$B/raftfs-bpf)
 	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin \
-		$(DESTDIR)$(PREFIX)/lib/pkgconfig \
-		$(DESTDIR)$(PREFIX)/include/raftfs \
-		$(DESTDIR)$(PREFIX)/share/doc/raftfs \
-		$(DESTDIR)/etc/raftfs
+		$(DESTDIR)$(LIBDIR) $(DESTDIR)/etc/raftfs
 	$(INSTALL) -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
-	$(INSTALL) -m 755 $(DAEMON_BINS) $(DESTDIR)$(PREFIX)/sbin
+	$(INSTALL) -m 755 $(DAEMON_BINS) $(filter %/raftfs-bpf,$^) \
+		$(DESTDIR)$(PREFIX)/sbin
+	for lib in $(notdir $(SHARED)); do \
+		$(INSTALL) -m 644 $B/$$lib \
+			$(DESTDIR)$(LIBDIR)/$$lib.$(VERSION) && \
+		ln -sf $$lib.$(VERSION) $(DESTDIR)$(LIBDIR)/$$lib.0 || exit 1; \
+	done
+
+install-dev: $(SHARED)
+	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(D_INCLUDE)/common
+	$(INSTALL) -m 644 client/lib/raftfs.h shm/rfsclock.h $(D_INCLUDE)
+	$(INSTALL) -m 644 common/err.h $(D_INCLUDE)/common
 	for lib in raftfs raftfs-clock; do \
-		$(INSTALL) -m 644 $B/lib$$lib.so \
-			$(DESTDIR)$(PREFIX)/lib/lib$$lib.so.0 && \
-		ln -sf lib$$lib.so.0 $(DESTDIR)$(PREFIX)/lib/lib$$lib.so && \
-		sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' \
-			contrib/$$lib.pc.in \
-			> $(DESTDIR)$(PREFIX)/lib/pkgconfig/$$lib.pc || exit 1; \
+		ln -sf lib$$lib.so.0 $(DESTDIR)$(LIBDIR)/lib$$lib.so && \
+		$(in_place) contrib/$$lib.pc.in \
+			>$(DESTDIR)$(LIBDIR)/pkgconfig/$$lib.pc || exit 1; \
 	done
-	$(INSTALL) -m 644 client/lib/raftfs.h shm/rfsclock.h \
-		$(DESTDIR)$(PREFIX)/include/raftfs
+
+install-man:
 	for page in man/*.[0-9]; do \
-		section=$${page##*.}; \
 		$(INSTALL) -D -m 644 $$page \
-			$(DESTDIR)$(PREFIX)/share/man/man$$section/$${page#man/} \
-			|| exit 1; \
+			$(D_MAN)/man$${page##*.}/$${page#man/} || exit 1; \
 	done
-	$(INSTALL) -m 644 README.md NEWS LICENSE docs/*.md contrib/raftfs.conf \
-		$(DESTDIR)$(PREFIX)/share/doc/raftfs
+
+# The unit goes where systemd looks; those of other inits are for copying.
+install-doc:
+	$(INSTALL) -d $(D_DOC)/examples $(D_DOC)/init $(D_COMPLETE) $(D_SYSTEMD)
+	$(INSTALL) -m 644 README.md NEWS LICENSE docs/*.md $(D_DOC)
+	$(INSTALL) -m 644 contrib/raftfs.conf contrib/examples/*.c \
+		contrib/examples/*.py $(D_DOC)/examples
+	for kind in openrc/raftfs s6/run sysv/raftfs; do \
+		$(in_place) contrib/$$kind \
+			>$(D_DOC)/init/$$(echo $$kind | tr / -) || exit 1; \
+	done
+	$(in_place) contrib/systemd/raftfs.service >$(D_SYSTEMD)/raftfs.service
+	$(INSTALL) -m 644 contrib/completion/raftfs.bash $(D_COMPLETE)/raftfs
 
 # This test starts the real program, beside stand-ins for its children.
 $B/tests/supervisor/loop_test: | $B/raftfs-supervisor
