@@ -139,10 +139,12 @@ static void become_leader(struct raft *raft)
 	role_set(raft, RAFT_LEADER, why);
 	raft->leader = raft->config.self;
 	raft->met_leader = true;
+	raft->supported_term = raft->term;
 	raft->counters.elections_won++;
 	raft->limbo_last_command = limbo_find_last_command(raft);
 	raft->term_first_index = log_last_index(&raft->log) + 1;
 	raft->c1_settled = false;
+	raft->relinquished_index = 0;
 	raft->c1_deadline_raw_ns = RAFT_NEVER;
 	for (uint32_t i = 0; i < raft->members.count; i++)
 		raft->peers[i].heard_raw_ns = raft->now.raw_ns;
@@ -163,6 +165,7 @@ static void campaign(struct raft *raft, bool transfer)
 	raft->transferred = transfer;
 	raft->votes = 1u << raft->self_position;
 	raft->votes_cold = !raft->met_leader;
+	raft->votes_support = raft->supported_term;
 	raft->leader = RAFT_NOBODY;
 	raft->counters.elections_started++;
 	role_set(raft, RAFT_CANDIDATE, "");

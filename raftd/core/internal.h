@@ -81,6 +81,9 @@ struct raft {
 	/* Figure 2, persistent. */
 	uint64_t term;
 	uint32_t voted_for;
+	uint64_t supported_term; /* see struct raft_effects. That we led need
+				  * not be durable: a leader that crashed
+				  * answers no reads any more. */
 	struct log log;
 	struct raft_snapshot_meta snapshot;
 
@@ -98,6 +101,8 @@ struct raft {
 	uint32_t votes; /* bits by member position */
 	bool transferred; /* this candidacy overrides "I hear a leader" */
 	bool met_leader;  /* somebody carried the timeline since raft_new() */
+	uint64_t support_before; /* supported_term before this term's vote */
+	uint64_t votes_support;	 /* highest support_before of our voters */
 	bool votes_cold;  /* none of our voters, nor we, met a leader */
 
 	/* Following. */
@@ -109,7 +114,8 @@ struct raft {
 	struct timeline timeline;
 	uint64_t term_first_index;   /* our first entry, a NOOP */
 	uint64_t limbo_last_command; /* R2: unsettled until commit passes it */
-	bool c1_settled;	     /* every inherited entry is older(D) */
+	bool c1_settled;	     /* every inherited lease is over */
+	uint64_t relinquished_index; /* no lease from entries up to here; 0 */
 	int64_t c1_deadline_raw_ns;  /* when it will be; RAFT_NEVER: not asked */
 	int64_t heartbeat_deadline_raw_ns;
 	uint64_t round;

@@ -109,6 +109,8 @@ struct raft *raft_new(const struct raft_config *config,
 	raft_load_log(raft, restart);
 	raft->term = restart->term;
 	raft->voted_for = restart->voted_for;
+	raft->supported_term = restart->supported_term;
+	raft->support_before = restart->supported_term;
 	raft->c1_deadline_raw_ns = RAFT_NEVER;
 	raft->transfer_deadline_raw_ns = RAFT_NEVER;
 	lease_clock_init(&raft->clock, config->max_rate_ppb);
@@ -418,6 +420,7 @@ static void raft_gather(struct raft *raft, struct raft_effects *effects)
 		.hard_state_changed = raft->hard_state_changed,
 		.term = raft->term,
 		.voted_for = raft->voted_for,
+		.supported_term = raft->supported_term,
 		.reset_log = raft->reset_log,
 		.truncate_from = raft->truncate_from,
 		.send = raft->send,

@@ -43,6 +43,7 @@ enum raft_entry_kind {
 	RAFT_ENTRY_NOOP = 0,	/* first entry of a term; data: hand-over record */
 	RAFT_ENTRY_COMMAND = 1, /* a client's command, opaque */
 	RAFT_ENTRY_EXTEND = 2,	/* no data: renews the lease (rule E1) */
+	RAFT_ENTRY_RELINQUISH = 3, /* no data: gives the lease up (I10) */
 };
 
 struct raft_entry {
@@ -123,6 +124,8 @@ struct raft_message {
 		struct {
 			bool pre;
 			bool granted;
+			uint64_t supported_term; /* granted: the voter's own,
+						  * as it was before */
 			bool cold; /* granted, and has met no leader, nor led,
 				    * since raft_new() */
 		} vote_reply;
@@ -228,9 +231,11 @@ struct raft_read_done {
 /* Carry out in field order. Arrays belong to the raft and are valid until the
  * next step. Fields not named by this step are zero. */
 struct raft_effects {
-	bool hard_state_changed; /* make term and voted_for durable first */
+	bool hard_state_changed; /* make these three durable first */
 	uint64_t term;
 	uint32_t voted_for;
+	uint64_t supported_term; /* the last in which this node voted for
+				  * another one, or led (I10: P) */
 
 	bool reset_log; /* a snapshot replaced it: restart the log file after */
 	struct raft_snapshot_meta reset_to;
@@ -282,6 +287,7 @@ struct raft_config {
 struct raft_restart {
 	uint64_t term;
 	uint32_t voted_for;
+	uint64_t supported_term;
 	struct raft_snapshot_meta snapshot;
 	const struct raft_entry *entries;
 	uint64_t entry_count;
@@ -353,6 +359,7 @@ struct raft_view {
 		uint64_t reads_by_quorum;
 		uint64_t stamps_disagreed; /* leader's stamp outside our interval */
 		uint64_t commits_waited_lease; /* C1 held a commit back */
+		uint64_t leases_given_up; /* C1 did not wait: I10 or I11 */
 	} counters;
 };
 void raft_view(const struct raft *raft, struct raft_view *view);

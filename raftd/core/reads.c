@@ -5,6 +5,7 @@
  *   R2  in that last case only while no inherited command is unsettled (limbo)
  *   F1  otherwise a quorum must answer a round begun after the read arrived,
  *	 and an entry of our own term must be committed (thesis 6.4)
+ *   I10 once the lease is given up only entries after that give a new one
  *   E1  a read that finds the lease past its half, and nothing in flight,
  *	 renews it by an entry; an idle cluster appends nothing
  *
@@ -27,7 +28,7 @@ static bool reads_lease_possible(const struct raft *raft)
 {
 	return raft->role == RAFT_LEADER && raft->config.lease_ns > 0 &&
 	       raft->now.usable && raft->transfer_to == RAFT_NOBODY &&
-	       raft->commit_index > 0;
+	       raft->commit_index > raft->relinquished_index;
 }
 
 bool reads_lease_until(const struct raft *raft, int64_t *until_raw_ns)
@@ -69,6 +70,8 @@ static const char *reads_why_no_lease(const struct raft *raft)
 	if (!reads_own_term_committed(raft) &&
 	    raft->limbo_last_command > raft->commit_index)
 		return "inherited commands are unsettled";
+	if (raft->commit_index <= raft->relinquished_index)
+		return "lease was given up";
 	return "lease is over";
 }
 
@@ -133,11 +136,15 @@ static void reads_extend(struct raft *raft)
 {
 	uint64_t commit = raft->commit_index;
 
-	if (!reads_lease_possible(raft) || !reads_own_term_committed(raft) ||
+	if (raft->config.lease_ns == 0 || !raft->now.usable ||
+	    raft->transfer_to != RAFT_NOBODY ||
+	    !reads_own_term_committed(raft) ||
 	    commit != log_last_index(&raft->log) ||
-	    raft->now.raw_ns - log_received_raw_ns(&raft->log, commit) <=
-		    raft->config.lease_ns / 2 ||
 	    !log_has_room(&raft->log, 0))
+		return;
+	if (commit > raft->relinquished_index &&
+	    raft->now.raw_ns - log_received_raw_ns(&raft->log, commit) <=
+		    raft->config.lease_ns / 2)
 		return;
 	if (raft_append_own(raft, RAFT_ENTRY_EXTEND, NULL, 0) == RFS_ERR_OK)
 		raft_story(raft, "renews the lease  entry %llu",

@@ -51,6 +51,22 @@ uint64_t replicate_round_confirmed(const struct raft *raft)
 	return members_reached(&raft->members, acked);
 }
 
+/* I10: the term of the last inherited entry ended with its leader giving up the
+ * lease, which it does only after an entry of its own was committed: so its
+ * predecessors' leases were over too. That says nothing of leaders in between,
+ * who may read by an inherited lease and have left nothing in our log; hence
+ * P: there was none. Either no term lies between, or no voter of ours knew of
+ * one, and a leader needs a quorum too. */
+static bool commit_lease_given_up(const struct raft *raft, uint64_t last)
+{
+	const struct raft_entry *entry = log_at(&raft->log, last);
+	uint64_t term = log_term_at(&raft->log, last);
+
+	if (!entry || entry->kind != RAFT_ENTRY_RELINQUISH)
+		return false;
+	return raft->term == term + 1 || raft->votes_support <= term;
+}
+
 /* C1: nothing commits before every inherited entry is older(D). The last one
  * is the youngest (lease.h says why it answers for all). */
 static bool commit_lease_settled(struct raft *raft)
@@ -62,6 +78,12 @@ static bool commit_lease_settled(struct raft *raft)
 		return true;
 	}
 	CHECK(last >= raft->log.base.index);
+	if (commit_lease_given_up(raft, last)) {
+		raft_story(raft, "no wait: the old lease was given up");
+		raft->counters.leases_given_up++;
+		raft->c1_settled = true;
+		return true;
+	}
 
 	struct lease_entry entry = {
 		.stamp = log_stamp_at(&raft->log, last),

@@ -88,6 +88,8 @@ static void vote_answer(struct raft *raft, const struct raft_message *m,
 		reply->term = m->term;
 	reply->vote_reply.pre = m->vote.pre;
 	reply->vote_reply.granted = granted;
+	if (granted && !m->vote.pre)
+		reply->vote_reply.supported_term = raft->support_before;
 	reply->vote_reply.cold = granted && !raft->met_leader;
 	raft_story(raft, "%s %s %u  term %llu%s%s",
 		   granted ? "grants" : "refuses",
@@ -113,6 +115,8 @@ void vote_receive(struct raft *raft, const struct raft_message *m)
 		CHECK(raft->role == RAFT_FOLLOWER);
 		if (raft->voted_for != m->from) {
 			raft->voted_for = m->from;
+			raft->support_before = raft->supported_term;
+			raft->supported_term = raft->term;
 			raft->hard_state_changed = true;
 		}
 		election_timer_reset(raft);
@@ -128,6 +132,8 @@ void vote_reply_receive(struct raft *raft, const struct raft_message *m)
 	if (!m->vote_reply.granted || m->vote_reply.pre != pre ||
 	    (!pre && raft->role != RAFT_CANDIDATE) || m->term != asked)
 		return;
+	if (m->vote_reply.supported_term > raft->votes_support)
+		raft->votes_support = m->vote_reply.supported_term;
 	if (!m->vote_reply.cold)
 		raft->votes_cold = false;
 	raft->votes |= 1u << members_position(&raft->members, m->from);

@@ -2,7 +2,10 @@
  * stand at once.
  *
  * Meanwhile nothing new is appended and no read is answered by lease. The lease
- * itself is not given back: the successor waits it out (C1).
+ * is given up by an entry (I10), so that the successor need not wait it out. If
+ * nobody takes over, the leader goes on, and has a lease again once an entry
+ * after that one is committed: then it is in every successor's log, which so
+ * does not end in the one that gives up.
  */
 #include "raftd/core/internal.h"
 
@@ -11,6 +14,19 @@ void transfer_end(struct raft *raft)
 	raft->transfer_to = RAFT_NOBODY;
 	raft->transfer_sent = false;
 	raft->transfer_deadline_raw_ns = RAFT_NEVER;
+}
+
+/* Only once an entry of ours is committed: before that an earlier leader's
+ * lease may hold, which is not ours to give up. */
+static void transfer_relinquish(struct raft *raft)
+{
+	if (raft->config.lease_ns == 0 ||
+	    raft->commit_index < raft->term_first_index ||
+	    raft_append_own(raft, RAFT_ENTRY_RELINQUISH, NULL, 0) != RFS_ERR_OK)
+		return;
+	raft->relinquished_index = log_last_index(&raft->log);
+	raft_story(raft, "gives the lease up  entry %llu",
+		   (unsigned long long)raft->relinquished_index);
 }
 
 void transfer_start(struct raft *raft, uint32_t peer)
@@ -26,6 +42,7 @@ void transfer_start(struct raft *raft, uint32_t peer)
 	raft->transfer_sent = false;
 	raft->transfer_deadline_raw_ns =
 		raft->now.raw_ns + rtt_election_timeout_ns(raft);
+	transfer_relinquish(raft);
 	transfer_advance(raft);
 }
 

@@ -279,6 +279,8 @@ static void node_write(struct node *node, const struct raft_effects *effects)
 {
 	node->disk.term = effects->term;
 	node->disk.voted_for = effects->voted_for;
+	if (effects->hard_state_changed)
+		node->disk.supported_term = effects->supported_term;
 	if (effects->reset_log) {
 		disk_truncate(node, 0);
 		node->disk.snapshot = effects->reset_to;

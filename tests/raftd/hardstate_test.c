@@ -64,12 +64,14 @@ static void expect(const struct hardstate *want)
 	hardstate_close(file);
 	assert_int_equal(got.term, want->term);
 	assert_int_equal(got.voted_for, want->voted_for);
+	assert_int_equal(got.supported_term, want->supported_term);
 	assert_int_equal(got.node, want->node);
 	assert_int_equal(got.log_id, want->log_id);
 }
 
 static const struct hardstate some = {
-	.log_id = 0x1234567890, .node = 2, .voted_for = 3, .term = 77
+	.log_id = 0x1234567890, .node = 2, .voted_for = 3, .term = 77,
+	.supported_term = 76
 };
 
 static void a_new_file_says_nothing(void **state)

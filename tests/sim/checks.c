@@ -155,14 +155,10 @@ static void check_leader(struct world *world, struct node *node)
 	check_completeness(world, node, host->view.term);
 }
 
-/* Time of an epoch at a true instant, by the oscillator of who carries it. */
-static int64_t epoch_truth(const struct world *world,
-			   const struct term_row *row, int64_t true_ns)
+/* Time of an epoch when its carrier's oscillator shows oscillator_ns. */
+static int64_t epoch_truth(const struct term_row *row, int64_t oscillator_ns)
 {
-	const struct node *carrier = &world->nodes[row->leader - 1];
-
-	return row->ts_ns - row->oscillator_ns +
-	       clocks_oscillator(&carrier->clock, true_ns);
+	return row->ts_ns + (oscillator_ns - row->oscillator_ns);
 }
 
 /* The first entry of a term: its interval for the old epoch is true, and the
@@ -186,9 +182,14 @@ static void check_handover(struct world *world, struct node *node,
 		return;
 	world_cover(world, COVER_HANDOVERS);
 	old = term_row(world, over.old_epoch);
-	truth_ns = epoch_truth(world, old, node->host.decided_ns);
-	if (!old->anchored ||
-	    !interval_contains(interval_widen(over.old, ROUNDING_NS), truth_ns))
+	if (!old->anchored) {
+		world_violate(world, node->id, "hand-over",
+			      "epoch %" PRIu64 " never began", over.old_epoch);
+		return;
+	}
+	truth_ns = epoch_truth(
+		old, node->host.decided_oscillator_ns[old->leader - 1]);
+	if (!interval_contains(interval_widen(over.old, ROUNDING_NS), truth_ns))
 		world_violate(world, node->id, "hand-over",
 			      "epoch %" PRIu64 " was at %" PRId64
 			      ", recorded as [%" PRId64 ", %" PRId64 "]",
@@ -312,6 +313,9 @@ void checks_step(struct world *world, struct node *node)
 	if (view->counters.commits_waited_lease > host->c1_waits_seen)
 		world_cover(world, COVER_C1_WAITS);
 	host->c1_waits_seen = view->counters.commits_waited_lease;
+	if (view->counters.leases_given_up > host->given_up_seen)
+		world_cover(world, COVER_C1_SKIPS);
+	host->given_up_seen = view->counters.leases_given_up;
 	if (view->leader != RAFT_NOBODY && host->met_term == 0)
 		host->met_term = view->term;
 	if (view->role != RAFT_LEADER)
@@ -525,7 +529,9 @@ void checks_clock(struct world *world, struct node *node)
 			      page->epoch);
 		return;
 	}
-	truth_ns = epoch_truth(world, row, world->now_ns);
+	truth_ns = epoch_truth(
+		row, clocks_oscillator(&world->nodes[row->leader - 1].clock,
+				       world->now_ns));
 	world_cover(world, COVER_BOUND_CHECKS);
 	if (!interval_contains(interval_widen(told, ROUNDING_NS), truth_ns))
 		world_violate(world, node->id, "clock-bound",

@@ -20,6 +20,7 @@ struct disk_write {
 struct disk {
 	uint64_t term;
 	uint32_t voted_for;
+	uint64_t supported_term;
 	struct raft_snapshot_meta snapshot;
 	struct factlog log; /* durable */
 	struct disk_write *queue;

@@ -46,12 +46,14 @@ struct raft_host {
 	struct raft *raft;
 	struct raft_view view;
 	struct raft_effects effects;
-	bool carrying;	    /* decided, not carried out yet */
-	int64_t decided_ns; /* true time of that */
+	bool carrying; /* decided, not carried out yet */
+	/* All nodes' oscillators at that instant: rates change meanwhile. */
+	int64_t decided_oscillator_ns[SIM_NODES_MAX];
 	bool stall; /* fault: pause between the next decision and sending */
 	bool hard_in_flight;
 	uint64_t hard_term_before;
 	uint32_t hard_vote_before;
+	uint64_t hard_support_before;
 	struct factlog log; /* what the core holds in memory */
 	uint64_t commit_index;
 	int64_t deadline_raw_ns;
@@ -69,7 +71,7 @@ struct raft_host {
 		uint64_t committed; /* last command, when it was asked */
 	} reads[64];
 	uint32_t read_next;
-	uint64_t c1_waits_seen;
+	uint64_t c1_waits_seen, given_up_seen;
 	uint64_t met_term; /* first in which it knew a leader; 0: none yet */
 	bool streaming[SIM_NODES_MAX]; /* a snapshot to that node */
 };

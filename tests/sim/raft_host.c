@@ -100,6 +100,8 @@ void raft_host_start(struct world *world, struct node *node)
 	struct raft_now now = read_clocks(world, node);
 	struct raft_restart restart = {.term = node->disk.term,
 				       .voted_for = node->disk.voted_for,
+				       .supported_term =
+					       node->disk.supported_term,
 				       .snapshot = node->disk.snapshot};
 	struct raft_entry *entries;
 	struct factlog log = host->log;
@@ -142,6 +144,7 @@ void raft_host_stop(struct world *world, struct node *node)
 		world_cover(world, COVER_HARD_STATE_LOST);
 		node->disk.term = host->hard_term_before;
 		node->disk.voted_for = host->hard_vote_before;
+		node->disk.supported_term = host->hard_support_before;
 	}
 	disks_crash(world, node->id, &node->disk);
 	checks_crashed(world, node);
@@ -424,10 +427,12 @@ static void write_hard_state(struct world *world, struct node *node)
 	host->hard_in_flight = true;
 	host->hard_term_before = node->disk.term;
 	host->hard_vote_before = node->disk.voted_for;
+	host->hard_support_before = node->disk.supported_term;
 	checks_hard_state(world, node, host->effects.term,
 			  host->effects.voted_for);
 	node->disk.term = host->effects.term;
 	node->disk.voted_for = host->effects.voted_for;
+	node->disk.supported_term = host->effects.supported_term;
 	node_pause(world, node, PROC_RAFTD,
 		   disks_hard_state_ns(world, &node->disk));
 }
@@ -442,7 +447,9 @@ static void step(struct world *world, struct node *node,
 	raft_step(host->raft, event, &host->effects);
 	raft_view(host->raft, &host->view);
 	host->carrying = true;
-	host->decided_ns = world->now_ns;
+	for (uint32_t i = 0; i < world->options.node_count; i++)
+		host->decided_oscillator_ns[i] = clocks_oscillator(
+			&world->nodes[i].clock, world->now_ns);
 	world_digest(world, host->view.term ^ (host->view.last_index << 32) ^
 				    ((uint64_t)host->view.role << 60));
 	if (host->effects.hard_state_changed)

@@ -44,6 +44,7 @@
 	X(READS_QUORUM, "reads by quorum", true)                               \
 	X(READS_FOLLOWER, "reads on followers", true)                          \
 	X(C1_WAITS, "commits that waited for a lease (C1)", true)              \
+	X(C1_SKIPS, "commits that need not wait: lease given up", true)        \
 	X(LIMBO_PARKS, "reads parked in limbo (R2)", true)                     \
 	X(TRUNCATIONS, "log truncations", true)                                \
 	X(COMPACTIONS, "log compactions", true)                                \
