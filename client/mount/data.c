@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "client/mount/mount.h"
+#include "common/check.h"
 
 static struct file *file_of(const struct fuse_file_info *fi)
 {
@@ -101,18 +102,41 @@ void data_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 /* --- reading and writing --- */
 
+/* One window for each thread that reads, for the life of the thread: pages
+ * once touched stay. NULL: out of memory. */
+static pthread_key_t room_key;
+
+static void make_room_key(void)
+{
+	CHECK(pthread_key_create(&room_key, free) == 0);
+}
+
+static uint8_t *thread_room(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	uint8_t *room;
+
+	pthread_once(&once, make_room_key);
+	room = pthread_getspecific(room_key);
+	if (room != NULL)
+		return room;
+	room = malloc(RAFTFS_WINDOW_BYTES);
+	if (room != NULL && pthread_setspecific(room_key, room) != 0) {
+		free(room);
+		return NULL;
+	}
+	return room;
+}
+
 void data_read(fuse_req_t req, fuse_ino_t ino, size_t bytes, off_t offset,
 	       struct fuse_file_info *fi)
 {
-	static _Thread_local uint8_t *room;
+	uint8_t *room = thread_room();
 	struct mount *mount = mount_of(req);
 	struct file *file = file_of(fi);
 	enum rfs_err err;
 	size_t got;
 
-	/* One a thread, for the life of the thread: pages once touched stay. */
-	if (room == NULL)
-		room = malloc(RAFTFS_WINDOW_BYTES);
 	if (room == NULL || bytes > RAFTFS_WINDOW_BYTES) {
 		fuse_reply_err(req, room == NULL ? ENOMEM : EINVAL);
 		return;
