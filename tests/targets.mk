@@ -8,6 +8,7 @@ help:
 	@echo 'make check-full check, and ThreadSanitizer, more seeds, fuzzing'
 	@echo 'make unit sim system pure tidy lint    parts of check'
 	@echo 'make sim SEEDS=N                       more of the simulator'
+	@echo 'make fuzz SECONDS=N                     each fuzz target that long'
 	@echo 'make bench-clock bench-raft bench-fs   figures, beside their peers'
 	@echo 'make install DESTDIR=D PREFIX=/usr     by the FHS'
 	@echo 'make deps clean'
@@ -51,6 +52,28 @@ lint-man:
 
 system: all
 	@B=$B bash tests/system/run.sh
+
+# Fuzzing: each tests/fuzz/X_fuzz.c for SECONDS, built with clang's libFuzzer
+# in a build directory of its own. What breaks is kept under $B/fuzz/found.
+SECONDS  ?= 20
+FUZZ_BIN := $(patsubst %.c,$B/%,$(wildcard tests/fuzz/*_fuzz.c))
+FUZZ_MAKE = $(MAKE) --no-print-directory B=$B/fuzz CC=$(CLANG) \
+	SAN=fuzzer-no-link,address,undefined CFLAGS='-O1 -g'
+
+.PHONY: fuzz fuzz-build
+fuzz:
+	@sh tests/deps.sh $(FUZZ_DEPS)
+	@$(FUZZ_MAKE) fuzz-build
+	@B=$B EACH=$(SECONDS) bash tests/fuzz/run.sh
+
+fuzz-build: $(FUZZ_BIN)
+$B/tests/fuzz/helpers.a: $(patsubst %.c,$B/%.o,$(filter-out \
+	%_fuzz.c,$(wildcard tests/fuzz/*.c)))
+$(FUZZ_BIN): $B/%: $B/%.o $B/tests/fuzz/helpers.a $B/tests/storaged/helpers.a \
+		$(TEST_LIBS)
+	$(call say,LINK)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< \
+		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group -lcmocka \
+		-lfuse3 $(LIBS)
 
 bench-%: all
 	@B=$B bash tests/bench/$*.sh
@@ -127,3 +150,12 @@ install-doc:
 
 # This test starts the real program, beside stand-ins for its children.
 $B/tests/supervisor/loop_test: | $B/raftfs-supervisor
+
+# The clock simulator: the clock core alone, on the same oscillators.
+all: $B/raftfs-clocksim
+$B/tests-clocksim.a: $(filter-out %/main.o %_test.o,$(call objs,tests/clocksim))
+$(filter $B/tests/clocksim/%,$(TEST_BIN)): $B/tests-clocksim.a $B/tests-sim.a
+$B/raftfs-clocksim: $B/tests/clocksim/main.o $B/tests-clocksim.a \
+		$B/tests-sim.a $B/raftd-core.a $B/timesyncd-core.a $B/common.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group \
+		$(filter %.a,$^) -Wl,--end-group -lisal -lm

@@ -1,0 +1,140 @@
+/* The scenarios: networks, oscillators, faults. */
+#include "tests/clocksim/scenario.h"
+
+#include <string.h>
+
+#include "tests/clocksim/sim.h"
+
+/* Faults come this often, so that each has time to be over. */
+#define FAULT_EVERY_S 300
+#define FIRST_FAULT_S 600
+
+static bool is_fault_time(uint32_t second)
+{
+	return second >= FIRST_FAULT_S && second % FAULT_EVERY_S == 0;
+}
+
+static void lie(struct sim *sim, uint32_t second)
+{
+	if (second == 100)
+		sim->nodes[2].lies = true;
+}
+
+/* Up and down again, so that rates stay within rho. */
+static void step_rate(struct sim *sim, uint32_t second)
+{
+	if (is_fault_time(second))
+		sim_rate_step(sim, 1,
+			      second / FAULT_EVERY_S % 2 == 0 ? 50000 : -50000);
+}
+
+static void jump(struct sim *sim, uint32_t second)
+{
+	if (is_fault_time(second))
+		sim_jump(sim, 1,
+			 second / FAULT_EVERY_S % 2 == 0 ? 100 * NS_PER_MS
+							 : -100 * NS_PER_MS);
+}
+
+static void cut(struct sim *sim, uint32_t second)
+{
+	if (second == FIRST_FAULT_S)
+		sim->nodes[1].cut = true;
+	if (second == FIRST_FAULT_S + 1800) {
+		sim->nodes[1].cut = false;
+		sim->fault_ns = sim->now_ns;
+	}
+}
+
+static void hand_over(struct sim *sim, uint32_t second)
+{
+	if (second >= 120 && second % 4 == 0) {
+		sim_elect(sim, second / 4 % sim->count);
+		sim->fault_ns = sim->now_ns;
+	}
+}
+
+static void restart(struct sim *sim, uint32_t second)
+{
+	uint32_t victim = 1 + second / FAULT_EVERY_S % 2;
+
+	if (is_fault_time(second)) {
+		sim_stop(sim, victim);
+	} else if (second > FIRST_FAULT_S && second % FAULT_EVERY_S == 5) {
+		sim_start(sim, victim);
+		sim->fault_ns = sim->now_ns;
+	}
+}
+
+static void cold(struct sim *sim, uint32_t second)
+{
+	(void)second;
+	if (sim->fault_ns == 0)
+		sim->fault_ns = 1;
+}
+
+/* Rates within 20 ppm at first, then a walk of 1e-9 a second. */
+#define WANDER .wander_ppb = 1, .start_ppm = 20
+#define LAN                                                                    \
+	.nodes = 3, .delay_us = 100, .jitter_us = 10, .recovered_us = 10, WANDER
+#define RHO .max_rate_ppm = 200
+/* An exchange with each peer about every second, every 16 s. */
+#define EVERY_SECOND  .sync_interval_s = 1, .target_bound_us = 260
+#define EVERY_SIXTEEN .sync_interval_s = 16, .target_bound_us = 1e6
+
+const struct scenario scenarios[] = {
+	{LAN, RHO, EVERY_SIXTEEN, .name = "lan",
+	 .about = "LAN, an exchange every 16 s", .seconds = 4600,
+	 .warm_s = 1000},
+	{LAN, RHO, .name = "lan_burst", .sync_interval_s = 60,
+	 .target_bound_us = 1e6, .about = "LAN, one burst of 4 a minute",
+	 .burst = 4, .seconds = 8200, .warm_s = 1000},
+	{LAN, EVERY_SECOND, .name = "lan_fast", .max_rate_ppm = 60,
+	 .about = "LAN, an exchange every second, rho 60 ppm", .seconds = 1800,
+	 .warm_s = 300},
+	{WANDER, RHO, .name = "wan", .about = "WAN, an exchange a minute",
+	 .nodes = 3, .delay_us = 30000, .jitter_us = 1000, .recovered_us = 500,
+	 .sync_interval_s = 60, .target_bound_us = 1e6, .seconds = 24000,
+	 .warm_s = 6000},
+	{LAN, RHO, EVERY_SECOND, .name = "bursty",
+	 .about = "queues of 1 ms come and go, one way", .burst_us = 1000,
+	 .burst_s = 5, .calm_s = 15, .seconds = 1800, .warm_s = 300},
+	{LAN, RHO, EVERY_SIXTEEN, .name = "loss", .about = "LAN, 10 % lost",
+	 .loss = 0.1, .seconds = 4600, .warm_s = 1000},
+	{LAN, RHO, EVERY_SIXTEEN, .name = "liar", .about = "LAN, node 3 lies",
+	 .seconds = 4600, .warm_s = 1000, .each_second = lie},
+	{LAN, RHO, EVERY_SECOND, .name = "rate_step",
+	 .about = "+-50 ppm at once, every 5 min", .seconds = 2400,
+	 .warm_s = 300, .each_second = step_rate},
+	{LAN, RHO, EVERY_SECOND, .name = "jump",
+	 .about = "+-100 ms at once, every 5 min", .seconds = 2400,
+	 .warm_s = 300, .each_second = jump},
+	{LAN, RHO, EVERY_SIXTEEN, .name = "cut",
+	 .about = "30 min without a network", .seconds = 3000, .warm_s = 300,
+	 .each_second = cut},
+	{LAN, RHO, EVERY_SIXTEEN, .name = "mesh",
+	 .about = "pairwise, all wander", .seconds = 4600, .warm_s = 1000,
+	 .leader_wanders = true, .pairwise = true},
+	{LAN, RHO, EVERY_SECOND, .name = "hand_over",
+	 .about = "a new leader every 4 s", .seconds = 1200, .warm_s = 120,
+	 .leader_wanders = true, .each_second = hand_over},
+	{LAN, RHO, EVERY_SECOND, .name = "restart",
+	 .about = "a follower restarts every 5 min", .seconds = 2400,
+	 .warm_s = 300, .each_second = restart},
+	{LAN, RHO, EVERY_SECOND, .name = "cold_start",
+	 .about = "from nothing, 20 ppm", .seconds = 20, .warm_s = 0,
+	 .each_second = cold},
+	{WANDER, RHO, EVERY_SIXTEEN, .name = "scale", .nodes = 1000,
+	 .about = "1000 nodes, regions 0.1, 30, 80 ms apart", .regions = true,
+	 .leader_wanders = true, .recovered_us = 1000, .seconds = 400,
+	 .warm_s = 200},
+	{.name = NULL},
+};
+
+const struct scenario *scenario_by_name(const char *name)
+{
+	for (const struct scenario *s = scenarios; s->name != NULL; s++)
+		if (strcmp(s->name, name) == 0)
+			return s;
+	return NULL;
+}
