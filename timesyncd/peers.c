@@ -40,6 +40,7 @@ struct peer_link {
 	bool asked; /* an exchange is under way */
 	uint64_t hello_nonce, request_nonce; /* 0: none awaited */
 	int64_t hello_ns, t1_ns;
+	int64_t departed_wall_ns; /* kernel's stamp of the request; 0: none */
 	int64_t rtt_ns;
 	ev_timer timeout, retry;
 };
@@ -90,10 +91,11 @@ static struct timepacket_head head_for(struct peer_link *link,
 	return head;
 }
 
-static void transmit(struct peer_link *link, const uint8_t *packet)
+static void transmit(struct peer_link *link, const uint8_t *packet,
+		     bool stamped)
 {
 	if (udp_send(link->peers->fd, packet, TIMEPACKET_BYTES, &link->address,
-		     link->address_bytes))
+		     link->address_bytes, stamped))
 		link->peers->counters.packets_out++;
 }
 
@@ -107,7 +109,7 @@ static void send_hello(struct peer_link *link)
 	head = head_for(link, TIMEPACKET_HELLO, NULL, link->hello_nonce);
 	packet_bare(packet, &head);
 	auth_seal(&link->auth, &head, packet);
-	transmit(link, packet);
+	transmit(link, packet, false);
 }
 
 static void send_welcome(struct peer_link *link,
@@ -119,7 +121,7 @@ static void send_welcome(struct peer_link *link,
 
 	packet_bare(packet, &head);
 	auth_seal(&link->auth, &head, packet);
-	transmit(link, packet);
+	transmit(link, packet, false);
 }
 
 static int64_t cluster_now_ns(const struct timesync_clock *clock,
@@ -145,8 +147,10 @@ static void send_request(struct peer_link *link)
 		       cluster_now_ns(host->clock(host->ctx), clock_raw_ns()));
 	auth_seal(&link->auth, &head, packet);
 	/* Last: T1 is not in the packet, so its making costs no accuracy. */
+	link->departed_wall_ns = 0;
 	link->t1_ns = clock_raw_ns();
-	transmit(link, packet);
+	transmit(link, packet,
+		 link->peers->kernel_stamps);
 }
 
 static void send_reply(struct peer_link *link,
@@ -166,7 +170,7 @@ static void send_reply(struct peer_link *link,
 	answer.cluster_ns = cluster_now_ns(&answer.clock, answer.t3_ns);
 	packet_reply(packet, &head, &answer);
 	auth_seal(&link->auth, &head, packet);
-	transmit(link, packet);
+	transmit(link, packet, false);
 }
 
 /* Its boot id is not the one we know: find out, by a nonce of ours. */
@@ -261,13 +265,26 @@ static void end_exchange(struct peer_link *link)
 	ev_timer_stop(link->peers->loop, &link->retry);
 }
 
+/* T1: as we sent it, or later, when the kernel says when it left. */
+static int64_t departure_ns(const struct peer_link *link,
+			    const struct stamps *last, const struct stamps *now)
+{
+	int64_t kernel_ns;
+
+	if (stamps_departure(last, now, link->departed_wall_ns, &kernel_ns) &&
+	    kernel_ns > link->t1_ns && kernel_ns < now->raw_ns)
+		return kernel_ns;
+	return link->t1_ns;
+}
+
 static void on_reply(struct peer_link *link, const struct timepacket_head *head,
-		     const uint8_t *packet, int64_t t4_ns)
+		     const uint8_t *packet, int64_t t4_ns,
+		     const struct stamps *now)
 {
 	struct peers *peers = link->peers;
 	struct timesync_exchange exchange = {
 		.peer = link->id,
-		.t1_ns = link->t1_ns,
+		.t1_ns = departure_ns(link, &peers->last, now),
 		.t4_ns = t4_ns,
 	};
 	struct packet_answer answer;
@@ -283,7 +300,8 @@ static void on_reply(struct peer_link *link, const struct timepacket_head *head,
 	exchange.server_clock = answer.clock;
 	memcpy(&exchange.server_boot, head->from_boot,
 	       sizeof(exchange.server_boot));
-	link->rtt_ns = (t4_ns - link->t1_ns) - (answer.t3_ns - answer.t2_ns);
+	link->rtt_ns =
+		(t4_ns - exchange.t1_ns) - (answer.t3_ns - answer.t2_ns);
 	peers->host.replied(peers->host.ctx, &exchange);
 }
 
@@ -320,7 +338,7 @@ static bool is_worth_checking(struct peer_link *link,
 }
 
 static void dispatch(struct peers *peers, const struct udp_datagram *datagram,
-		     int64_t arrival_ns)
+		     int64_t arrival_ns, const struct stamps *now)
 {
 	struct timepacket_head head;
 	struct peer_link *link;
@@ -351,8 +369,30 @@ static void dispatch(struct peers *peers, const struct udp_datagram *datagram,
 		on_request(link, &head, datagram->data, arrival_ns);
 		break;
 	case TIMEPACKET_REPLY:
-		on_reply(link, &head, datagram->data, arrival_ns);
+		on_reply(link, &head, datagram->data, arrival_ns, now);
 		break;
+	}
+}
+
+/* Departure stamps come back with the packet, and are told apart by its nonce:
+ * no count of ours and the kernel's can get out of step. */
+static void take_departures(struct peers *peers)
+{
+	struct udp_datagram datagram;
+	struct timepacket_head head;
+
+	while (udp_departure(peers->fd, &datagram) == RFS_ERR_OK) {
+		const uint8_t *end = datagram.data + datagram.bytes;
+		struct peer_link *link;
+
+		if (datagram.bytes < TIMEPACKET_BYTES ||
+		    timepacket_head_decode(end - TIMEPACKET_BYTES,
+					   TIMEPACKET_BYTES,
+					   &head) != RFS_ERR_OK)
+			continue;
+		link = link_by_id(peers, head.to);
+		if (link != NULL && head.nonce == link->request_nonce)
+			link->departed_wall_ns = datagram.wall_stamp_ns;
 	}
 }
 
@@ -362,6 +402,7 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int events)
 
 	(void)loop;
 	(void)events;
+	take_departures(peers);
 	for (int i = 0; i < DATAGRAMS_PER_WAKEUP; i++) {
 		struct udp_datagram datagram;
 		struct stamps now;
@@ -372,8 +413,8 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int events)
 		stamps_read(&now);
 		(void)stamps_arrival(&peers->last, &now,
 				     datagram.wall_stamp_ns, &arrival_ns);
+		dispatch(peers, &datagram, arrival_ns, &now);
 		peers->last = now;
-		dispatch(peers, &datagram, arrival_ns);
 	}
 }
 

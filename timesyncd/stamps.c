@@ -64,14 +64,25 @@ enum stamps_finding stamps_compare(const struct stamps *last,
 	return STAMPS_FINE;
 }
 
-bool stamps_arrival(const struct stamps *last, const struct stamps *now,
-		    int64_t wall_stamp_ns, int64_t *raw_ns)
+/* How long ago by the wall clock; negative: not to be believed. */
+static int64_t believed_age_ns(const struct stamps *last,
+			       const struct stamps *now, int64_t wall_stamp_ns)
 {
 	int64_t age_ns = now->wall_ns - wall_stamp_ns;
 
-	*raw_ns = now->raw_ns;
-	if (wall_stamp_ns == 0 || age_ns < 0 || age_ns > STAMP_AGE_MAX_NS ||
+	if (wall_stamp_ns == 0 || age_ns > STAMP_AGE_MAX_NS ||
 	    stamps_compare(last, now) != STAMPS_FINE)
+		return -1;
+	return age_ns;
+}
+
+bool stamps_arrival(const struct stamps *last, const struct stamps *now,
+		    int64_t wall_stamp_ns, int64_t *raw_ns)
+{
+	int64_t age_ns = believed_age_ns(last, now, wall_stamp_ns);
+
+	*raw_ns = now->raw_ns;
+	if (age_ns < 0)
 		return false;
 
 	/* Wall was read after raw_ns and before raw_after_ns. */
@@ -79,6 +90,18 @@ bool stamps_arrival(const struct stamps *last, const struct stamps *now,
 			  units_scale_ppb(age_ns, SLEW_MAX_PPB) + 1;
 	if (late_ns < *raw_ns)
 		*raw_ns = late_ns;
+	return true;
+}
+
+bool stamps_departure(const struct stamps *last, const struct stamps *now,
+		      int64_t wall_stamp_ns, int64_t *raw_ns)
+{
+	int64_t age_ns = believed_age_ns(last, now, wall_stamp_ns);
+
+	if (age_ns < 0)
+		return false;
+	*raw_ns = now->raw_ns - age_ns -
+		  units_scale_ppb(age_ns, SLEW_MAX_PPB) - 1;
 	return true;
 }
 

@@ -2,10 +2,10 @@
  *
  * The kernel stamps packets on the wall clock. A cross-reading (raw, wall, raw)
  * taken right after the packet was read turns such a stamp into "the packet
- * had arrived by this raw instant": never early, late by at most the reading
- * itself and 0.1 % of the packet's age (the wall clock may be slewed). When the
- * wall clock was stepped since the last cross-reading, no kernel stamp is
- * believed until the next one.
+ * had arrived by this raw instant" (never early) or "it had not left before"
+ * (never late), off by at most the reading itself and 0.1 % of the packet's age
+ * (the wall clock may be slewed). When the wall clock was stepped since the
+ * last cross-reading, no kernel stamp is believed until the next one.
  */
 #ifndef RAFTFS_TIMESYNCD_STAMPS_H
 #define RAFTFS_TIMESYNCD_STAMPS_H
@@ -27,6 +27,11 @@ void stamps_read(struct stamps *now);
  * last is an earlier cross-reading, not older than a few seconds. */
 bool stamps_arrival(const struct stamps *last, const struct stamps *now,
 		    int64_t wall_stamp_ns, int64_t *raw_ns);
+
+/* The same for a departure: the packet had not left before *raw_ns. False (and
+ * *raw_ns untouched): the stamp cannot be believed. */
+bool stamps_departure(const struct stamps *last, const struct stamps *now,
+		      int64_t wall_stamp_ns, int64_t *raw_ns);
 
 /* What happened between two cross-readings. */
 enum stamps_finding {

@@ -85,7 +85,7 @@ static int64_t find_stamp(struct msghdr *message)
 	return 0;
 }
 
-enum rfs_err udp_receive(int fd, struct udp_datagram *datagram)
+static enum rfs_err receive(int fd, struct udp_datagram *datagram, int flags)
 {
 	union {
 		struct cmsghdr align;
@@ -100,7 +100,7 @@ enum rfs_err udp_receive(int fd, struct udp_datagram *datagram)
 		.msg_control = &control,
 		.msg_controllen = sizeof(control),
 	};
-	ssize_t bytes = recvmsg(fd, &message, 0);
+	ssize_t bytes = recvmsg(fd, &message, flags);
 
 	if (bytes < 0)
 		return errno == EAGAIN || errno == EINTR ? RFS_ERR_BUSY :
@@ -111,11 +111,52 @@ enum rfs_err udp_receive(int fd, struct udp_datagram *datagram)
 	return RFS_ERR_OK;
 }
 
-bool udp_send(int fd, const void *data, size_t bytes,
-	      const struct sockaddr_storage *to, socklen_t to_bytes)
+enum rfs_err udp_receive(int fd, struct udp_datagram *datagram)
 {
-	return sendto(fd, data, bytes, 0, (const struct sockaddr *)to,
-		      to_bytes) == (ssize_t)bytes;
+	return receive(fd, datagram, 0);
+}
+
+enum rfs_err udp_departure(int fd, struct udp_datagram *datagram)
+{
+	return receive(fd, datagram, MSG_ERRQUEUE);
+}
+
+static bool send_stamped(int fd, struct msghdr *message)
+{
+	const uint32_t wanted = SOF_TIMESTAMPING_TX_SOFTWARE;
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(wanted))];
+	} control = { 0 };
+	struct cmsghdr *head;
+
+	message->msg_control = &control;
+	message->msg_controllen = sizeof(control.space);
+	head = CMSG_FIRSTHDR(message);
+	head->cmsg_level = SOL_SOCKET;
+	head->cmsg_type = SO_TIMESTAMPING;
+	head->cmsg_len = CMSG_LEN(sizeof(wanted));
+	memcpy(CMSG_DATA(head), &wanted, sizeof(wanted));
+	return sendmsg(fd, message, 0) >= 0;
+}
+
+bool udp_send(int fd, const void *data, size_t bytes,
+	      const struct sockaddr_storage *to, socklen_t to_bytes,
+	      bool stamped)
+{
+	struct iovec iov = { (void *)(uintptr_t)data, bytes };
+	struct msghdr message = {
+		.msg_name = (void *)(uintptr_t)to,
+		.msg_namelen = to_bytes,
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+	};
+
+	if (stamped && send_stamped(fd, &message))
+		return true;
+	message.msg_control = NULL;
+	message.msg_controllen = 0;
+	return sendmsg(fd, &message, 0) >= 0;
 }
 
 bool udp_same_address(const struct sockaddr_storage *a,

@@ -15,7 +15,8 @@ struct udp_datagram {
 	size_t bytes;
 	struct sockaddr_storage from;
 	socklen_t from_bytes;
-	int64_t wall_stamp_ns; /* by the kernel, on arrival; 0: none */
+	int64_t wall_stamp_ns; /* by the kernel, on arrival or departure; 0:
+				* none */
 };
 
 /* Bound, non-blocking, never fragmenting, stamped by the kernel if it can
@@ -25,9 +26,15 @@ int udp_open(const char *address, uint16_t port, bool *kernel_stamps);
 /* BUSY: none waiting. IO: counted by the caller; try again later. */
 RFS_MUST_USE enum rfs_err udp_receive(int fd, struct udp_datagram *datagram);
 
-/* Lost like any datagram when the kernel has no room: false. */
+/* Lost like any datagram when the kernel has no room: false. stamped: the
+ * kernel is asked for the instant it leaves, see udp_departure(). */
 bool udp_send(int fd, const void *data, size_t bytes,
-	      const struct sockaddr_storage *to, socklen_t to_bytes);
+	      const struct sockaddr_storage *to, socklen_t to_bytes,
+	      bool stamped);
+
+/* A datagram that was sent stamped, back with its stamp: the last `bytes` of
+ * data are what was sent, headers of the kernel's before it. BUSY: none. */
+RFS_MUST_USE enum rfs_err udp_departure(int fd, struct udp_datagram *datagram);
 
 /* The same address and port. */
 bool udp_same_address(const struct sockaddr_storage *a,

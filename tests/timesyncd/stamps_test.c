@@ -41,6 +41,38 @@ static void an_arrival_is_never_early_and_hardly_late(void **state)
 	}
 }
 
+static void a_departure_is_never_late_and_hardly_early(void **state)
+{
+	(void)state;
+	struct stamps last = reading(NS_PER_SEC, 0, 0);
+	struct stamps now = reading(2 * NS_PER_SEC, 0, 0);
+
+	for (int64_t slew = -25; slew <= 25; slew += 25) {
+		int64_t raw_ns;
+
+		assert_true(stamps_departure(&last, &now,
+					     now.wall_ns - 50000 - slew,
+					     &raw_ns));
+		assert_true(raw_ns <= now.raw_ns - 50000);
+		assert_true(raw_ns >= now.raw_ns - 50000 - 400);
+	}
+}
+
+static void an_unbelievable_departure_changes_nothing(void **state)
+{
+	(void)state;
+	struct stamps last = reading(NS_PER_SEC, 0, 0);
+	struct stamps now = reading(2 * NS_PER_SEC, 0, 0);
+	struct stamps stepped = reading(2 * NS_PER_SEC, 9 * NS_PER_MS, 0);
+	int64_t raw_ns = 77;
+
+	assert_false(stamps_departure(&last, &now, 0, &raw_ns));
+	assert_false(stamps_departure(&last, &now, now.wall_ns + 1, &raw_ns));
+	assert_false(stamps_departure(&last, &stepped, stepped.wall_ns - 50000,
+				      &raw_ns));
+	assert_int_equal(raw_ns, 77);
+}
+
 static void without_a_stamp_our_own_reading_serves(void **state)
 {
 	(void)state;
@@ -124,6 +156,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_arrival_is_never_early_and_hardly_late),
+		cmocka_unit_test(a_departure_is_never_late_and_hardly_early),
+		cmocka_unit_test(an_unbelievable_departure_changes_nothing),
 		cmocka_unit_test(without_a_stamp_our_own_reading_serves),
 		cmocka_unit_test(after_a_wall_step_no_stamp_is_believed),
 		cmocka_unit_test(a_suspend_shows_as_boot_time_running_ahead),
