@@ -254,7 +254,8 @@ static void anchor(struct world *world, struct node *node, struct term_row *row)
 
 	row->anchored = true;
 	row->anchor_life = node->procs[PROC_RAFTD].incarnation;
-	row->oscillator_ns = view->epoch_raw_ns - node->clock.raw_ahead_ns;
+	row->oscillator_ns =
+		view->epoch_raw_ns - node->host.decided_raw_ahead_ns;
 	row->raw_ns = view->epoch_raw_ns;
 	row->ts_ns = view->epoch_ts_ns;
 	world_trace(world, node->id,

@@ -20,6 +20,7 @@ static const struct row rows[EVENT_COUNT] = {
 	[EVENT_RAFT_MESSAGE] = {raft_host_message, PROC_RAFTD, false},
 	[EVENT_RAFT_DISK] = {raft_host_disk, PROC_RAFTD, true},
 	[EVENT_RAFT_PEER_LOST] = {raft_host_hint, PROC_RAFTD, true},
+	[EVENT_RAFT_DEATH] = { raft_host_death, PROC_RAFTD, true },
 	[EVENT_RAFT_PROPOSE] = {raft_host_propose, PROC_RAFTD, true},
 	[EVENT_RAFT_FLUSH] = {raft_host_flush, PROC_RAFTD, true},
 	[EVENT_RAFT_READ] = {raft_host_read, PROC_RAFTD, true},

@@ -7,6 +7,7 @@
 #include "common/check.h"
 #include "tests/sim/checks.h"
 #include "tests/sim/clock_host.h"
+#include "tests/sim/network.h"
 #include "tests/sim/raft_host.h"
 #include "tests/sim/storage.h"
 
@@ -100,10 +101,33 @@ static void stop(struct world *world, struct node *node, enum proc proc)
 	world_cover(world, COVER_CRASHES);
 }
 
+/* Its supervisor has revoked the page and tells the others, who may hear it
+ * at once, much later, twice or not at all. */
+static void tell_death(struct world *world, struct node *node,
+		       uint64_t term_led)
+{
+	for (uint32_t i = 0; i < world->options.node_count; i++) {
+		int64_t mean_ns = world_chance(world, 0.9) ? NS_PER_MS :
+							     NS_PER_SEC;
+
+		if (i == node->index ||
+		    world->network->blocked[node->index][i])
+			continue;
+		while (world_chance(world, 0.7))
+			node_post(world, i, PROC_RAFTD,
+				  world_exponential(world, mean_ns),
+				  (struct event){ .kind = EVENT_RAFT_DEATH,
+						  .a = node->id,
+						  .b = term_led });
+	}
+}
+
 void node_crash(struct world *world, struct node *node, uint32_t procs,
 		int64_t after_ns)
 {
 	uint32_t stopped = 0;
+	uint64_t term_led =
+		node->page.role == RAFT_LEADER ? node->page.term : 0;
 
 	for (uint32_t proc = 0; proc < PROC_COUNT; proc++)
 		if ((procs & (1u << proc)) && node->procs[proc].alive) {
@@ -116,6 +140,8 @@ void node_crash(struct world *world, struct node *node, uint32_t procs,
 		for (uint32_t i = 0; i < world->options.node_count; i++)
 			if (i != node->index && world_chance(world, 0.7))
 				node_peer_lost(world, i, node->index);
+	if (stopped & (1u << PROC_RAFTD) && term_led != 0)
+		tell_death(world, node, term_led);
 	if (stopped)
 		world_post(world, after_ns,
 			   (struct event){.kind = EVENT_PROC_RESTART,
@@ -127,6 +153,7 @@ void node_reboot(struct world *world, struct node *node, int64_t after_ns)
 {
 	world_trace(world, node->id, "reboot");
 	world_cover(world, COVER_REBOOTS);
+	memset(&node->page, 0, sizeof(node->page)); /* no last words */
 	node_crash(world, node, ALL_PROCS, after_ns);
 	clocks_reboot(world, &node->clock);
 	node->suspended_until_ns = 0;

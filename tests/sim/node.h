@@ -49,6 +49,7 @@ struct raft_host {
 	bool carrying; /* decided, not carried out yet */
 	/* All nodes' oscillators at that instant: rates change meanwhile. */
 	int64_t decided_oscillator_ns[SIM_NODES_MAX];
+	int64_t decided_raw_ahead_ns; /* of its own clock */
 	bool stall; /* fault: pause between the next decision and sending */
 	bool hard_in_flight;
 	uint64_t hard_term_before;

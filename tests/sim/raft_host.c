@@ -447,6 +447,7 @@ static void step(struct world *world, struct node *node,
 	raft_step(host->raft, event, &host->effects);
 	raft_view(host->raft, &host->view);
 	host->carrying = true;
+	host->decided_raw_ahead_ns = node->clock.raw_ahead_ns;
 	for (uint32_t i = 0; i < world->options.node_count; i++)
 		host->decided_oscillator_ns[i] = clocks_oscillator(
 			&world->nodes[i].clock, world->now_ns);
@@ -545,6 +546,19 @@ void raft_host_hint(struct world *world, struct event *event)
 	world_trace(world, node->id, "hint %d about peer %u", (int)hint.type,
 		    hint.peer);
 	step(world, node, &hint);
+}
+
+void raft_host_death(struct world *world, struct event *event)
+{
+	struct raft_event death = { .type = RAFT_EV_DEATH };
+
+	death.death.node = (uint32_t)event->a;
+	death.death.term_led = event->b;
+	world_cover(world, COVER_DEATHS);
+	world_trace(world, event->node + 1,
+		    "death notice of %u, leader of term %" PRIu64,
+		    death.death.node, event->b);
+	step(world, &world->nodes[event->node], &death);
 }
 
 void raft_host_propose(struct world *world, struct event *event)

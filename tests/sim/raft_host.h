@@ -18,6 +18,7 @@ void raft_host_tick(struct world *world, struct event *event);
 void raft_host_message(struct world *world, struct event *event);
 void raft_host_disk(struct world *world, struct event *event);
 void raft_host_hint(struct world *world, struct event *event);
+void raft_host_death(struct world *world, struct event *event);
 void raft_host_propose(struct world *world, struct event *event);
 void raft_host_flush(struct world *world, struct event *event);
 void raft_host_read(struct world *world, struct event *event);

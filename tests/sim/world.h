@@ -66,6 +66,7 @@
 	X(DISRUPTIONS, "raw clock disruptions", true)                          \
 	X(TRANSFERS, "leadership transfers", true)                             \
 	X(PEER_LOST, "peer-lost hints", true)                                  \
+	X(DEATHS, "death notices of leaders", true)                            \
 	X(PACKETS_LOST, "clock packets lost", true)                            \
 	X(CLOCK_SYNCED, "clocks that became synced", true)                     \
 	X(CLOCK_HOLDOVER, "clocks that went into holdover", true)              \
@@ -127,6 +128,7 @@ enum event_kind {
 	EVENT_RAFT_MESSAGE,	   /* payload: flight */
 	EVENT_RAFT_DISK,	   /* a flush of the log finished */
 	EVENT_RAFT_PEER_LOST,	   /* a: peer id */
+	EVENT_RAFT_DEATH,	/* a: peer id, b: term it led */
 	EVENT_RAFT_PROPOSE,	   /* payload: proposal from storaged */
 	EVENT_RAFT_FLUSH,	   /* hand the gathered proposals to the core */
 	EVENT_RAFT_READ,	   /* a: token */
