@@ -121,7 +121,7 @@ enum rfs_err udp_departure(int fd, struct udp_datagram *datagram)
 	return receive(fd, datagram, MSG_ERRQUEUE);
 }
 
-static bool send_stamped(int fd, struct msghdr *message)
+static bool send_stamped(int fd, struct msghdr message)
 {
 	const uint32_t wanted = SOF_TIMESTAMPING_TX_SOFTWARE;
 	union {
@@ -130,14 +130,14 @@ static bool send_stamped(int fd, struct msghdr *message)
 	} control = { 0 };
 	struct cmsghdr *head;
 
-	message->msg_control = &control;
-	message->msg_controllen = sizeof(control.space);
-	head = CMSG_FIRSTHDR(message);
+	message.msg_control = &control;
+	message.msg_controllen = sizeof(control.space);
+	head = CMSG_FIRSTHDR(&message);
 	head->cmsg_level = SOL_SOCKET;
 	head->cmsg_type = SO_TIMESTAMPING;
 	head->cmsg_len = CMSG_LEN(sizeof(wanted));
 	memcpy(CMSG_DATA(head), &wanted, sizeof(wanted));
-	return sendmsg(fd, message, 0) >= 0;
+	return sendmsg(fd, &message, 0) >= 0;
 }
 
 bool udp_send(int fd, const void *data, size_t bytes,
@@ -152,10 +152,8 @@ bool udp_send(int fd, const void *data, size_t bytes,
 		.msg_iovlen = 1,
 	};
 
-	if (stamped && send_stamped(fd, &message))
+	if (stamped && send_stamped(fd, message))
 		return true;
-	message.msg_control = NULL;
-	message.msg_controllen = 0;
 	return sendmsg(fd, &message, 0) >= 0;
 }
 
