@@ -17,7 +17,8 @@
 #include "common/os/log.h"
 #include "raftd/convert.h"
 
-#define TICK_SEC 1.0
+#define TICK_SEC   1.0
+#define RETRY_NS   (1 * NS_PER_SEC)
 #define PATH_BYTES 400
 
 /* The stream to one peer. */
@@ -31,6 +32,7 @@ struct outgoing {
 	uint64_t acked;
 	bool asked_where; /* the first ack tells where to begin */
 	int64_t progress_raw_ns;
+	int64_t again_raw_ns; /* after a failure: not before */
 };
 
 enum incoming_state {
@@ -151,6 +153,7 @@ static void stop_sending(struct transfer *transfer, struct outgoing *out,
 	*out = (struct outgoing){ .node = node };
 	if (why == NULL)
 		return;
+	out->again_raw_ns = clock_raw_ns() + RETRY_NS;
 	log_warn("snapshot: sending to %s broke off: %s",
 		 node_name(transfer, node), why);
 	if (for_raft)
@@ -204,7 +207,8 @@ static void start_sending(struct transfer *transfer, uint32_t node,
 
 	/* Nobody to send to: the raft, or the asker, comes again. */
 	peers_get_status(transfer->peers, node, &connected, &refused);
-	if (out->active || transfer->newest_fd < 0 || !connected)
+	if (out->active || transfer->newest_fd < 0 || !connected ||
+	    clock_raw_ns() < out->again_raw_ns)
 		return;
 	*out = (struct outgoing){
 		.node = node,

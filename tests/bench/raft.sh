@@ -8,7 +8,8 @@
 # the host's own. Clients talk to the leader in both. Both see 20 kill -9 of the
 # leader: from the signal to the first write acknowledged that began after it.
 #
-# Names: raft.put.CLIENTS.*, raft.lread.64.* (linearizable reads), raft.kill.*;
+# Names: raft.put.CLIENTS.*, raft.lread.64.* (linearizable reads), raft.kill.*,
+# raft.idle.* (one raftd, nobody asking);
 # "etcd." and "etcd-tuned." (10 ms heartbeat, 100 ms election) in front are its
 # own; raft.*.ratio_etcd is ours over its, higher is better for ours.
 set -eu

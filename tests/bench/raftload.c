@@ -330,7 +330,7 @@ static int run_check(void)
 
 static void figure(const char *prefix, const char *name, double value)
 {
-	printf("figure %sraft.%s %.1f\n", prefix, name, value);
+	printf("figure %sraft.%s %.2f\n", prefix, name, value);
 	fflush(stdout);
 }
 
@@ -376,13 +376,54 @@ static void kill_figures(const char *prefix, int64_t *gaps_ns)
 	       (double)gaps_ns[KILL_COUNT - 1] / NS_PER_MS);
 }
 
+/* Clock ticks a process has used so far. */
+static long ticks_of(pid_t pid)
+{
+	char path[64], line[512];
+	long user = 0, kernel = 0;
+	FILE *in;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	in = fopen(path, "r");
+	CHECK(in != NULL);
+	if (fgets(line, sizeof(line), in) != NULL)
+		sscanf(strrchr(line, ')'),
+		       ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld",
+		       &user, &kernel);
+	fclose(in);
+	return user + kernel;
+}
+
+static void idle_figures(void)
+{
+	const unsigned int seconds = 5;
+	long ticks = 0;
+	uint64_t syncs = 0;
+
+	CHECK(cluster_caught_up(&cluster, LEADER_MS));
+	sleep(1);
+	for (uint32_t i = 0; i < cluster.count; i++) {
+		ticks -= ticks_of(cluster.node[i].raftd);
+		syncs -= sync_count(i);
+	}
+	sleep(seconds);
+	for (uint32_t i = 0; i < cluster.count; i++) {
+		ticks += ticks_of(cluster.node[i].raftd);
+		syncs += sync_count(i);
+	}
+	figure("", "idle.cpu_percent",
+	       100.0 * (double)ticks / (double)sysconf(_SC_CLK_TCK) / seconds /
+		       cluster.count);
+	figure("", "idle.fsyncs_s", (double)syncs / seconds / cluster.count);
+}
+
 static int run_bench(void)
 {
 	int64_t gaps_ns[KILL_COUNT];
 	uint32_t leader = cluster_leader(&cluster, LEADER_MS);
 
 	CHECK(leader != CLUSTER_NONE);
-	usleep(500000);
+	idle_figures();
 	load_figures("", &driver_player, port_of(leader));
 	for (unsigned int round = 0; round < KILL_COUNT; round++) {
 		uint16_t ports[CLUSTER_NODES_MAX];
