@@ -26,10 +26,19 @@ int cli_open(struct cli *cli)
 	return CLI_UNREACHABLE;
 }
 
+static _Atomic bool has_timed_out;
+
+bool cli_has_timed_out(void)
+{
+	return has_timed_out;
+}
+
 int cli_fail(const char *path, enum rfs_err err)
 {
 	const char *reason = raftfs_reason();
 
+	if (err == RFS_ERR_TIMEDOUT || err == RFS_ERR_UNKNOWN)
+		has_timed_out = true;
 	if (reason[0] != '\0' && strcmp(reason, rfs_err_text(err)) != 0)
 		fprintf(stderr, "raftfs: %s: %s (%s)\n", path,
 			rfs_err_text(err), reason);

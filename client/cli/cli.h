@@ -41,6 +41,10 @@ cli_command command_put, command_get, command_cat, command_ls, command_stat,
 /* Connect. CLI_OK, or the exit code after the reason was printed. */
 RFS_MUST_USE int cli_open(struct cli *cli);
 
+/* Whether a request has run into its time limit; then status_if_no_quorum()
+ * knows more. */
+bool cli_has_timed_out(void);
+
 /* "raftfs: PATH: text (reason)" on stderr; returns the exit code for err. The
  * reason is this thread's last raftfs_reason(). Any thread. */
 int cli_fail(const char *path, enum rfs_err err);

@@ -79,17 +79,23 @@ static bool children_ready(const struct ask_node *node)
 	return true;
 }
 
-/* Ready, knows a leader, and has its files. */
+static bool has_leader(const struct ask_node *node)
+{
+	return node->raft != NULL && node->raft->raft != NULL &&
+	       node->raft->raft->leader != 0;
+}
+
+/* All its daemons serve; a leader may need more nodes than this one. */
 static bool node_ready(const struct ask_node *node)
 {
-	return children_ready(node) && node->raft != NULL &&
-	       node->raft->raft != NULL && node->raft->raft->leader != 0 &&
-	       node->storage != NULL && node->storage->storage != NULL &&
+	return children_ready(node) && node->storage != NULL &&
+	       node->storage->storage != NULL &&
 	       node->storage->storage->attached;
 }
 
-/* The first node that is not ready; -1: all are. */
-static int first_unready(const struct cluster *cluster)
+/* The first node that is not ready; -1: all are. only: this one alone, or -1
+ * for all of them and a leader. */
+static int first_unready(const struct cluster *cluster, int only)
 {
 	struct ask_nodes nodes;
 	int unready = -1;
@@ -97,9 +103,13 @@ static int first_unready(const struct cluster *cluster)
 	if (ask_find(cluster->cli, &nodes) != CLI_OK)
 		return 0;
 	(void)ask_all(&nodes);
-	for (size_t i = 0; i < nodes.count && unready < 0; i++)
-		if (!node_ready(&nodes.node[i]))
+	for (size_t i = 0; i < nodes.count && unready < 0; i++) {
+		if (only >= 0 && (size_t)only != i)
+			continue;
+		if (!node_ready(&nodes.node[i]) ||
+		    (only < 0 && !has_leader(&nodes.node[i])))
 			unready = (int)i;
+	}
 	ask_nodes_free(&nodes);
 	return unready;
 }
@@ -115,13 +125,13 @@ static int first_dead(const struct cluster *cluster)
 	return -1;
 }
 
-static int wait_until_ready(const struct cluster *cluster)
+static int wait_until_ready(const struct cluster *cluster, int only)
 {
 	int64_t until_ns = clock_raw_ns() + UP_LIMIT_NS;
 
 	for (;;) {
 		int dead = first_dead(cluster);
-		int unready = dead >= 0 ? dead : first_unready(cluster);
+		int unready = dead >= 0 ? dead : first_unready(cluster, only);
 
 		if (unready < 0)
 			return CLI_OK;
@@ -179,7 +189,7 @@ static int cluster_up(struct cluster *cluster)
 	for (size_t i = 0; i < cluster->count && status == CLI_OK; i++)
 		status = start_node(cluster, i);
 	if (status == CLI_OK)
-		status = wait_until_ready(cluster);
+		status = wait_until_ready(cluster, -1);
 	if (status == CLI_OK)
 		show_use(cluster);
 	return status;
@@ -307,7 +317,7 @@ static int cluster_restart(struct cluster *cluster, const char *name)
 			name);
 	status = start_node(cluster, i);
 	if (status == CLI_OK)
-		status = wait_until_ready(cluster);
+		status = wait_until_ready(cluster, (int)i);
 	if (status == CLI_OK)
 		printf("restarted %s\n", cluster->configs[i].self);
 	return status;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "client/cli/cli.h"
+#include "client/cli/status.h"
 #include "client/cli/usage.h"
 #include "common/os/log.h"
 #include "common/units.h"
@@ -81,6 +82,8 @@ int main(int argc, char **argv)
 		return cli_usage(NULL, "there is no command \"%s\"", argv[0]);
 	status = command->run(&cli, argc, argv);
 	raftfs_close(cli.fs);
+	if (cli_has_timed_out())
+		status = status_if_no_quorum(&cli, status);
 	if (fflush(stdout) != 0)
 		status = cli_worst(status, cli_fail_errno("stdout"));
 	return status < 0 ? CLI_OK : status;

@@ -150,6 +150,21 @@ int status_show(struct cli *cli)
 	return (int)verdict.exit;
 }
 
+int status_if_no_quorum(struct cli *cli, int status)
+{
+	struct judge_verdict verdict;
+	struct ask_nodes nodes;
+
+	if (ask_find(cli, &nodes) != CLI_OK || !ask_all(&nodes))
+		return status;
+	judge(&nodes, "", &verdict);
+	ask_nodes_free(&nodes);
+	if (verdict.exit != CLI_NO_QUORUM)
+		return status;
+	fprintf(stderr, "raftfs: %s\n", verdict.line);
+	return CLI_NO_QUORUM;
+}
+
 int command_status(struct cli *cli, int argc, char **argv)
 {
 	int status = cli_options(cli, &argc, &argv, "", NULL, NULL);

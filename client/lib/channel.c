@@ -14,7 +14,10 @@
 #define BACKOFF_MIN_NS	  (2 * NS_PER_MS)
 #define BACKOFF_MAX_NS	  (100 * NS_PER_MS)
 #define REFUSED_ROTATE_NS NS_PER_SEC /* then ask another node */
-#define SILENT_ROTATE_NS  (3 * NS_PER_SEC)
+/* With a silent node; doubled each time, so that in the end one has the time
+ * to find out and say that there is no quorum. */
+#define PATIENCE_MIN_NS	  (3 * NS_PER_SEC)
+#define PATIENCE_MAX_NS	  (15 * NS_PER_SEC)
 
 enum rfs_err channel_init(struct channel *channel,
 			  const struct endpoints *endpoints)
@@ -23,6 +26,7 @@ enum rfs_err channel_init(struct channel *channel,
 	channel->endpoints = *endpoints;
 	channel->next_id = 1;
 	channel->next_seq = 1;
+	channel->patience_ns = PATIENCE_MIN_NS;
 	link_init(&channel->link);
 	channel->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (channel->wake_fd < 0)
@@ -362,8 +366,10 @@ static void receive(struct channel *channel, int64_t now_ns)
 		return;
 	enum rfs_err err = link_receive(&channel->link);
 
-	if (err == RFS_ERR_OK)
+	if (err == RFS_ERR_OK) {
 		channel->heard_ns = now_ns;
+		channel->patience_ns = PATIENCE_MIN_NS;
+	}
 	while (err == RFS_ERR_OK) {
 		uint16_t type;
 		uint8_t *body;
@@ -392,11 +398,16 @@ static void rotate_if_useless(struct channel *channel, int64_t now_ns)
 {
 	if (channel->endpoints.count < 2 || channel->link.fd < 0)
 		return;
-	if ((channel->refused_ns != 0 &&
-	     now_ns - channel->refused_ns > REFUSED_ROTATE_NS) ||
-	    (is_owed(channel) &&
-	     now_ns - channel->heard_ns > SILENT_ROTATE_NS))
+	if (channel->refused_ns != 0 &&
+	    now_ns - channel->refused_ns > REFUSED_ROTATE_NS) {
 		link_lost(channel, now_ns);
+	} else if (is_owed(channel) &&
+		   now_ns - channel->heard_ns > channel->patience_ns) {
+		channel->patience_ns *= 2;
+		if (channel->patience_ns > PATIENCE_MAX_NS)
+			channel->patience_ns = PATIENCE_MAX_NS;
+		link_lost(channel, now_ns);
+	}
 }
 
 /* --- the pump --- */

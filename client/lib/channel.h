@@ -83,6 +83,7 @@ struct channel {
 	int64_t connect_backoff_ns;
 	int64_t refused_ns; /* since when only refusals; 0: no */
 	int64_t heard_ns; /* last byte from this node */
+	int64_t patience_ns; /* with a silent node, while there are others */
 	int connect_errno;
 
 	uint64_t session; /* 0: none */
