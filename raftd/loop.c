@@ -14,6 +14,7 @@
 #include "common/check.h"
 #include "common/os/clock.h"
 #include "common/os/log.h"
+#include "common/os/probe.h"
 #include "common/os/process.h"
 #include "proto/sockets.h"
 
@@ -106,6 +107,9 @@ static void write_log(struct loop *loop, const struct raft_effects *effects)
 		disk_reset(loop->disk, &effects->reset_to);
 	if (effects->truncate_from > 0)
 		disk_truncate(loop->disk, effects->truncate_from);
+	if (effects->append_count > 0)
+		PROBE2(append, effects->append[0].index,
+		       effects->append_count);
 	disk_append(loop->disk, effects->append, effects->append_count);
 }
 
@@ -222,8 +226,10 @@ static void carry_out(struct loop *loop, const struct raft_effects *effects)
 		disk_compact(loop->disk, effects->compact_to);
 	arm(loop, effects->deadline_raw_ns);
 
-	if (loop->view.commit_index != was.commit_index)
+	if (loop->view.commit_index != was.commit_index) {
+		PROBE2(commit, loop->view.commit_index, loop->view.term);
 		count_log(loop);
+	}
 	offer_snapshot(loop);
 	report_change(loop, &was);
 	if (loop->stopping && loop->view.role != RAFT_LEADER)
@@ -314,6 +320,16 @@ static void on_lost(void *ctx, uint32_t node)
 	loop_post(loop, &event);
 }
 
+static void on_death(void *ctx, uint32_t node, uint64_t term_led)
+{
+	const struct raft_event event = {
+		.type = RAFT_EV_DEATH,
+		.death = { .node = node, .term_led = term_led },
+	};
+
+	loop_post(ctx, &event);
+}
+
 static void on_rtt(void *ctx, uint32_t node, int64_t rtt_ns)
 {
 	const struct raft_event event = {
@@ -343,6 +359,7 @@ static void on_ack(void *ctx, uint32_t node,
 static const struct peers_events peers_events = {
 	.message = on_message,
 	.lost = on_lost,
+	.death = on_death,
 	.rtt = on_rtt,
 	.chunk = on_chunk,
 	.ack = on_ack,

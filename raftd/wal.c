@@ -12,6 +12,7 @@
 #include "common/check.h"
 #include "common/crc32c.h"
 #include "common/os/log.h"
+#include "common/os/probe.h"
 
 size_t wal_record_bytes(uint32_t body_bytes)
 {
@@ -181,8 +182,10 @@ enum rfs_err wal_sync(struct wal *wal)
 	    write_mark(wal) != RFS_ERR_OK)
 		return failed(wal, "marking");
 	wal->sync_count++;
+	PROBE2(sync_start, wal->last_index, wal->at - wal->durable);
 	if (fdatasync(wal->fd) != 0)
 		return failed(wal, "syncing");
+	PROBE1(sync_done, wal->last_index);
 	wal->durable = wal->at;
 	return RFS_ERR_OK;
 }
