@@ -102,6 +102,15 @@ static void take_owner(const DistributedFs__FileRequest *request,
 	command->gid = request->gid;
 }
 
+/* command_check() sees the content only once it is there: too late to refuse. */
+static enum rfs_err check_end(const DistributedFs__FileRequest *request)
+{
+	if (request->offset > INODE_SIZE_MAX ||
+	    request->data.len > INODE_SIZE_MAX - request->offset)
+		return RFS_ERR_FBIG;
+	return RFS_ERR_OK;
+}
+
 /* What each operation uses: core/command.h. */
 static enum rfs_err take_fields(const DistributedFs__FileRequest *request,
 				struct command *command)
@@ -158,7 +167,7 @@ static enum rfs_err take_fields(const DistributedFs__FileRequest *request,
 	case COMMAND_WRITE:
 		command->offset = request->offset;
 		command->flags = request->flags;
-		return RFS_ERR_OK;
+		return check_end(request);
 	case COMMAND_SETXATTR:
 		command->name = view(request->name);
 		command->data = view(request->data);

@@ -19,8 +19,9 @@ enum convert_class convert_class_of(DistributedFs__FileOp op);
 
 /* Fill *command from a CHANGE request, content aside (data of a WRITE or PUT
  * is left to the caller: inline or chunks). Views point into the request.
- * INVALID: fields that no command has; else what command_check() says of all
- * but the content. */
+ * INVALID: fields that no command has; FBIG: a WRITE that would end past
+ * INODE_SIZE_MAX; else what command_check() says of all but the content. What
+ * is OK is sound with any content of that length, too. */
 RFS_MUST_USE enum rfs_err
 convert_command(const DistributedFs__FileRequest *request,
 		struct command *command);

@@ -147,6 +147,20 @@ static void bad_requests_never_become_commands(void **state)
 	assert_int_equal(convert_class_of(OP(PUT)), CONVERT_CHANGE);
 }
 
+static void a_write_past_the_largest_file_is_refused_before_the_log(void **state)
+{
+	DistributedFs__FileRequest request = full(OP(WRITE));
+	static struct command command;
+
+	(void)state;
+	request.offset = INODE_SIZE_MAX - request.data.len;
+	assert_int_equal(convert_command(&request, &command), RFS_ERR_OK);
+	request.offset++;
+	assert_int_equal(convert_command(&request, &command), RFS_ERR_FBIG);
+	request.offset = UINT64_MAX;
+	assert_int_equal(convert_command(&request, &command), RFS_ERR_FBIG);
+}
+
 static void an_answer_carries_attributes_only_when_there_are_any(void **state)
 {
 	DistributedFs__FileReply reply = DISTRIBUTED_FS__FILE_REPLY__INIT;
@@ -182,6 +196,8 @@ int main(void)
 			setattr_takes_what_the_mask_names_and_nothing_else),
 		cmocka_unit_test(a_copy_keeps_its_dates_in_one_step),
 		cmocka_unit_test(bad_requests_never_become_commands),
+		cmocka_unit_test(
+			a_write_past_the_largest_file_is_refused_before_the_log),
 		cmocka_unit_test(
 			an_answer_carries_attributes_only_when_there_are_any),
 	};
