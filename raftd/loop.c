@@ -431,7 +431,7 @@ static void on_behind(void *ctx, uint64_t index)
 {
 	struct loop *loop = ctx;
 
-	transfer_behind(loop->transfer, index);
+	transfer_behind(loop->transfer, index, raft_log_first(loop->raft));
 }
 
 static const struct clients_events clients_events = {

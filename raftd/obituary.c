@@ -53,7 +53,8 @@ static void take(struct obituary *obituary, const uint8_t *image, size_t bytes)
 	    death_decode(image, bytes, node->key, &death) != RFS_ERR_OK ||
 	    memcmp(death.digest, config->digest, sizeof(death.digest)) != 0)
 		return;
-	obituary->read(obituary->ctx, death.node, death.incarnation);
+	obituary->read(obituary->ctx, death.node, death.incarnation,
+		       death.term_led);
 }
 
 static void on_readable(struct ev_loop *ev, ev_io *io, int revents)

@@ -10,8 +10,10 @@
 struct obituary;
 
 /* That incarnation of that node's raftd is dead: signed by its own supervisor,
- * meant for this cluster. Whether it is the one we know is the caller's. */
-typedef void obituary_read(void *ctx, uint32_t node, uint64_t incarnation);
+ * meant for this cluster. Whether it is the one we know is the caller's.
+ * term_led: it led that term when it died; 0: it did not lead. */
+typedef void obituary_read(void *ctx, uint32_t node, uint64_t incarnation,
+			   uint64_t term_led);
 
 /* config is borrowed for its life. NULL: cannot bind, no memory (logged). */
 struct obituary *obituary_new(struct ev_loop *ev, const struct config *config,

@@ -513,11 +513,14 @@ static void on_accepted(void *ctx, int fd)
 
 /* ---- death notices ---- */
 
-static void on_death(void *ctx, uint32_t node, uint64_t incarnation)
+static void on_death(void *ctx, uint32_t node, uint64_t incarnation,
+		     uint64_t term_led)
 {
 	struct peers *peers = ctx;
 	struct peer *peer = peer_by_id(peers, node);
 
+	if (peer != NULL && term_led != 0)
+		peers->events->death(peers->ctx, node, term_led);
 	if (peer == NULL || incarnation == 0 ||
 	    incarnation != peer->incarnation)
 		return;

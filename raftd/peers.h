@@ -35,6 +35,8 @@ struct peers;
 struct peers_events {
 	void (*message)(void *ctx, const struct raft_message *message);
 	void (*lost)(void *ctx, uint32_t node);
+	/* The raftd of that node died leading that term (RAFT_EV_DEATH). */
+	void (*death)(void *ctx, uint32_t node, uint64_t term_led);
 	void (*rtt)(void *ctx, uint32_t node, int64_t rtt_ns);
 	/* A peer streams a snapshot to us. */
 	void (*chunk)(void *ctx, uint32_t node,

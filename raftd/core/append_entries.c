@@ -171,6 +171,7 @@ static void append_follow(struct raft *raft, const struct raft_message *m)
 	if (raft->role != RAFT_FOLLOWER || raft->leader != m->from)
 		become_follower(raft, m->term, m->from);
 	leader->lost = false;
+	leader->led_term = m->term;
 	raft->met_leader = true;
 	raft->leader_heard_raw_ns = raft->now.raw_ns;
 	election_timer_reset(raft);

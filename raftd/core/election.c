@@ -229,6 +229,21 @@ void election_peer_lost(struct raft *raft, uint32_t peer)
 	}
 }
 
+/* Kept for C1 (replicate.c). The leader we follow is a reason to stand. */
+void election_death(struct raft *raft, uint32_t node, uint64_t term_led)
+{
+	uint32_t at = members_position(&raft->members, node);
+
+	if (at == MEMBERS_NONE || node == raft->config.self || term_led == 0) {
+		raft->counters.messages_dropped++;
+		return;
+	}
+	if (raft->peers[at].died_term < term_led)
+		raft->peers[at].died_term = term_led;
+	if (term_led == raft->term && raft->leader == node)
+		election_peer_lost(raft, node);
+}
+
 /* When a quorum, ourselves included, was last heard; then the longest that a
  * follower waits before it looks for another leader. */
 int64_t election_quorum_deadline_ns(const struct raft *raft)

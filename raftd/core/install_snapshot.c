@@ -46,6 +46,7 @@ void snapshot_receive(struct raft *raft, const struct raft_message *m)
 	if (raft->role != RAFT_FOLLOWER || raft->leader != m->from)
 		become_follower(raft, m->term, m->from);
 	raft_peer(raft, m->from)->lost = false;
+	raft_peer(raft, m->from)->led_term = m->term;
 	raft->met_leader = true;
 	raft->leader_heard_raw_ns = raft->now.raw_ns;
 	election_timer_reset(raft);

@@ -59,6 +59,8 @@ struct peer {
 	struct rtt rtt;
 	int64_t heard_raw_ns;
 	bool lost; /* PEER_LOST since it was last heard */
+	uint64_t led_term;  /* the last in which we heard it lead */
+	uint64_t died_term; /* it died leading that one (I11) */
 };
 
 /* A read waiting for its answer. */
@@ -174,6 +176,7 @@ void election_timer_start(struct raft *raft); /* at once, when alone */
 bool election_hears_leader(const struct raft *raft);
 void election_vote_counted(struct raft *raft);
 void election_peer_lost(struct raft *raft, uint32_t peer);
+void election_death(struct raft *raft, uint32_t node, uint64_t term_led);
 void election_check_quorum(struct raft *raft);
 int64_t election_quorum_deadline_ns(const struct raft *raft);
 

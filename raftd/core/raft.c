@@ -342,6 +342,9 @@ static void raft_dispatch(struct raft *raft, const struct raft_event *event)
 	case RAFT_EV_PEER_LOST:
 		election_peer_lost(raft, event->peer);
 		break;
+	case RAFT_EV_DEATH:
+		election_death(raft, event->death.node, event->death.term_led);
+		break;
 	case RAFT_EV_SNAPSHOT_TAKEN:
 		snapshot_taken(raft, &event->snapshot);
 		break;

@@ -166,6 +166,7 @@ enum raft_event_type {
 	RAFT_EV_READ,		/* a client wants a linearizable read point */
 	RAFT_EV_RTT,		/* a fresh round-trip measurement of a peer */
 	RAFT_EV_PEER_LOST,	/* hint: peer's raftd died or its link was reset */
+	RAFT_EV_DEATH,		/* a peer's supervisor reaped its raftd */
 	RAFT_EV_SNAPSHOT_TAKEN, /* storaged holds a durable snapshot */
 	RAFT_EV_SNAPSHOT_INSTALLED, /* one from the leader is in place */
 	RAFT_EV_SNAPSHOT_FAILED,    /* sending to a peer broke off */
@@ -201,6 +202,15 @@ struct raft_event {
 			uint32_t peer;
 			int64_t rtt_ns;
 		} rtt;
+		/* DEATH: signed by that node's supervisor, which before saw to
+		 * it that its raftd can act no more and its consensus page
+		 * lets nobody read (I11). term_led also names the incarnation:
+		 * who restarts never leads again in a term it knew, so a
+		 * notice stays true for ever, and a replay is harmless. */
+		struct {
+			uint32_t node;
+			uint64_t term_led; /* it led when it died; 0: did not */
+		} death;
 		uint32_t peer; /* PEER_LOST, SNAPSHOT_FAILED, TRANSFER */
 		/* SNAPSHOT_TAKEN, _INSTALLED. The host puts one in place only
 		 * while its index is above effects.commit_index. */

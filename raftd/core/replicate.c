@@ -51,20 +51,51 @@ uint64_t replicate_round_confirmed(const struct raft *raft)
 	return members_reached(&raft->members, acked);
 }
 
-/* I10: the term of the last inherited entry ended with its leader giving up the
- * lease, which it does only after an entry of its own was committed: so its
- * predecessors' leases were over too. That says nothing of leaders in between,
- * who may read by an inherited lease and have left nothing in our log; hence
- * P: there was none. Either no term lies between, or no voter of ours knew of
- * one, and a leader needs a quorum too. */
-static bool commit_lease_given_up(const struct raft *raft, uint64_t last)
+/* I10: the term ended with its leader giving up the lease, as its last word.
+ * It does that only after an entry of its own was committed. */
+static bool lease_is_relinquished(const struct raft *raft, uint64_t last)
 {
 	const struct raft_entry *entry = log_at(&raft->log, last);
+
+	return entry && entry->kind == RAFT_ENTRY_RELINQUISH;
+}
+
+/* I11: the leader of the term is dead, and an entry of the term is committed
+ * (K). The notice counts only from whom we heard lead that term: a node that
+ * lies can give up no lease but its own. */
+static bool lease_died(const struct raft *raft, uint64_t term)
+{
+	if (log_term_at(&raft->log, raft->commit_index) != term)
+		return false;
+	for (uint32_t i = 0; i < raft->members.count; i++)
+		if (raft->peers[i].led_term == term &&
+		    raft->peers[i].died_term == term)
+			return true;
+	return false;
+}
+
+/* Nobody can read by the lease of the last inherited entry any more. Its
+ * leader has committed an entry of its own, so its predecessors' leases were
+ * over by then (C1). That says nothing of leaders in between, who may read by
+ * an inherited lease and have left nothing in our log; hence P: there was none.
+ * Either no term lies between, or none of our voters supported anybody after
+ * that term; and a leader needs a quorum too. */
+static bool commit_lease_given_up(const struct raft *raft, uint64_t last)
+{
 	uint64_t term = log_term_at(&raft->log, last);
 
-	if (!entry || entry->kind != RAFT_ENTRY_RELINQUISH)
+	if (!lease_is_relinquished(raft, last) && !lease_died(raft, term))
 		return false;
 	return raft->term == term + 1 || raft->votes_support <= term;
+}
+
+static void commit_need_not_wait(struct raft *raft, uint64_t last)
+{
+	raft_story(raft, "no wait: the old lease %s",
+		   lease_is_relinquished(raft, last) ? "was given up" : "died");
+	raft->counters.leases_given_up++;
+	raft->c1_deadline_raw_ns = RAFT_NEVER;
+	raft->c1_settled = true;
 }
 
 /* C1: nothing commits before every inherited entry is older(D). The last one
@@ -79,9 +110,7 @@ static bool commit_lease_settled(struct raft *raft)
 	}
 	CHECK(last >= raft->log.base.index);
 	if (commit_lease_given_up(raft, last)) {
-		raft_story(raft, "no wait: the old lease was given up");
-		raft->counters.leases_given_up++;
-		raft->c1_settled = true;
+		commit_need_not_wait(raft, last);
 		return true;
 	}
 

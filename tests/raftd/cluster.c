@@ -43,6 +43,7 @@ struct node {
 	uint64_t epoch; /* the timeline its clock page shows */
 	int64_t rate_ppb; /* of its raw clock, against true time */
 	int64_t raw_start_ns;
+	uint64_t term_led; /* when it last crashed; 0: none */
 	struct raft_view page; /* what a reader beside it last saw */
 
 	/* Its disk. */
@@ -599,6 +600,17 @@ void cluster_peer_lost(struct cluster *cluster, uint32_t node, uint32_t peer)
 					.peer = peer });
 }
 
+void cluster_death(struct cluster *cluster, uint32_t node, uint32_t peer)
+{
+	struct node *dead = node_at(cluster, peer);
+	struct raft_event event = { .type = RAFT_EV_DEATH };
+
+	dead->page.lease_valid = false;
+	event.death.node = peer;
+	event.death.term_led = dead->term_led;
+	node_step(node_at(cluster, node), &event);
+}
+
 void cluster_transfer(struct cluster *cluster, uint32_t node, uint32_t to)
 {
 	node_step(node_at(cluster, node),
@@ -623,6 +635,7 @@ void cluster_crash(struct cluster *cluster, uint32_t id)
 {
 	struct node *node = node_at(cluster, id);
 
+	node->term_led = node->page.role == RAFT_LEADER ? node->page.term : 0;
 	raft_free(node->raft);
 	node->raft = NULL;
 	disk_truncate(node, node->persisted + 1);

@@ -42,6 +42,8 @@ void cluster_settle(struct cluster *cluster);
 void cluster_propose(struct cluster *cluster, uint32_t node, const char *text);
 void cluster_read(struct cluster *cluster, uint32_t node);
 void cluster_peer_lost(struct cluster *cluster, uint32_t node, uint32_t peer);
+/* The supervisor of `peer` revokes its page and tells `node` that it died. */
+void cluster_death(struct cluster *cluster, uint32_t node, uint32_t peer);
 void cluster_transfer(struct cluster *cluster, uint32_t node, uint32_t to);
 void cluster_snapshot(struct cluster *cluster, uint32_t node);
 void cluster_crash(struct cluster *cluster, uint32_t node);

@@ -95,7 +95,8 @@ static void the_other_kinds_survive(void **state)
 {
 	const struct raft_message all[] = {
 		{ .type = RAFT_MSG_VOTE_REPLY, .from = 1, .to = 2, .term = 3,
-		  .vote_reply = { .pre = true, .granted = true } },
+		  .vote_reply = { .pre = true, .granted = true,
+				  .supported_term = 2, .cold = true } },
 		{ .type = RAFT_MSG_APPEND_REPLY, .from = 1, .to = 2, .term = 3,
 		  .append_reply = { .accepted = true, .match_index = 4,
 				    .hint_index = 5, .hint_term = 6,

@@ -12,6 +12,7 @@
  *	cut node=3 | heal node=3	both ways; from=1 to=2: one way
  *	crash node=1 | restart node=1
  *	lost peer=1			all hosts' hint; node=2: only its
+ *	death peer=1			the notice; node=2: only to its
  *	clock node=1 quality=synced|unsynced|disrupted
  *	snapshot node=1
  *	transfer node=1 to=2
@@ -96,7 +97,8 @@ static void command_propose(struct cluster *cluster, const char *line)
 		cluster_propose(cluster, number(line, "node", 0), text);
 }
 
-static void command_lost(struct cluster *cluster, const char *line)
+static void command_lost(struct cluster *cluster, const char *line,
+			 void (*tell)(struct cluster *, uint32_t, uint32_t))
 {
 	uint32_t peer = number(line, "peer", 0);
 	uint32_t only = number(line, "node", 0);
@@ -104,7 +106,7 @@ static void command_lost(struct cluster *cluster, const char *line)
 	for (uint32_t i = 1; cluster_has(cluster, i); i++)
 		if (i != peer && (only == 0 || i == only) &&
 		    cluster_raft(cluster, i))
-			cluster_peer_lost(cluster, i, peer);
+			tell(cluster, i, peer);
 }
 
 static void command_run(struct cluster **cluster, const char *line)
@@ -134,7 +136,9 @@ static void command_run(struct cluster **cluster, const char *line)
 	else if (strcmp(verb, "restart") == 0)
 		cluster_restart(*cluster, node);
 	else if (strcmp(verb, "lost") == 0)
-		command_lost(*cluster, line);
+		command_lost(*cluster, line, cluster_peer_lost);
+	else if (strcmp(verb, "death") == 0)
+		command_lost(*cluster, line, cluster_death);
 	else if (strcmp(verb, "clock") == 0)
 		command_clock(*cluster, line);
 	else if (strcmp(verb, "snapshot") == 0)
