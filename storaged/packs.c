@@ -466,18 +466,15 @@ void packs_delete(struct packs *packs, uint64_t id)
 	packindex_remove(&packs->index, id);
 }
 
-void packs_keep(struct packs *packs, bool (*keep)(void *ctx, uint64_t id),
-		void *ctx)
+size_t packs_walk(const struct packs *packs, size_t from, size_t slots,
+		  void (*call)(void *ctx, uint64_t id), void *ctx)
 {
-	/* A removal moves entries up into the slot just looked at, and around
-	 * the end of the table into slots looked at already; those pass the
-	 * same question when they are asked again. */
-	for (size_t i = 0; i < packs->index.slot_count; i++) {
-		struct pack_place *slot = &packs->index.slots[i];
+	size_t end = packs->index.slot_count;
 
-		while (slot->bytes && !keep(ctx, slot->id))
-			packs_delete(packs, slot->id);
-	}
+	for (; from < end && slots > 0; from++, slots--)
+		if (packs->index.slots[from].bytes)
+			call(ctx, packs->index.slots[from].id);
+	return from < end ? from : 0;
 }
 
 struct packs_sync {

@@ -9,8 +9,8 @@
  *		magic, bytes, id, CRC32C of id and data, CRC32C of the head
  *		data, padded with zeros
  *
- * A deleted record stays until its pack is compacted: whoever opens the store
- * says what is still referenced (packs_keep()). An id may be put again after a
+ * A deleted record stays until its pack is compacted, and is there again after
+ * a reopening until it is deleted again (packs_walk() finds such). An id may be put again after a
  * delete, as happens when the log is replayed over an older state.
  *
  * Threads: the loop's only, but for packs_sync_run().
@@ -58,9 +58,11 @@ RFS_MUST_USE enum rfs_err packs_get(struct packs *packs, uint64_t id,
 /* Nothing happens when it is not here. */
 void packs_delete(struct packs *packs, uint64_t id);
 
-/* Delete every record for which keep() says false. */
-void packs_keep(struct packs *packs, bool (*keep)(void *ctx, uint64_t id),
-		void *ctx);
+/* Call for the records in some slots of the index, from the slot `from` on;
+ * returns the slot to go on at, 0 after the last. Puts and deletes between two
+ * calls may make a walk miss records or meet them twice. */
+size_t packs_walk(const struct packs *packs, size_t from, size_t slots,
+		  void (*call)(void *ctx, uint64_t id), void *ctx);
 
 /* Durability in three steps: begin and end on the loop, run on any one thread
  * (blocks). Covers what was put before begin. NULL: out of memory. End frees

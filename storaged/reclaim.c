@@ -20,7 +20,7 @@ struct reclaim {
 	size_t count;
 	size_t capacity;
 	uint64_t file_bytes;
-	bool sweeping;
+	struct sweep *sweep; /* under way, or NULL */
 };
 
 /* A batch of large chunks on its way to a worker. */
@@ -32,6 +32,7 @@ struct removal {
 	uint64_t removed_bytes;
 };
 
+/* Lists the files on a worker, then judges files and packs a slice a turn. */
 struct sweep {
 	struct work work;
 	struct reclaim *reclaim;
@@ -39,7 +40,15 @@ struct sweep {
 	size_t count;
 	size_t capacity;
 	uint64_t file_bytes;
+	size_t judged; /* of chunks */
+	size_t slot;   /* of the packs */
+	size_t found;
+	struct ev_timer turn;
+	struct kv *kv; /* during a turn */
 };
+
+#define SLICE	 4096
+#define TURN_SEC 0.01
 
 struct reclaim *reclaim_new(struct storaged *s)
 {
@@ -50,12 +59,6 @@ struct reclaim *reclaim_new(struct storaged *s)
 	return r;
 }
 
-void reclaim_free(struct reclaim *r)
-{
-	if (r)
-		free(r->list);
-	free(r);
-}
 
 uint64_t reclaim_waiting(const struct reclaim *r)
 {
@@ -219,58 +222,91 @@ static void sweep_run(struct work *work)
 	chunks_each(sweep->reclaim->s->chunks, sweep_note, sweep);
 }
 
-struct pack_sweep {
-	struct reclaim *reclaim;
-	struct kv *kv;
-	uint64_t index;
-};
-
-/* Never removes here: only notes what may go with the next checkpoint. */
-static bool pack_note(void *ctx, uint64_t id)
+/* Nothing is removed here: only noted, to go with the next checkpoint. */
+static void judge(void *ctx, uint64_t chunk)
 {
-	struct pack_sweep *sweep = ctx;
+	struct sweep *sweep = ctx;
+	struct reclaim *r = sweep->reclaim;
 
-	if (is_unknown(sweep->kv, id))
-		reclaim_freed(sweep->reclaim, id, sweep->index);
-	return true;
+	if (!is_unknown(sweep->kv, chunk))
+		return;
+	sweep->found++;
+	reclaim_freed(r, chunk, state_applied(r->s->state));
 }
 
-static void sweep_done(struct work *work)
+/* True once everything was looked at. */
+static bool judge_slice(struct sweep *sweep)
 {
-	struct sweep *sweep = (struct sweep *)work;
 	struct reclaim *r = sweep->reclaim;
-	uint64_t index = state_applied(r->s->state);
-	size_t before = r->count;
-	struct kv kv;
+	size_t end = sweep->judged + SLICE;
 
-	r->sweeping = false;
-	r->file_bytes = sweep->file_bytes;
-	if (state_begin_read(r->s->state, &kv) == RFS_ERR_OK) {
-		struct pack_sweep packs = { .reclaim = r,
-					    .kv = &kv,
-					    .index = index };
-
-		for (size_t i = 0; i < sweep->count; i++)
-			if (is_unknown(&kv, sweep->chunks[i]))
-				reclaim_freed(r, sweep->chunks[i], index);
-		packs_keep(r->s->packs, pack_note, &packs);
-		state_end_read(r->s->state, &kv);
+	if (sweep->judged < sweep->count) {
+		while (sweep->judged < sweep->count && sweep->judged < end)
+			judge(sweep, sweep->chunks[sweep->judged++]);
+		return false;
 	}
-	if (r->count > before)
-		log_info("sweep: %zu chunks that no file has",
-			 r->count - before);
+	sweep->slot = packs_walk(r->s->packs, sweep->slot, SLICE, judge, sweep);
+	return sweep->slot == 0;
+}
+
+static void sweep_end(struct sweep *sweep)
+{
+	struct reclaim *r = sweep->reclaim;
+
+	if (sweep->found > 0)
+		log_info("sweep: %zu chunks that no file has", sweep->found);
+	ev_timer_stop(r->s->loop, &sweep->turn);
+	r->sweep = NULL;
 	free(sweep->chunks);
 	free(sweep);
 }
 
+static void on_turn(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	struct sweep *sweep = timer->data;
+	struct reclaim *r = sweep->reclaim;
+	struct kv kv;
+
+	(void)loop;
+	(void)events;
+	if (state_begin_read(r->s->state, &kv) != RFS_ERR_OK)
+		return;
+	sweep->kv = &kv;
+	bool ended = judge_slice(sweep);
+	state_end_read(r->s->state, &kv);
+	if (ended)
+		sweep_end(sweep);
+}
+
+static void sweep_listed(struct work *work)
+{
+	struct sweep *sweep = (struct sweep *)work;
+
+	sweep->reclaim->file_bytes = sweep->file_bytes;
+	ev_timer_init(&sweep->turn, on_turn, 0., TURN_SEC);
+	sweep->turn.data = sweep;
+	ev_timer_start(sweep->reclaim->s->loop, &sweep->turn);
+}
+
 void reclaim_sweep(struct reclaim *r)
 {
-	struct sweep *sweep = r->sweeping ? NULL : calloc(1, sizeof(*sweep));
+	struct sweep *sweep = r->sweep ? NULL : calloc(1, sizeof(*sweep));
 
 	if (!sweep)
 		return;
-	r->sweeping = true;
+	r->sweep = sweep;
 	sweep->reclaim = r;
-	sweep->work = (struct work){ .run = sweep_run, .done = sweep_done };
+	ev_init(&sweep->turn, on_turn);
+	sweep->work = (struct work){ .run = sweep_run, .done = sweep_listed };
 	work_submit(r->s->pool, &sweep->work);
+}
+
+void reclaim_free(struct reclaim *r)
+{
+	if (!r)
+		return;
+	if (r->sweep)
+		sweep_end(r->sweep);
+	free(r->list);
+	free(r);
 }

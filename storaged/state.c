@@ -49,6 +49,7 @@ struct state {
 	struct lmdbkv *env;
 	struct store *store;
 	uint64_t applied;
+	unsigned int deaths; /* in a row, without a clean stop or settling */
 	uint64_t unkept;
 	bool copying;
 
@@ -75,13 +76,14 @@ static void read_boot_id(char boot_id[64])
 
 /* Of one length and written in place, so that it needs no room; a torn one
  * says nothing, and so allows nothing. */
-static enum rfs_err write_mark(struct state *state, const char *word)
+static enum rfs_err write_mark(struct state *state, const char *word,
+			       unsigned int deaths)
 {
 	char mark[MARK_BYTES + 1];
 	enum rfs_err err;
 
-	snprintf(mark, sizeof(mark), "%s %s",
-		 state->boot_id[0] ? state->boot_id : "-", word);
+	snprintf(mark, sizeof(mark), "%s %s %u",
+		 state->boot_id[0] ? state->boot_id : "-", word, deaths);
 	size_t length = strlen(mark);
 	memset(mark + length, ' ', MARK_BYTES - length);
 	mark[MARK_BYTES - 1] = '\n';
@@ -107,18 +109,21 @@ static bool mark_allows(struct state *state)
 	char mark[MARK_BYTES + 1] = "";
 	char boot_id[64] = "";
 	char word[16] = "";
+	unsigned int deaths = 0;
 	size_t bytes = 0;
 
 	if (disk_load(state->dir_fd, "mark", mark, MARK_BYTES, &bytes) !=
 	    RFS_ERR_OK)
 		return false;
 	mark[bytes] = '\0';
-	if (sscanf(mark, "%63s %15s", boot_id, word) != 2)
+	if (sscanf(mark, "%63s %15s %u", boot_id, word, &deaths) != 3)
 		return false;
 	if (strcmp(word, "clean") == 0)
 		return true;
+	state->deaths = deaths + 1;
 	return strcmp(word, "running") == 0 && state->boot_id[0] &&
-	       strcmp(boot_id, state->boot_id) == 0;
+	       strcmp(boot_id, state->boot_id) == 0 &&
+	       state->deaths < STATE_DEATHS_MAX;
 }
 
 static void discard_env(struct state *state)
@@ -161,8 +166,9 @@ static enum rfs_err open_env(struct state *state)
 static enum rfs_err start_over(struct state *state)
 {
 	struct snapshot_meta meta;
-	enum rfs_err err = write_mark(state, "restoring");
+	enum rfs_err err = write_mark(state, "restoring", 0);
 
+	state->deaths = 0;
 	if (err != RFS_ERR_OK)
 		return err;
 	discard_env(state);
@@ -187,8 +193,11 @@ static enum rfs_err open_or_start_over(struct state *state)
 		log_warn("state: %s: %s; starting over", state->path,
 			 rfs_err_text(err));
 	} else if (exists) {
-		log_notice("state: not stopped cleanly before this boot; "
-			   "starting from the last snapshot");
+		log_notice("state: not stopped cleanly (%s); starting from the "
+			   "last snapshot",
+			   state->deaths < STATE_DEATHS_MAX
+				   ? "before this boot"
+				   : "many times in a row");
 	}
 	return start_over(state);
 }
@@ -216,7 +225,7 @@ enum rfs_err state_open(const char *dir, uint64_t map_bytes,
 	if (err == RFS_ERR_OK)
 		err = open_or_start_over(state);
 	if (err == RFS_ERR_OK)
-		err = write_mark(state, "running");
+		err = write_mark(state, "running", state->deaths);
 	if (err != RFS_ERR_OK) {
 		state_close(state, false);
 		return err;
@@ -231,7 +240,7 @@ void state_close(struct state *state, bool clean)
 		return;
 	state_abort(state);
 	if (clean && lmdbkv_sync(state->env) == RFS_ERR_OK &&
-	    write_mark(state, "clean") != RFS_ERR_OK)
+	    write_mark(state, "clean", 0) != RFS_ERR_OK)
 		log_warn("state: no clean mark: the next start may replay");
 	lmdbkv_close(state->env);
 	store_free(state->store);
@@ -432,7 +441,7 @@ enum rfs_err state_restore(struct state *state)
 	state->env = NULL;
 	enum rfs_err err = start_over(state);
 	if (err == RFS_ERR_OK)
-		err = write_mark(state, "running");
+		err = write_mark(state, "running", 0);
 	return err;
 }
 
@@ -443,8 +452,17 @@ struct lmdbkv *state_env(struct state *state)
 
 void state_condemn(struct state *state)
 {
-	if (write_mark(state, "condemned") != RFS_ERR_OK)
+	if (write_mark(state, "condemned", 0) != RFS_ERR_OK)
 		log_error("state: could not be condemned");
+}
+
+void state_settled(struct state *state)
+{
+	if (state->deaths == 0)
+		return;
+	state->deaths = 0;
+	if (write_mark(state, "running", 0) != RFS_ERR_OK)
+		log_warn("state: mark not written");
 }
 
 uint64_t state_unkept_count(const struct state *state)

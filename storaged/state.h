@@ -85,6 +85,13 @@ RFS_MUST_USE enum rfs_err state_restore(struct state *state);
 /* Before growing the map or copying, the loop makes sure of the other. */
 struct lmdbkv *state_env(struct state *state);
 
+/* All is well for a while: deaths before this are forgotten. LMDB trusts the
+ * pages it maps, so damaged ones may kill the process; after STATE_DEATHS_MAX
+ * deaths in a row, none of them followed by this, the next start begins from
+ * the last snapshot. */
+#define STATE_DEATHS_MAX 5
+void state_settled(struct state *state);
+
 /* The next start shall not trust this environment. */
 void state_condemn(struct state *state);
 

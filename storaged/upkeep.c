@@ -24,6 +24,7 @@
 
 #define SECOND		    1.0
 #define GRANTS_EVERY	    60u /* seconds */
+#define SETTLED_AFTER	    30u
 #define GRANT_LIFE_NS	    (24 * 3600 * NS_PER_SEC)
 #define RECLAIM_MANY	    256u
 #define RECLAIM_MANY_NS	    (30 * NS_PER_SEC)
@@ -285,6 +286,8 @@ static void on_second(struct ev_loop *loop, struct ev_timer *timer, int events)
 		expire_sessions(upkeep);
 	if (++upkeep->turns % GRANTS_EVERY == 0)
 		expire_grants(upkeep, leads);
+	if (upkeep->turns == SETTLED_AFTER)
+		state_settled(s->state);
 	compact(s);
 	want_checkpoint(upkeep);
 }

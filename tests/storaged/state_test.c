@@ -112,7 +112,7 @@ static void after_a_power_cut_the_last_snapshot_is_the_state(void **state)
 	take_snapshot(d, &meta);
 	statedir_mkdir(d, "after");
 	statedir_close(d, false);
-	set_mark(d, "11111111-2222-3333-4444-555555555555 running\n");
+	set_mark(d, "11111111-2222-3333-4444-555555555555 running 0\n");
 	statedir_open(d);
 	assert_int_equal(state_applied(d->state), meta.index);
 	assert_true(statedir_has(d, "before"));
@@ -126,7 +126,7 @@ static void after_a_power_cut_without_a_snapshot_the_state_is_empty(
 
 	statedir_mkdir(d, "a");
 	statedir_close(d, false);
-	set_mark(d, "11111111-2222-3333-4444-555555555555 running\n");
+	set_mark(d, "11111111-2222-3333-4444-555555555555 running 0\n");
 	statedir_open(d);
 	assert_int_equal(state_applied(d->state), 0);
 }
@@ -145,7 +145,7 @@ static void a_clean_stop_survives_a_reboot(void **state)
 	assert_int_equal(fscanf(file, "%127s %15s", mark, word), 2);
 	fclose(file);
 	assert_string_equal(word, "clean");
-	set_mark(d, "11111111-2222-3333-4444-555555555555 clean\n");
+	set_mark(d, "11111111-2222-3333-4444-555555555555 clean 0\n");
 	statedir_open(d);
 	assert_int_equal(state_applied(d->state), d->index);
 }
@@ -158,6 +158,27 @@ static void a_condemned_state_is_not_used_again(void **state)
 	state_condemn(d->state);
 	statedir_close(d, false);
 	statedir_open(d);
+	assert_int_equal(state_applied(d->state), 0);
+}
+
+static void a_process_that_dies_again_and_again_starts_over(void **state)
+{
+	struct statedir *d = *state;
+
+	statedir_mkdir(d, "a");
+	for (int i = 1; i < STATE_DEATHS_MAX; i++) {
+		statedir_close(d, false);
+		statedir_open(d);
+		assert_int_equal(state_applied(d->state), d->index);
+	}
+	state_settled(d->state);
+	statedir_close(d, false);
+	statedir_open(d);
+	assert_int_equal(state_applied(d->state), d->index);
+	for (int i = 2; i <= STATE_DEATHS_MAX; i++) {
+		statedir_close(d, false);
+		statedir_open(d);
+	}
 	assert_int_equal(state_applied(d->state), 0);
 }
 
@@ -195,6 +216,7 @@ int main(void)
 			after_a_power_cut_without_a_snapshot_the_state_is_empty),
 		STATE_TEST(a_clean_stop_survives_a_reboot),
 		STATE_TEST(a_condemned_state_is_not_used_again),
+		STATE_TEST(a_process_that_dies_again_and_again_starts_over),
 		STATE_TEST(a_replay_over_an_older_state_comes_to_the_same),
 	};
 
