@@ -29,6 +29,8 @@ struct tree {
 	DistributedFs__DirEntry entry[TREE_INODES];
 	DistributedFs__DirEntry *entries[TREE_INODES];
 	_Atomic int writes;
+	_Atomic int pins; /* OPEN less RELEASE */
+	_Atomic int setattrs;
 	_Atomic int requests;
 	_Atomic uint32_t refuse_writes; /* err */
 	_Atomic uint64_t largest_write;
@@ -207,6 +209,25 @@ tree_answer(void *ctx, const DistributedFs__FileRequest *request,
 	case DISTRIBUTED_FS__FILE_OP__OP_PUT:
 	case DISTRIBUTED_FS__FILE_OP__OP_CREATE:
 		tree_make(tree, request, reply, S_IFREG);
+		break;
+	case DISTRIBUTED_FS__FILE_OP__OP_OPEN:
+		tree->pins++;
+		break;
+	case DISTRIBUTED_FS__FILE_OP__OP_RELEASE:
+		tree->pins--;
+		break;
+	case DISTRIBUTED_FS__FILE_OP__OP_SETATTR:
+		tree->setattrs++;
+		if (request->attr_mask & DISTRIBUTED_FS__ATTR_MASK__ATTR_SIZE)
+			tree->inode[request->ino].size = request->attr->size;
+		if (request->attr_mask & DISTRIBUTED_FS__ATTR_MASK__ATTR_MODE)
+			tree->inode[request->ino].mode =
+				(tree->inode[request->ino].mode & S_IFMT) |
+				request->attr->mode;
+		if (request->attr_mask & DISTRIBUTED_FS__ATTR_MASK__ATTR_MTIME)
+			tree->inode[request->ino].mtime_ns =
+				request->attr->mtime_ns;
+		tree_attr(tree, request->ino, reply);
 		break;
 	case DISTRIBUTED_FS__FILE_OP__OP_READDIR:
 		tree_list(tree, request, reply);
