@@ -91,6 +91,7 @@ step build-clang make -j2 B="$B/clang" CC=clang all
 if [ -n "${FULL:-}" ]; then
 	step build-tsan make -j2 B="$B/tsan" SAN=thread CFLAGS='-O1 -g' unit
 	unit unit-tsan "$B/tsan"
+	tally fuzz make B="$B" SECONDS=20 fuzz
 	tally sim-long "$B/raftfs-sim" --seed 100000 --seeds 2000
 fi
 
