@@ -115,7 +115,7 @@ PURPOSE = {
     ".c": re.compile(r"\A(// SPDX[^\n]*\n)?/\* \S"),
     ".h": re.compile(r"\A(// SPDX[^\n]*\n)?/\* \S"),
     ".proto": re.compile(r"\A// \S"),
-    ".sh": re.compile(r"\A#![^\n]*\n# \S"),
+    ".sh": re.compile(r"\A(#![^\n]*\n)?# \S"),
     ".py": re.compile(r'\A(#![^\n]*\n)?""" ?\S'),
 }
 

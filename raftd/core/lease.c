@@ -106,10 +106,12 @@ int64_t lease_older_from(const struct lease_clock *clock,
 			 int64_t raw_ns)
 {
 	int64_t needed_ns = lease_padded_ns(clock, duration_ns);
-	int64_t by_duration = units_add_sat(entry->received_raw_ns, needed_ns);
-	int64_t by_interval =
+	int64_t by_duration_ns =
+		units_add_sat(entry->received_raw_ns, needed_ns);
+	int64_t by_interval_ns =
 		lease_by_interval_from(clock, entry, needed_ns, raw_ns);
-	int64_t from = by_duration < by_interval ? by_duration : by_interval;
+	int64_t from = by_duration_ns < by_interval_ns ? by_duration_ns
+						       : by_interval_ns;
 
 	return from > raw_ns ? from : raw_ns;
 }
