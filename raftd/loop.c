@@ -580,7 +580,9 @@ static void on_fitness(struct ev_loop *ev, ev_timer *timer, int revents)
 	(void)ev;
 	(void)revents;
 	handover_note(&loop->handover, disk_is_full(loop->disk),
-		      clients_serving(loop->clients), now_ns);
+		      clients_serving(loop->clients) &&
+			      !transfer_is_awaited(loop->transfer),
+		      now_ns);
 	get_connected(loop, connected);
 	raft_view(loop->raft, &loop->view);
 	event.peer = handover_due(&loop->handover, &loop->view,

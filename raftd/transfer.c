@@ -80,6 +80,7 @@ struct transfer {
 	ev_timer tick;
 	uint64_t commit_index;
 	uint64_t behind_index; /* storaged needs this entry; 0: it does not */
+	uint64_t log_first_index; /* meanwhile: what it could go on with */
 	uint32_t ask_next;
 
 	/* Our newest checkpoint; fd -1: none at hand. */
@@ -240,13 +241,24 @@ void transfer_send(struct transfer *transfer, uint32_t node,
 		start_sending(transfer, node, true);
 }
 
+/* A peer's storaged lost its state and needs a snapshot at min_index or later.
+ * If ours is older, have a new one made: the asker comes again. */
+static void answer_asker(struct transfer *transfer, uint32_t node,
+			 uint64_t min_index)
+{
+	if (transfer->newest_fd >= 0 && transfer->newest.at.index >= min_index)
+		start_sending(transfer, node, false);
+	else
+		clients_want_snapshot(transfer->clients, 0);
+}
+
 void transfer_ack(struct transfer *transfer, uint32_t node,
 		  const DistributedFs__SnapshotAck *ack)
 {
 	struct outgoing *out = outgoing_to(transfer, node);
 
 	if (ack->index == 0) {
-		start_sending(transfer, node, false);
+		answer_asker(transfer, node, ack->next_offset);
 		return;
 	}
 	if (!out->active || ack->index != out->meta.at.index ||
@@ -311,13 +323,19 @@ static bool is_useful(const struct transfer *transfer,
 {
 	return meta->at.index > transfer->commit_index ||
 	       (transfer->behind_index > 0 &&
-		meta->at.index >= transfer->behind_index);
+		meta->at.index >= transfer->behind_index &&
+		meta->at.index + 1 >= transfer->log_first_index);
 }
 
 static void restore(struct transfer *transfer)
 {
 	DistributedFs__SnapshotMeta wire;
 
+	/* The log may have brought us further while it was under way. */
+	if (!is_useful(transfer, &transfer->in.meta)) {
+		forget_incoming(transfer);
+		return;
+	}
 	meta_to_wire(&transfer->in.meta, &wire);
 	transfer->in.state = INCOMING_WAITING;
 	if (clients_restore(transfer->clients, &wire, transfer->in.fd) ==
@@ -454,6 +472,20 @@ static void take_newest(struct transfer *transfer,
 	transfer->newest_fd = fd;
 }
 
+/* storaged runs on what was received. */
+static void finish_restored(struct transfer *transfer)
+{
+	struct raft_snapshot_meta at = transfer->in.meta.at;
+
+	/* The file has no name any more, yet can be sent on. */
+	if (at.index >= transfer->newest.at.index)
+		take_newest(transfer, &transfer->in.meta,
+			    dup(transfer->in.fd));
+	forget_incoming(transfer);
+	transfer->behind_index = 0;
+	transfer->events->installed(transfer->ctx, &at);
+}
+
 static void meta_done(struct chore *chore)
 {
 	struct meta_chore *noted = (struct meta_chore *)chore;
@@ -468,11 +500,7 @@ static void meta_done(struct chore *chore)
 		 * will offer another one some day. */
 		close(noted->fd);
 	} else if (restored) {
-		/* The file has no name any more, yet can be sent on. */
-		take_newest(transfer, &noted->meta, dup(transfer->in.fd));
-		forget_incoming(transfer);
-		transfer->behind_index = 0;
-		transfer->events->installed(transfer->ctx, &at);
+		finish_restored(transfer);
 	} else {
 		take_newest(transfer, &noted->meta, noted->fd);
 		transfer->events->taken(transfer->ctx, &at);
@@ -516,6 +544,7 @@ void transfer_taken(struct transfer *transfer,
 
 void transfer_attached(struct transfer *transfer)
 {
+	transfer->behind_index = 0; /* it will say so again if it still is */
 	if (transfer->in.state == INCOMING_WAITING ||
 	    transfer->in.state == INCOMING_RESTORING)
 		restore(transfer);
@@ -533,6 +562,11 @@ void transfer_restore_done(struct transfer *transfer, uint64_t index,
 		forget_incoming(transfer);
 		return;
 	}
+	/* The note never goes back: the log stands on what it names. */
+	if (transfer->in.meta.at.index <= transfer->newest.at.index) {
+		finish_restored(transfer);
+		return;
+	}
 	transfer->in.state = INCOMING_NOTING;
 	note(transfer, &transfer->in.meta, -1);
 }
@@ -546,19 +580,30 @@ static void ask(struct transfer *transfer)
 	const struct config_node *node =
 		&config->nodes[transfer->ask_next++ % config->node_count];
 
+	/* Of use is what covers the entry needed and reaches our log. */
+	request.next_offset = transfer->log_first_index - 1;
+	if (request.next_offset < transfer->behind_index)
+		request.next_offset = transfer->behind_index;
 	if (node->id != config_self(config)->id &&
 	    peers_send_frame(transfer->peers, node->id, FRAME_PEER_SNAPSHOT_ACK,
 			     &request.base) == RFS_ERR_OK)
 		log_info("snapshot: asked %s for its newest", node->name);
 }
 
-void transfer_behind(struct transfer *transfer, uint64_t index)
+void transfer_behind(struct transfer *transfer, uint64_t index,
+		     uint64_t log_first_index)
 {
 	if (transfer->behind_index == 0)
 		log_notice("snapshot: storaged needs entry %ju, which the log "
 			   "no longer holds: asking the peers for a snapshot",
 			   (uintmax_t)index);
 	transfer->behind_index = index;
+	transfer->log_first_index = log_first_index;
+}
+
+bool transfer_is_awaited(const struct transfer *transfer)
+{
+	return transfer->behind_index > 0;
 }
 
 void transfer_set_commit(struct transfer *transfer, uint64_t commit_index)

@@ -8,8 +8,8 @@
  * to storaged; only when that has made it its state is the raft told.
  *
  * Asking: a storaged that needs entries nobody's log holds any more (its data
- * was wiped) makes this node ask its peers for their newest snapshot: an
- * acknowledgement of snapshot 0.
+ * was wiped) makes this node ask its peers for a snapshot: an acknowledgement
+ * of snapshot 0, with the lowest index that is of use as its offset.
  */
 #ifndef RAFTFS_RAFTD_TRANSFER_H
 #define RAFTFS_RAFTD_TRANSFER_H
@@ -67,7 +67,11 @@ void transfer_attached(struct transfer *transfer);
 void transfer_restore_done(struct transfer *transfer, uint64_t index,
 			   enum rfs_err err);
 /* storaged needs entry `index`, the log starts behind it. */
-void transfer_behind(struct transfer *transfer, uint64_t index);
+void transfer_behind(struct transfer *transfer, uint64_t index,
+		     uint64_t log_first_index);
+
+/* storaged still waits for a snapshot it needs. */
+bool transfer_is_awaited(const struct transfer *transfer);
 
 /* What the raft has committed: an older snapshot is of no use unless storaged
  * is behind. */
