@@ -36,6 +36,7 @@ struct gate {
 	struct ev_timer turn;
 	struct list unasked;
 	struct asking *asking; /* NULL: none on its way */
+	bool renewing;
 	struct list reaching;
 	/* Everything acknowledged before this instant is in the state. */
 	int64_t proved_raw_ns;
@@ -165,10 +166,34 @@ static void give_up_asking(struct gate *gate, int64_t now_ns)
 		list_push(&gate->unasked, waiter);
 }
 
-/* A lease may have come since. */
+static void on_renewed(void *ctx, enum rfs_err err, uint64_t index)
+{
+	struct gate *gate = ctx;
+
+	(void)err;
+	(void)index;
+	gate->renewing = false;
+}
+
+/* Rule E1: raftd extends a lease while reads flow, and does not see those that
+ * are answered here. One question past the middle of a lease shows it; the
+ * answer is of no interest. */
+static void renew(struct gate *gate, int64_t left_ns)
+{
+	if (gate->renewing || left_ns > gate->s->config.raft.lease_ns / 2)
+		return;
+	gate->renewing = consensus_read(gate->s->consensus, on_renewed, gate) ==
+			 RFS_ERR_OK;
+}
+
 static bool by_lease(struct gate *gate, uint64_t *index)
 {
-	return lease_check(gate->s->cons, gate->s->clock, index);
+	int64_t left_ns;
+
+	if (!lease_check(gate->s->cons, gate->s->clock, index, &left_ns))
+		return false;
+	renew(gate, left_ns);
+	return true;
 }
 
 static void on_turn(struct ev_loop *loop, struct ev_timer *timer, int events)

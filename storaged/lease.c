@@ -12,7 +12,8 @@ bool lease_holds(const struct cons_sample *cons,
 }
 
 bool lease_check(const struct conspage *cons_page,
-		 const struct clockpage *clock_page, uint64_t *commit_index)
+		 const struct clockpage *clock_page, uint64_t *commit_index,
+		 int64_t *left_ns)
 {
 	struct cons_sample cons;
 	struct clock_sample clock;
@@ -23,8 +24,11 @@ bool lease_check(const struct conspage *cons_page,
 	if (conspage_read(cons_page, &cons) != RFS_ERR_OK ||
 	    clockpage_read(clock_page, &clock) != RFS_ERR_OK)
 		return false;
-	if (!lease_holds(&cons, &clock, clock_raw_ns()))
+	int64_t now_ns = clock_raw_ns();
+
+	if (!lease_holds(&cons, &clock, now_ns))
 		return false;
 	*commit_index = cons.commit_index;
+	*left_ns = cons.lease_until_raw_ns - now_ns;
 	return true;
 }

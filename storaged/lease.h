@@ -18,8 +18,9 @@ bool lease_holds(const struct cons_sample *cons,
 		 const struct clock_sample *clock, int64_t raw_now_ns);
 
 /* Read both pages, in order, then the raw clock, and judge. Either page may be
- * NULL (none was handed out yet): false. *commit_index is written on true. */
+ * NULL (none was handed out yet): false. The results are written on true:
+ * where the state must be, and how much of the lease is left. */
 bool lease_check(const struct conspage *cons, const struct clockpage *clock,
-		 uint64_t *commit_index);
+		 uint64_t *commit_index, int64_t *left_ns);
 
 #endif

@@ -39,6 +39,7 @@ struct upkeep {
 	bool caught_up;
 	bool catching_up;
 	bool expiring_sessions;
+	bool taking_trash_out;
 	uint32_t expiring_grants;
 	int64_t started_raw_ns;
 	char status[128];
@@ -224,6 +225,41 @@ static void expire_grants(struct upkeep *upkeep, bool leads)
 	}
 }
 
+/* --- trash --- */
+
+static void take_trash_out(struct upkeep *upkeep);
+
+static void on_trash_done(void *ctx, enum rfs_err err,
+			  const struct store_result *result)
+{
+	struct upkeep *upkeep = ctx;
+
+	(void)result;
+	upkeep->taking_trash_out = false;
+	if (err == RFS_ERR_OK)
+		take_trash_out(upkeep);
+}
+
+/* Each entry takes a little of what was deleted apart; while there are no
+ * others, one without a purpose of its own does. */
+static void take_trash_out(struct upkeep *upkeep)
+{
+	struct storaged *s = upkeep->s;
+	const struct command command = { .op = COMMAND_NOOP };
+	struct query_state state;
+	struct kv kv;
+
+	if (upkeep->taking_trash_out || submit_waiting(s->submit) > 0 ||
+	    state_begin_read(s->state, &kv) != RFS_ERR_OK)
+		return;
+	enum rfs_err err = query_state(&kv, &state);
+	state_end_read(s->state, &kv);
+	if (err != RFS_ERR_OK || state.trash_count == 0)
+		return;
+	upkeep->taking_trash_out = true;
+	submit_command(s->submit, &command, on_trash_done, upkeep);
+}
+
 /* --- space to be had --- */
 
 /* Freed chunks go with a checkpoint: one is worth making for many of them, for
@@ -282,8 +318,10 @@ static void on_second(struct ev_loop *loop, struct ev_timer *timer, int events)
 	tell_status(upkeep);
 	watch_disk(s);
 	catch_up(upkeep);
-	if (leads)
+	if (leads) {
 		expire_sessions(upkeep);
+		take_trash_out(upkeep);
+	}
 	if (++upkeep->turns % GRANTS_EVERY == 0)
 		expire_grants(upkeep, leads);
 	if (upkeep->turns == SETTLED_AFTER)

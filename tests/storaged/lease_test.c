@@ -97,18 +97,21 @@ static void both_pages_together_give_the_commit_index(void **state)
 {
 	struct pages *pages = *state;
 	uint64_t index = 0;
+	int64_t left_ns = 0;
 
-	assert_true(lease_check(pages->cons, pages->clock, &index));
+	assert_true(lease_check(pages->cons, pages->clock, &index, &left_ns));
 	assert_int_equal(index, 42);
+	assert_in_range(left_ns, 1, 3600 * NS_PER_SEC);
 }
 
 static void a_missing_page_means_no_lease(void **state)
 {
 	struct pages *pages = *state;
 	uint64_t index = 0;
+	int64_t left_ns = 0;
 
-	assert_false(lease_check(NULL, pages->clock, &index));
-	assert_false(lease_check(pages->cons, NULL, &index));
+	assert_false(lease_check(NULL, pages->clock, &index, &left_ns));
+	assert_false(lease_check(pages->cons, NULL, &index, &left_ns));
 	assert_int_equal(index, 0);
 }
 
@@ -116,13 +119,14 @@ static void a_revoked_or_superseded_page_means_no_lease(void **state)
 {
 	struct pages *pages = *state;
 	uint64_t index;
+	int64_t left_ns;
 
 	conspage_revoke(pages->cons);
-	assert_false(lease_check(pages->cons, pages->clock, &index));
+	assert_false(lease_check(pages->cons, pages->clock, &index, &left_ns));
 	drop_pages(state);
 	make_pages(state);
 	page_supersede(pages->cons);
-	assert_false(lease_check(pages->cons, pages->clock, &index));
+	assert_false(lease_check(pages->cons, pages->clock, &index, &left_ns));
 }
 
 static void a_lease_in_the_past_means_no_lease(void **state)
@@ -130,10 +134,11 @@ static void a_lease_in_the_past_means_no_lease(void **state)
 	struct pages *pages = *state;
 	struct cons_sample cons = good_cons;
 	uint64_t index;
+	int64_t left_ns;
 
 	cons.lease_until_raw_ns = clock_raw_ns() - 1;
 	conspage_write(pages->cons, &cons);
-	assert_false(lease_check(pages->cons, pages->clock, &index));
+	assert_false(lease_check(pages->cons, pages->clock, &index, &left_ns));
 }
 
 int main(void)

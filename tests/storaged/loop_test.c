@@ -175,6 +175,26 @@ static void under_a_lease_the_leader_answers_without_asking(void **state)
 	assert_true(trio->reads > before);
 }
 
+static void reads_past_the_middle_of_a_lease_ask_for_its_renewal(void **state)
+{
+	struct trio *trio = *state;
+
+	assert_int_equal(trio_put(trio, 1, "f", "hello", 5), RFS_ERR_OK);
+	uint64_t ino = trio_find(trio, 1, "f");
+
+	trio->lease_left_ns = 90 * NS_PER_SEC; /* of 100 */
+	trio_lead(trio, 1, true);
+	uint32_t before = trio->reads;
+	assert_reads(trio, 1, ino, (const uint8_t *)"hello", 5);
+	assert_int_equal(trio->reads, before);
+	trio->lease_left_ns = 40 * NS_PER_SEC;
+	trio_lead(trio, 1, true);
+	assert_reads(trio, 1, ino, (const uint8_t *)"hello", 5);
+	assert_reads(trio, 1, ino, (const uint8_t *)"hello", 5);
+	assert_true(trio->reads > before);
+	assert_int_equal(trio->nodes[0].s.counters.reads_by_lease, 3);
+}
+
 static void a_damaged_copy_reaches_no_reader_and_is_healed(void **state)
 {
 	struct trio *trio = *state;
@@ -296,6 +316,7 @@ int main(void)
 		THREE(a_session_is_opened_though_the_log_loses_it_first),
 		THREE(a_change_waits_for_a_leader_and_then_happens),
 		THREE(under_a_lease_the_leader_answers_without_asking),
+		ONE(reads_past_the_middle_of_a_lease_ask_for_its_renewal),
 		THREE(a_damaged_copy_reaches_no_reader_and_is_healed),
 	};
 

@@ -60,7 +60,9 @@ static void write_pages(struct trio *trio, bool lease)
 			.leader = trio->leader,
 			.lease_valid = lease && trio->leader == i + 1,
 			.lease_until_raw_ns =
-				clock_raw_ns() + 3600 * NS_PER_SEC,
+				clock_raw_ns() + (trio->lease_left_ns
+							  ? trio->lease_left_ns
+							  : 3600 * NS_PER_SEC),
 			.commit_index = trio->last_index,
 		};
 
@@ -360,6 +362,7 @@ static uint16_t free_port(void)
 static void make_config(struct trio *trio, struct config *config)
 {
 	config->node_count = trio->count;
+	config->raft.lease_ns = 100 * NS_PER_SEC;
 	config->storage.inline_max_bytes = 64 * KIB;
 	config->storage.chunk_bytes = MIB;
 	config->storage.map_bytes = 256 * MIB;

@@ -44,6 +44,7 @@ struct trio {
 	/* Faults to order. */
 	uint32_t lose_entries; /* so many proposals are accepted, and lost */
 	bool refuse_reads;
+	int64_t lease_left_ns; /* of leases given; 0: an hour */
 	uint32_t proposals; /* seen by the leader */
 	uint32_t reads;	    /* asked of any raftd */
 	/* The last answer a client got. */
