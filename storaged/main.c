@@ -33,8 +33,10 @@ static enum rfs_err take_first_batch(struct handouts *handouts,
 	while (!handouts->started) {
 		enum rfs_err err = handouts_take(handouts, s);
 
-		if (err != RFS_ERR_OK)
+		if (err != RFS_ERR_OK) {
+			log_error("handout: %s", rfs_err_text(err));
 			return err;
+		}
 	}
 	if (!handouts->ready) {
 		log_error("the supervisor handed over no configuration");
