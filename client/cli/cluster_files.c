@@ -162,7 +162,7 @@ int cluster_files_make(const char *dir, uint32_t nodes, uint16_t base_port)
 
 	if (status != CLI_OK)
 		return status;
-	if (found == nodes || (found > 0 && nodes == 0))
+	if (found > 0 && (nodes == 0 || nodes == found))
 		return CLI_OK;
 	if (found > 0) {
 		fprintf(stderr,

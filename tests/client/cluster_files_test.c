@@ -72,6 +72,16 @@ static void nodes_are_made_with_ports_of_their_own(void **state)
 	assert_int_equal(st.st_mode & 07777, 0400);
 }
 
+static void without_a_number_three_nodes_are_made(void **state)
+{
+	struct scene *s = *state;
+
+	assert_int_equal(cluster_files_make(s->dir, 0, 7200), CLI_OK);
+	assert_int_equal(cluster_files_load(s->dir, s->configs, &s->count),
+			 CLI_OK);
+	assert_int_equal(s->count, 3);
+}
+
 static void a_cluster_is_found_again_unchanged(void **state)
 {
 	struct scene *s = *state;
@@ -158,6 +168,7 @@ int main(void)
 	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		IN_SCENE(nodes_are_made_with_ports_of_their_own),
+		IN_SCENE(without_a_number_three_nodes_are_made),
 		IN_SCENE(a_cluster_is_found_again_unchanged),
 		IN_SCENE(every_node_is_an_endpoint),
 		IN_SCENE(wrong_places_are_refused_with_a_sentence),
