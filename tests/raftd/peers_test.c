@@ -1,0 +1,299 @@
+/* Two raftd's peers on one loop, over real TLS on loopback: who is let in, what
+ * arrives, and that a broken connection is told. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "raftd/peers.h"
+
+#define BIG_BYTES (1024 * 1024)
+#define BIG_COUNT 9
+
+struct side {
+	struct config config;
+	struct peers *peers;
+	unsigned int message_count;
+	unsigned int lost_count;
+	unsigned int rtt_count;
+	uint64_t entry_count;
+	uint64_t last_index;
+	struct raft_message last;
+};
+
+struct fixture {
+	struct ev_loop *ev;
+	struct node_key key[3];
+	struct side side[2];
+};
+
+static void on_message(void *ctx, const struct raft_message *message)
+{
+	struct side *side = ctx;
+
+	side->message_count++;
+	side->last = *message;
+	if (message->type != RAFT_MSG_APPEND)
+		return;
+	/* Each part continues the one before it. */
+	assert_int_equal(message->append.previous_index, side->last_index);
+	for (uint32_t i = 0; i < message->append.count; i++) {
+		assert_int_equal(message->append.entries[i].index,
+				 ++side->last_index);
+		assert_int_equal(message->append.entries[i].bytes, BIG_BYTES);
+		side->entry_count++;
+	}
+}
+
+static void on_lost(void *ctx, uint32_t node)
+{
+	struct side *side = ctx;
+
+	(void)node;
+	side->lost_count++;
+}
+
+static void on_rtt(void *ctx, uint32_t node, int64_t rtt_ns)
+{
+	struct side *side = ctx;
+
+	(void)node;
+	assert_true(rtt_ns > 0);
+	side->rtt_count++;
+}
+
+static const struct peers_events events = {
+	.message = on_message,
+	.lost = on_lost,
+	.rtt = on_rtt,
+};
+
+/* A port nobody has, as far as one can know. */
+static uint16_t free_port(void)
+{
+	struct sockaddr_in any = { .sin_family = AF_INET,
+				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t bytes = sizeof(any);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&any, sizeof(any)), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&any, &bytes), 0);
+	close(fd);
+	return ntohs(any.sin_port);
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	keys_init();
+	f->ev = ev_loop_new(EVFLAG_AUTO);
+	for (unsigned int i = 0; i < 3; i++)
+		assert_int_equal(keys_generate(&f->key[i]), RFS_ERR_OK);
+	f->side[0].config.node_count = 2;
+	for (uint32_t i = 0; i < 2; i++) {
+		struct config_node *node = &f->side[0].config.nodes[i];
+
+		node->id = i + 1;
+		strcpy(node->name, i == 0 ? "n1" : "n2");
+		strcpy(node->address, "127.0.0.1");
+		node->raft_port = free_port();
+		memcpy(node->key, f->key[i].public_key, sizeof(node->key));
+	}
+	f->side[1].config = f->side[0].config;
+	f->side[1].config.self_index = 1;
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	peers_free(f->side[0].peers);
+	peers_free(f->side[1].peers);
+	ev_loop_destroy(f->ev);
+	free(f);
+	return 0;
+}
+
+static void start(struct fixture *f, unsigned int i, const struct node_key *key)
+{
+	f->side[i].peers = peers_new(f->ev, &f->side[i].config, key,
+				     1000 + i, &events, &f->side[i]);
+	assert_non_null(f->side[i].peers);
+}
+
+static void turn_until(struct fixture *f, bool (*done)(struct fixture *f))
+{
+	for (int i = 0; i < 4000 && !done(f); i++) {
+		ev_run(f->ev, EVRUN_NOWAIT);
+		usleep(1000);
+	}
+	assert_true(done(f));
+}
+
+static bool is_connected(struct fixture *f, unsigned int i)
+{
+	const char *refused;
+	bool connected;
+
+	peers_get_status(f->side[i].peers, 2 - i, &connected, &refused);
+	return connected;
+}
+
+static bool both_connected(struct fixture *f)
+{
+	return is_connected(f, 0) && is_connected(f, 1);
+}
+
+static const char *why_refused(struct fixture *f, unsigned int i)
+{
+	const char *refused;
+	bool connected;
+
+	peers_get_status(f->side[i].peers, 2 - i, &connected, &refused);
+	return refused;
+}
+
+static bool one_message(struct fixture *f)
+{
+	return f->side[1].message_count == 1 && f->side[0].rtt_count > 0;
+}
+
+static void a_message_arrives_from_who_sent_it(void **state)
+{
+	struct fixture *f = *state;
+	const struct raft_message vote = {
+		.type = RAFT_MSG_VOTE,
+		.from = 99, /* what it claims does not matter: its key does */
+		.to = 2,
+		.term = 7,
+		.vote = { .last_index = 5, .last_term = 6 },
+	};
+
+	start(f, 0, &f->key[0]);
+	start(f, 1, &f->key[1]);
+	turn_until(f, both_connected);
+	peers_send(f->side[0].peers, &vote);
+	turn_until(f, one_message);
+	assert_int_equal(f->side[1].last.from, 1);
+	assert_int_equal(f->side[1].last.to, 2);
+	assert_int_equal(f->side[1].last.term, 7);
+	assert_int_equal(f->side[1].last.vote.last_index, 5);
+}
+
+static bool all_big(struct fixture *f)
+{
+	return f->side[1].entry_count == BIG_COUNT;
+}
+
+static void an_append_too_large_for_a_frame_goes_in_parts(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t *body = calloc(1, BIG_BYTES);
+	struct raft_entry entries[BIG_COUNT];
+	const struct raft_message append = {
+		.type = RAFT_MSG_APPEND,
+		.to = 2,
+		.term = 3,
+		.append = { .entries = entries, .count = BIG_COUNT },
+	};
+
+	for (uint64_t i = 0; i < BIG_COUNT; i++)
+		entries[i] = (struct raft_entry){ .index = i + 1,
+						  .term = 3,
+						  .kind = RAFT_ENTRY_COMMAND,
+						  .data = body,
+						  .bytes = BIG_BYTES };
+	start(f, 0, &f->key[0]);
+	start(f, 1, &f->key[1]);
+	turn_until(f, both_connected);
+	peers_send(f->side[0].peers, &append);
+	turn_until(f, all_big);
+	assert_true(f->side[1].message_count > 1);
+	free(body);
+}
+
+static bool first_lost(struct fixture *f)
+{
+	return f->side[0].lost_count > 0;
+}
+
+static void a_peer_that_goes_is_told_and_dialled_again(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f, 0, &f->key[0]);
+	start(f, 1, &f->key[1]);
+	turn_until(f, both_connected);
+	peers_free(f->side[1].peers);
+	f->side[1].peers = NULL;
+	turn_until(f, first_lost);
+	assert_false(is_connected(f, 0));
+	start(f, 1, &f->key[1]);
+	turn_until(f, both_connected);
+}
+
+static bool both_refused(struct fixture *f)
+{
+	return why_refused(f, 0)[0] != '\0' && why_refused(f, 1)[0] != '\0';
+}
+
+static void another_configuration_is_refused_by_its_digest(void **state)
+{
+	struct fixture *f = *state;
+
+	f->side[1].config.digest[0] = 0xab;
+	start(f, 0, &f->key[0]);
+	start(f, 1, &f->key[1]);
+	turn_until(f, both_refused);
+	assert_false(is_connected(f, 0));
+	assert_false(is_connected(f, 1));
+	assert_non_null(strstr(why_refused(f, 0), "ab00000000000000"));
+	assert_non_null(strstr(why_refused(f, 0), "0000000000000000"));
+	assert_non_null(strstr(why_refused(f, 1), "ab00000000000000"));
+}
+
+static bool first_refused(struct fixture *f)
+{
+	return why_refused(f, 0)[0] != '\0';
+}
+
+static void who_has_not_the_key_gets_nowhere(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f, 0, &f->key[0]);
+	start(f, 1, &f->key[2]); /* says it is n2, with a key of its own */
+	turn_until(f, first_refused);
+	for (int i = 0; i < 300; i++) {
+		ev_run(f->ev, EVRUN_NOWAIT);
+		usleep(1000);
+	}
+	assert_false(is_connected(f, 0));
+	assert_false(is_connected(f, 1));
+	assert_int_equal(f->side[0].message_count, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_message_arrives_from_who_sent_it),
+		TEST(an_append_too_large_for_a_frame_goes_in_parts),
+		TEST(a_peer_that_goes_is_told_and_dialled_again),
+		TEST(another_configuration_is_refused_by_its_digest),
+		TEST(who_has_not_the_key_gets_nowhere),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
