@@ -267,6 +267,11 @@ static void check_together(struct config_scan *scan,
 	       "time_sync", "timeout",
 	       "must not exceed time_sync.sync_interval");
 	demand(scan,
+	       config->time_sync.reference != CONFIG_REFERENCE_NTP ||
+		       config->time_sync.servers.count > 0,
+	       "time_sync", "servers",
+	       "must name a server when time_sync.reference is ntp");
+	demand(scan,
 	       config->raft.election_timeout_min_ns <
 		       config->raft.election_timeout_max_ns,
 	       "raft", "election_timeout_min",

@@ -22,6 +22,7 @@
 #define CONFIG_NAME_MAX  32
 #define CONFIG_PATH_MAX  256
 #define CONFIG_KEY_BYTES 32
+#define CONFIG_SERVERS_MAX 4
 
 /* node "n1" { id = 1  address = "127.0.0.1"  raft_port = 7101 ... key = "..." } */
 struct config_node {
@@ -32,6 +33,22 @@ struct config_node {
 	uint16_t storage_port; /* TCP */
 	uint16_t time_port;    /* UDP */
 	uint8_t key[CONFIG_KEY_BYTES]; /* Ed25519 public key */
+};
+
+/* What cluster time follows. */
+enum config_reference {
+	CONFIG_REFERENCE_CLUSTER, /* nothing outside: one node's raw clock */
+	CONFIG_REFERENCE_SYSTEM,  /* this host's clock, kept by others */
+	CONFIG_REFERENCE_NTP,	  /* `servers` */
+};
+
+/* servers = "192.0.2.1 192.0.2.2:1123 [2001:db8::1]:123" */
+struct config_servers {
+	uint32_t count;
+	struct {
+		char address[64]; /* numeric, canonical */
+		uint16_t port;	  /* 123 where none is given */
+	} list[CONFIG_SERVERS_MAX];
 };
 
 struct config {
@@ -62,6 +79,10 @@ struct config {
 		int64_t target_bound_ns;
 		int64_t void_after_ns;
 		int64_t max_rtt_ns;
+		enum config_reference reference;
+		struct config_servers servers;
+		uint16_t serve_ntp; /* UDP port; 0: off */
+		bool discipline_system_clock;
 	} time_sync;
 
 	struct {

@@ -80,6 +80,14 @@ const struct option config_options[] = {
 	OPT(time_sync, "void_after", void_after_ns, D, 0, SEC, 7 * DAY,
 	    "10min"),
 	OPT(time_sync, "max_rtt", max_rtt_ns, D, 0, 100 * US, MIN, "500ms"),
+	OPT(time_sync, "reference", reference, OPTION_REFERENCE, OPTION_FIXED,
+	    0, 0, "cluster"),
+	OPT(time_sync, "servers", servers, OPTION_SERVERS, OPTION_FIXED, 0, 0,
+	    ""),
+	OPT(time_sync, "serve_ntp", serve_ntp, OPTION_PORT, OPTION_FIXED, 0,
+	    65535, "0"),
+	OPT(time_sync, "discipline_system_clock", discipline_system_clock,
+	    OPTION_BOOL, OPTION_FIXED, 0, 0, "false"),
 
 	OPT(raft, "election_timeout_min", election_timeout_min_ns, D, 0,
 	    10 * MS, MIN, "150ms"),
@@ -317,6 +325,107 @@ static bool parse_bool(const char *text, bool *place, char *reason)
 	return fail(reason, "must be true or false");
 }
 
+static const char *const reference_names[] = {
+	[CONFIG_REFERENCE_CLUSTER] = "cluster",
+	[CONFIG_REFERENCE_SYSTEM] = "system",
+	[CONFIG_REFERENCE_NTP] = "ntp",
+};
+
+static bool parse_reference(const char *text, enum config_reference *place,
+			    char *reason)
+{
+	for (size_t i = 0;
+	     i < sizeof(reference_names) / sizeof(*reference_names); i++) {
+		if (strcmp(text, reference_names[i]) == 0) {
+			*place = (enum config_reference)i;
+			return true;
+		}
+	}
+	return fail(reason, "must be cluster, system or ntp");
+}
+
+/* "ADDRESS", "IPV4:PORT" or "[IPV6]:PORT"; text is cut where the address
+ * ends. */
+static bool parse_server(char *text, char *address, size_t address_size,
+			 uint16_t *port)
+{
+	char *first_colon = strchr(text, ':');
+	char *port_text = NULL;
+	uint8_t raw[16];
+	int family;
+
+	if (text[0] == '[') {
+		char *end = strchr(text, ']');
+
+		if (end == NULL || (end[1] != '\0' && end[1] != ':'))
+			return false;
+		port_text = end[1] == ':' ? end + 2 : NULL;
+		*end = '\0';
+		text++;
+	} else if (first_colon != NULL && strchr(first_colon + 1, ':') == NULL) {
+		*first_colon = '\0';
+		port_text = first_colon + 1;
+	}
+	family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
+	if (inet_pton(family, text, raw) != 1 ||
+	    inet_ntop(family, raw, address, (socklen_t)address_size) == NULL)
+		return false;
+	*port = 123;
+	if (port_text != NULL) {
+		char *end;
+		unsigned long value = strtoul(port_text, &end, 10);
+
+		if (!isdigit((unsigned char)port_text[0]) || *end != '\0' ||
+		    value < 1 || value > 65535)
+			return false;
+		*port = (uint16_t)value;
+	}
+	return true;
+}
+
+static bool parse_servers(const char *text, struct config_servers *place,
+			  char *reason)
+{
+	struct config_servers servers = { 0 };
+	char copy[CONFIG_PATH_MAX];
+	char *rest = copy;
+	char *word;
+
+	if (snprintf(copy, sizeof(copy), "%s", text) >= (int)sizeof(copy))
+		return fail(reason, "too long");
+	while ((word = strtok_r(rest, " ,\t", &rest)) != NULL) {
+		if (servers.count == CONFIG_SERVERS_MAX)
+			return fail(reason, "more than four servers");
+		if (!parse_server(word, servers.list[servers.count].address,
+				  sizeof(servers.list[0].address),
+				  &servers.list[servers.count].port))
+			return fail(reason,
+				    "must be numeric addresses, each perhaps "
+				    "with :PORT ([ADDRESS]:PORT for IPv6)");
+		servers.count++;
+	}
+	*place = servers;
+	return true;
+}
+
+static void format_servers(const struct config_servers *servers, char *text)
+{
+	size_t used = 1;
+
+	snprintf(text, OPTION_VALUE_MAX, "\"");
+	for (uint32_t i = 0; i < servers->count; i++) {
+		const char *address = servers->list[i].address;
+		bool six = strchr(address, ':') != NULL;
+
+		used += (size_t)snprintf(text + used, OPTION_VALUE_MAX - used,
+					 six ? "%s[%s]:%u" : "%s%s:%u",
+					 i > 0 ? " " : "", address,
+					 servers->list[i].port);
+		CHECK(used < OPTION_VALUE_MAX - 1);
+	}
+	snprintf(text + used, OPTION_VALUE_MAX - used, "\"");
+}
+
 bool option_parse(const struct option *option, const char *text, void *base,
 		  char reason[OPTION_REASON_MAX])
 {
@@ -348,6 +457,10 @@ bool option_parse(const struct option *option, const char *text, void *base,
 		return log_level_parse(text, place) ||
 		       fail(reason, "must be error, warn, notice, info or "
 				    "debug");
+	case OPTION_REFERENCE:
+		return parse_reference(text, place, reason);
+	case OPTION_SERVERS:
+		return parse_servers(text, place, reason);
 	}
 	return fail(reason, "unknown kind");
 }
@@ -400,6 +513,14 @@ void option_format(const struct option *option, const void *base,
 	case OPTION_LEVEL:
 		snprintf(text, OPTION_VALUE_MAX, "%s",
 			 levels[*(const enum log_level *)place]);
+		break;
+	case OPTION_REFERENCE:
+		snprintf(text, OPTION_VALUE_MAX, "\"%s\"",
+			 reference_names[*(const enum config_reference *)
+						 place]);
+		break;
+	case OPTION_SERVERS:
+		format_servers(place, text);
 		break;
 	}
 }

@@ -26,6 +26,8 @@ enum option_kind {
 	OPTION_DOUBLE,	 /* double */
 	OPTION_BOOL,	 /* bool */
 	OPTION_LEVEL,	 /* enum log_level */
+	OPTION_REFERENCE, /* enum config_reference */
+	OPTION_SERVERS,	 /* struct config_servers */
 };
 
 enum option_flags {

@@ -428,6 +428,54 @@ static void conf_d_adds_and_may_not_contradict(void **state)
 	assert_int_equal(system(path), 0);
 }
 
+static void ntp_servers_are_numeric_addresses_with_ports(void **state)
+{
+	static struct config c;
+	const struct config_servers *servers = &c.time_sync.servers;
+
+	(void)state;
+	assert_int_equal(load(HEAD NODES
+			      "time_sync { reference = \"ntp\" servers = "
+			      "\"192.0.2.1 192.0.2.2:1123, 2001:db8::1 "
+			      "[2001:DB8::2]:99\" serve_ntp = 123 }",
+			      &c),
+			 RFS_ERR_OK);
+	assert_int_equal(c.time_sync.reference, CONFIG_REFERENCE_NTP);
+	assert_int_equal(c.time_sync.serve_ntp, 123);
+	assert_int_equal(servers->count, 4);
+	assert_string_equal(servers->list[0].address, "192.0.2.1");
+	assert_int_equal(servers->list[0].port, 123);
+	assert_int_equal(servers->list[1].port, 1123);
+	assert_string_equal(servers->list[2].address, "2001:db8::1");
+	assert_string_equal(servers->list[3].address, "2001:db8::2");
+	assert_int_equal(servers->list[3].port, 99);
+}
+
+static void servers_that_cannot_be_are_refused(void **state)
+{
+	static struct config c;
+	static const char *const wrong[] = {
+		"time.example.net", "192.0.2.1:0", "192.0.2.1:123x",
+		"[2001:db8::1", "1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		char text[4096];
+
+		snprintf(text, sizeof(text), "%s time_sync { servers = \"%s\" }",
+			 HEAD NODES, wrong[i]);
+		assert_int_equal(load(text, &c), RFS_ERR_INVALID);
+	}
+	assert_int_equal(load(HEAD NODES "time_sync { reference = \"ntp\" }",
+			      &c),
+			 RFS_ERR_INVALID);
+	assert_non_null(strstr(told, "servers"));
+	assert_int_equal(load(HEAD NODES "time_sync { reference = \"sun\" }",
+			      &c),
+			 RFS_ERR_INVALID);
+}
+
 /* The sample that is installed: good as it is, and what it shows commented out
  * are the defaults, all of them. Run from the top of the source tree. */
 static void the_sample_shows_the_defaults(void **state)
@@ -451,7 +499,7 @@ static void the_sample_shows_the_defaults(void **state)
 	}
 	assert_int_equal(load(text, &shown), RFS_ERR_OK);
 	assert_memory_equal(&plain, &shown, sizeof(plain));
-	assert_int_equal(count, 36);
+	assert_int_equal(count, 40);
 }
 
 static void a_missing_file_is_an_io_error(void **state)
@@ -489,6 +537,8 @@ int main(void)
 		cmocka_unit_test(the_digest_covers_what_nodes_must_agree_on),
 		cmocka_unit_test(a_reload_may_not_change_what_is_fixed),
 		cmocka_unit_test(conf_d_adds_and_may_not_contradict),
+		cmocka_unit_test(ntp_servers_are_numeric_addresses_with_ports),
+		cmocka_unit_test(servers_that_cannot_be_are_refused),
 		cmocka_unit_test(the_sample_shows_the_defaults),
 		cmocka_unit_test(a_missing_file_is_an_io_error),
 	};
