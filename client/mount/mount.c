@@ -5,6 +5,8 @@
 
 #include "common/os/log.h"
 
+#define BACKGROUND_MAX 64u /* requests of read-ahead on their way */
+
 struct raftfs_who mount_who(fuse_req_t req)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
@@ -76,6 +78,7 @@ static void mount_init(void *userdata, struct fuse_conn_info *conn)
 	conn->max_write = RAFTFS_WINDOW_BYTES;
 	conn->max_read = RAFTFS_WINDOW_BYTES;
 	conn->max_readahead = RAFTFS_WINDOW_BYTES;
+	conn->max_background = BACKGROUND_MAX;
 	/* A write acknowledged by the kernel alone is no write. */
 	conn->want &= ~(unsigned int)FUSE_CAP_WRITEBACK_CACHE;
 	/* Attributes that may not be kept are not worth sending. */
