@@ -7,6 +7,7 @@
  *	raftload etcd-gap PID PORT...	kill -9 PID; us to the first write
  */
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -420,6 +421,13 @@ static void idle_figures(void)
 	figure("", "idle.fsyncs_s", (double)syncs / seconds / cluster.count);
 }
 
+/* As a supervisor: kill, reap, revoke, tell. */
+static void *kill_leader(void *ctx)
+{
+	cluster_kill_raftd(&cluster, *(const uint32_t *)ctx);
+	return NULL;
+}
+
 static int run_bench(void)
 {
 	int64_t gaps_ns[KILL_COUNT];
@@ -431,6 +439,7 @@ static int run_bench(void)
 	for (unsigned int round = 0; round < KILL_COUNT; round++) {
 		uint16_t ports[CLUSTER_NODES_MAX];
 		unsigned int count = 0;
+		pthread_t killer;
 
 		CHECK(cluster_caught_up(&cluster, LEADER_MS));
 		leader = cluster_leader(&cluster, LEADER_MS);
@@ -440,11 +449,11 @@ static int run_bench(void)
 				ports[count++] = port_of(i);
 		}
 		/* The gap begins with the signal, not when wait() returns. */
-		kill(cluster.node[leader].raftd, SIGKILL);
+		CHECK(pthread_create(&killer, NULL, kill_leader, &leader) == 0);
 		gaps_ns[round] = driver_first_write(&driver_player, ports,
 						    count, LEADER_MS);
 		CHECK(gaps_ns[round] >= 0);
-		cluster_kill_raftd(&cluster, leader); /* reaps it */
+		CHECK(pthread_join(killer, NULL) == 0);
 		cluster_start_raftd(&cluster, leader);
 	}
 	kill_figures("", gaps_ns);

@@ -24,6 +24,7 @@
 #include "proto/handout.h"
 #include "proto/sockets.h"
 #include "shm/clockpage.h"
+#include "supervisor/deaths.h"
 #include "tests/bench/raft/player.h"
 
 static void sleep_ms(int ms)
@@ -209,10 +210,36 @@ void cluster_start_raftd(struct cluster *cluster, uint32_t i)
 	node->cons = cons;
 }
 
+static void config_fault(void *ctx, const char *text)
+{
+	(void)ctx;
+	log_error("%s", text);
+}
+
+/* The supervisor's last duty to a raftd it reaped: first nobody may read by its
+ * lease, then the peers may know. */
+static void tell_death(const struct cluster_node *node)
+{
+	const struct config_errors errors = { .line = config_fault };
+	struct config config;
+	struct node_key key;
+	struct cons_sample last = { 0 };
+	bool led = conspage_read(node->cons, &last) == RFS_ERR_OK &&
+		   last.role == CONSPAGE_LEADER;
+
+	conspage_revoke(node->cons);
+	if (!led)
+		return;
+	CHECK(config_load(node->config_path, &errors, &config) ==
+	      RFS_ERR_OK);
+	CHECK(keys_load(config.key_file, &key) == RFS_ERR_OK);
+	deaths_tell(&config, &key, last.incarnation, last.term);
+}
+
 static void forget_raftd(struct cluster_node *node)
 {
 	node->raftd = 0;
-	conspage_revoke(node->cons);
+	tell_death(node);
 	close(node->raftd_channel);
 	node->raftd_channel = -1;
 }
