@@ -79,7 +79,7 @@ static int from_sockets(const char *list, struct ask_nodes *nodes)
 
 static int from_dir(const char *dir, struct ask_nodes *nodes)
 {
-	const struct config_errors errors = { fault_to_stderr, NULL };
+	const struct config_errors errors = {fault_to_stderr, NULL};
 	struct config *configs = calloc(CONFIG_NODES_MAX, sizeof(*configs));
 
 	if (configs == NULL)
@@ -96,7 +96,7 @@ static int from_dir(const char *dir, struct ask_nodes *nodes)
 
 static int from_config(const char *path, struct ask_nodes *nodes)
 {
-	const struct config_errors errors = { fault_to_stderr, NULL };
+	const struct config_errors errors = {fault_to_stderr, NULL};
 	struct config *config = calloc(1, sizeof(*config));
 
 	if (config == NULL)
@@ -173,9 +173,9 @@ static void *ask_one(void *arg)
 static void ask_begin(struct question *question, const char *run_dir,
 		      const char *socket)
 {
-	*question = (struct question){ .run_dir = run_dir, .socket = socket };
-	question->asked = pthread_create(&question->thread, NULL, ask_one,
-					 question) == 0;
+	*question = (struct question){.run_dir = run_dir, .socket = socket};
+	question->asked =
+		pthread_create(&question->thread, NULL, ask_one, question) == 0;
 	if (!question->asked)
 		ask_one(question);
 }

@@ -41,7 +41,8 @@ struct ask_nodes {
 /* From -s, -d, -c or the default. CLI_OK, or said. */
 RFS_MUST_USE int ask_find(const struct cli *cli, struct ask_nodes *nodes);
 
-/* Ask all four daemons of every node, all at once. False when nothing answered at all. */
+/* Ask all four daemons of every node, all at once. False when nothing answered
+ * at all. */
 bool ask_all(struct ask_nodes *nodes);
 void ask_nodes_free(struct ask_nodes *nodes);
 

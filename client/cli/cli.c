@@ -15,8 +15,8 @@ int cli_open(struct cli *cli)
 
 	if (err != RFS_ERR_OK) {
 		fprintf(stderr, "raftfs: %s\n",
-			raftfs_reason()[0] != '\0' ? raftfs_reason() :
-						     rfs_err_text(err));
+			raftfs_reason()[0] != '\0' ? raftfs_reason()
+						   : rfs_err_text(err));
 		return err == RFS_ERR_INVALID ? CLI_FAILED : CLI_UNREACHABLE;
 	}
 	raftfs_set_timeout(cli->fs, cli->timeout_ns);
@@ -73,11 +73,11 @@ int cli_options(struct cli *cli, int *argc, char ***argv, const char *letters,
 		void *ctx)
 {
 	static const struct option longs[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "parents", no_argument, NULL, 'p' },
-		{ "recursive", no_argument, NULL, 'r' },
-		{ NULL, 0, NULL, 0 },
+		{"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},
+		{"parents", no_argument, NULL, 'p'},
+		{"recursive", no_argument, NULL, 'r'},
+		{NULL, 0, NULL, 0},
 	};
 	const char *command = (*argv)[0];
 	char all[64];

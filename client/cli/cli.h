@@ -15,8 +15,8 @@
 
 /* Exit codes, documented in raftfs(1). */
 enum cli_exit {
-	CLI_OK = 0,	   /* done; status: healthy */
-	CLI_FAILED = 1,	   /* not done; status: degraded */
+	CLI_OK = 0,	/* done; status: healthy */
+	CLI_FAILED = 1, /* not done; status: degraded */
 	CLI_USAGE = 2,
 	CLI_NO_QUORUM = 3, /* no leader, or no majority */
 	CLI_UNREACHABLE = 4,
@@ -65,10 +65,8 @@ static inline int cli_worst(int a, int b)
 /* A command's own options: letters as for getopt(3), plus --json and -h.
  * Calls `take` for each letter; false from it, or a wrong option, is a usage
  * error (said). Leaves the operands in *argc, *argv. */
-RFS_MUST_USE int cli_options(struct cli *cli, int *argc, char ***argv,
-			     const char *letters,
-			     bool (*take)(void *ctx, int letter,
-					  const char *value),
-			     void *ctx);
+RFS_MUST_USE int
+cli_options(struct cli *cli, int *argc, char ***argv, const char *letters,
+	    bool (*take)(void *ctx, int letter, const char *value), void *ctx);
 
 #endif

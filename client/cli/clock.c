@@ -16,10 +16,10 @@ static const char *dominant(const DistributedFs__TimesyncStatus *clock,
 		const char *name;
 		int64_t ns;
 	} parts[] = {
-		{ "delay", clock->part_delay_ns },
-		{ "dispersion", clock->part_dispersion_ns },
-		{ "drift", clock->part_drift_ns },
-		{ "unslewed", clock->part_unslewed_ns },
+		{"delay", clock->part_delay_ns},
+		{"dispersion", clock->part_dispersion_ns},
+		{"drift", clock->part_drift_ns},
+		{"unslewed", clock->part_unslewed_ns},
 	};
 	size_t most = 0;
 
@@ -61,7 +61,8 @@ static void print_clock(const char *name,
 		printf("         %s\n", clock->why);
 }
 
-static void print_peer(const char *name, const DistributedFs__TimesyncPeer *peer)
+static void print_peer(const char *name,
+		       const DistributedFs__TimesyncPeer *peer)
 {
 	char offset[32], delay[24], jitter[24], age[24] = "never";
 
@@ -100,8 +101,7 @@ static void print_tables(const struct ask_nodes *nodes)
 			clock_of(&nodes->node[i]);
 
 		for (size_t p = 0; clock != NULL && p < clock->n_peers; p++)
-			print_peer(ask_name(&nodes->node[i]),
-				   clock->peers[p]);
+			print_peer(ask_name(&nodes->node[i]), clock->peers[p]);
 	}
 }
 

@@ -21,11 +21,11 @@
 #include "common/units.h"
 #include "proto/sockets.h"
 
-#define DIR_DEFAULT  "raftfs-cluster"
-#define PORT_DEFAULT 7100
-#define UP_LIMIT_NS  (20 * NS_PER_SEC)
+#define DIR_DEFAULT   "raftfs-cluster"
+#define PORT_DEFAULT  7100
+#define UP_LIMIT_NS   (20 * NS_PER_SEC)
 #define STOP_LIMIT_NS (20 * NS_PER_SEC)
-#define LOG_LINES    12
+#define LOG_LINES     12
 
 struct cluster {
 	struct cli *cli;
@@ -40,7 +40,7 @@ struct cluster {
 
 static void nap_ms(long ms)
 {
-	const struct timespec time = { .tv_nsec = ms * 1000000 };
+	const struct timespec time = {.tv_nsec = ms * 1000000};
 
 	nanosleep(&time, NULL);
 }
@@ -68,8 +68,7 @@ static void show_log_end(const struct config *config)
 static bool children_ready(const struct ask_node *node)
 {
 	const DistributedFs__SupervisorStatus *status =
-		node->supervisor == NULL ? NULL :
-					   node->supervisor->supervisor;
+		node->supervisor == NULL ? NULL : node->supervisor->supervisor;
 
 	if (status == NULL || status->n_children == 0)
 		return false;
@@ -286,8 +285,8 @@ static int cluster_kill(struct cluster *cluster, const char *name,
 	return CLI_OK;
 }
 
-static int cluster_signal(struct cluster *cluster, const char *name,
-			  int signal, const char *done)
+static int cluster_signal(struct cluster *cluster, const char *name, int signal,
+			  const char *done)
 {
 	size_t i = 0;
 	int status = find_node(cluster, name, &i);
@@ -336,12 +335,12 @@ static bool parse_number(const char *text, long min, long max, long *number)
 static int parse(struct cluster *cluster, int *argc, char ***argv)
 {
 	static const struct option longs[] = {
-		{ "nodes", required_argument, NULL, 'n' },
-		{ "dir", required_argument, NULL, 'D' },
-		{ "base-port", required_argument, NULL, 'p' },
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
+		{"nodes", required_argument, NULL, 'n'},
+		{"dir", required_argument, NULL, 'D'},
+		{"base-port", required_argument, NULL, 'p'},
+		{"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
 	};
 	long number;
 	int letter;
@@ -407,9 +406,8 @@ static int run(struct cluster *cluster, int argc, char **argv)
 
 int command_cluster(struct cli *cli, int argc, char **argv)
 {
-	struct cluster cluster = { .cli = cli,
-				   .as_given = cli->where,
-				   .base_port = PORT_DEFAULT };
+	struct cluster cluster = {
+		.cli = cli, .as_given = cli->where, .base_port = PORT_DEFAULT};
 	int status = parse(&cluster, &argc, &argv);
 
 	if (status != CLI_OK)
@@ -418,8 +416,8 @@ int command_cluster(struct cli *cli, int argc, char **argv)
 		return cli_usage("cluster", "cluster: do what?");
 	if (cluster.as_given == NULL)
 		cluster.as_given = DIR_DEFAULT;
-	if (strcmp(argv[0], "up") == 0 &&
-	    mkdir(cluster.as_given, 0755) != 0 && errno != EEXIST)
+	if (strcmp(argv[0], "up") == 0 && mkdir(cluster.as_given, 0755) != 0 &&
+	    errno != EEXIST)
 		return cli_fail_errno(cluster.as_given);
 	if (realpath(cluster.as_given, cluster.dir) == NULL)
 		return cli_fail_errno(cluster.as_given);

@@ -114,8 +114,9 @@ static int check_dir(const char *dir)
 		return CLI_FAILED;
 	}
 	if (strpbrk(dir, "\"\\\n$") != NULL) {
-		fprintf(stderr, "raftfs: %s: quotes, \\, $ and newlines cannot "
-				"be in --dir\n",
+		fprintf(stderr,
+			"raftfs: %s: quotes, \\, $ and newlines cannot "
+			"be in --dir\n",
 			dir);
 		return CLI_FAILED;
 	}
@@ -154,9 +155,7 @@ static int make_all(struct plan *plan)
 
 int cluster_files_make(const char *dir, uint32_t nodes, uint16_t base_port)
 {
-	struct plan plan = { .dir = dir,
-			     .nodes = nodes,
-			     .base_port = base_port };
+	struct plan plan = {.dir = dir, .nodes = nodes, .base_port = base_port};
 	uint32_t found = found_nodes(dir);
 	int status = check_dir(dir);
 
@@ -185,7 +184,7 @@ static void fault_to_stderr(void *ctx, const char *text)
 
 int cluster_files_load(const char *dir, struct config *configs, size_t *count)
 {
-	const struct config_errors errors = { fault_to_stderr, NULL };
+	const struct config_errors errors = {fault_to_stderr, NULL};
 
 	*count = endpoints_cluster_configs(dir, &errors, configs);
 	if (*count > 0)

@@ -1,5 +1,5 @@
-/* The files of a cluster on one machine: DIR/n1 .. DIR/nN, each with raftfs.conf,
- * node.key, data/, run/ and log. */
+/* The files of a cluster on one machine: DIR/n1 .. DIR/nN, each with
+ * raftfs.conf, node.key, data/, run/ and log. */
 #ifndef RAFTFS_CLIENT_CLI_CLUSTER_FILES_H
 #define RAFTFS_CLIENT_CLI_CLUSTER_FILES_H
 

@@ -17,13 +17,13 @@
 #include "common/units.h"
 #include "proto/sockets.h"
 
-#define SUPERVISOR  "raftfs-supervisor"
+#define SUPERVISOR   "raftfs-supervisor"
 #define CHILDREN_MAX 16
 
 static void nap(int64_t ns)
 {
-	const struct timespec time = { .tv_sec = ns / NS_PER_SEC,
-				       .tv_nsec = ns % NS_PER_SEC };
+	const struct timespec time = {.tv_sec = ns / NS_PER_SEC,
+				      .tv_nsec = ns % NS_PER_SEC};
 
 	nanosleep(&time, NULL);
 }
@@ -137,8 +137,7 @@ int cluster_process_signal_all(pid_t supervisor, int signal)
 /* Where it may be, seen from here: a build directory, an installation, PATH. */
 static void become_supervisor(const char *config_path)
 {
-	static const char *const places[] = { SUPERVISOR,
-					      "../sbin/" SUPERVISOR };
+	static const char *const places[] = {SUPERVISOR, "../sbin/" SUPERVISOR};
 	char self[4096];
 	ssize_t bytes = readlink("/proc/self/exe", self, sizeof(self) - 64);
 	char *name;
@@ -175,8 +174,8 @@ static void detach(const struct config *config, int log_fd)
 pid_t cluster_process_start(const struct config *config)
 {
 	const char *path = cluster_process_log(config);
-	int log_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
-			  0644);
+	int log_fd =
+		open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 
 	if (log_fd < 0) {
 		cli_fail_errno(path);

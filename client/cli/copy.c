@@ -24,7 +24,7 @@ static enum rfs_err copy_file(struct transfer *transfer,
 			      const struct transfer_task *task,
 			      const struct raftfs_new *as)
 {
-	struct remote_file file = { transfer->cli->fs, task->attr.ino };
+	struct remote_file file = {transfer->cli->fs, task->attr.ino};
 	const struct store_source source = {
 		.read = read_remote,
 		.ctx = &file,
@@ -42,8 +42,8 @@ static enum rfs_err copy_link(struct transfer *transfer,
 {
 	struct raftfs_attr attr;
 	char *target;
-	enum rfs_err err = raftfs_readlink(transfer->cli->fs, task->attr.ino,
-					   &target);
+	enum rfs_err err =
+		raftfs_readlink(transfer->cli->fs, task->attr.ino, &target);
 
 	if (err != RFS_ERR_OK)
 		return err;
@@ -58,8 +58,8 @@ static enum rfs_err add_children(struct transfer *transfer,
 				 uint64_t ino)
 {
 	struct listing listing;
-	enum rfs_err err = listing_read(transfer->cli->fs, parent->attr.ino,
-					&listing);
+	enum rfs_err err =
+		listing_read(transfer->cli->fs, parent->attr.ino, &listing);
 
 	if (err != RFS_ERR_OK)
 		return err;
@@ -103,8 +103,8 @@ static void copy_dir(struct transfer *transfer, struct transfer_task *task,
 		transfer_task_free(task);
 		return;
 	}
-	transfer_later(transfer, task, attr.ino, as->mode & 07777,
-		       as->atime_ns, as->mtime_ns);
+	transfer_later(transfer, task, attr.ino, as->mode & 07777, as->atime_ns,
+		       as->mtime_ns);
 }
 
 static void copy_one(struct transfer *transfer, struct transfer_task *task)
@@ -150,8 +150,8 @@ static void start_one(struct transfer *transfer, const char *from,
 	if (task == NULL)
 		return;
 	task->remote = strdup(from);
-	enum rfs_err err = raftfs_walk(transfer->cli->fs, from, true,
-				       &task->attr);
+	enum rfs_err err =
+		raftfs_walk(transfer->cli->fs, from, true, &task->attr);
 
 	if (err == RFS_ERR_OK)
 		err = place_find(transfer->cli->fs, from, to, &task->parent,
@@ -179,8 +179,8 @@ int command_cp(struct cli *cli, int argc, char **argv)
 {
 	struct transfer transfer;
 	bool recursive = false;
-	int status = cli_options(cli, &argc, &argv, "r", copy_option,
-				 &recursive);
+	int status =
+		cli_options(cli, &argc, &argv, "r", copy_option, &recursive);
 
 	if (status != CLI_OK)
 		return status;

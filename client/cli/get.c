@@ -63,8 +63,8 @@ static void copy_to_fd(struct transfer *transfer, const char *remote,
 		       int fd)
 {
 	bool local_fault = false;
-	enum rfs_err err = copy_out(transfer, attr->ino, attr->size, fd,
-				    &local_fault);
+	enum rfs_err err =
+		copy_out(transfer, attr->ino, attr->size, fd, &local_fault);
 
 	if (local_fault)
 		transfer_fail_errno(transfer, local);
@@ -82,7 +82,7 @@ static void set_times(int fd, const char *path, const struct raftfs_attr *attr,
 	struct stat st;
 
 	raftfs_attr_stat(attr, &st);
-	const struct timespec times[2] = { st.st_atim, st.st_mtim };
+	const struct timespec times[2] = {st.st_atim, st.st_mtim};
 
 	if (path == NULL)
 		(void)!futimens(fd, times);
@@ -112,8 +112,8 @@ static void get_link(struct transfer *transfer,
 		     const struct transfer_task *task)
 {
 	char *target;
-	enum rfs_err err = raftfs_readlink(transfer->cli->fs, task->attr.ino,
-					   &target);
+	enum rfs_err err =
+		raftfs_readlink(transfer->cli->fs, task->attr.ino, &target);
 
 	if (err != RFS_ERR_OK) {
 		transfer_fail(transfer, task->remote, err);
@@ -145,8 +145,8 @@ static void get_children(struct transfer *transfer,
 			 const struct transfer_task *parent)
 {
 	struct listing listing;
-	enum rfs_err err = listing_read(transfer->cli->fs, parent->attr.ino,
-					&listing);
+	enum rfs_err err =
+		listing_read(transfer->cli->fs, parent->attr.ino, &listing);
 
 	if (err != RFS_ERR_OK) {
 		transfer_fail(transfer, parent->remote, err);
@@ -245,8 +245,8 @@ static void start_one(struct transfer *transfer, const char *remote,
 	if (task == NULL)
 		return;
 	task->remote = strdup(remote);
-	enum rfs_err err = raftfs_walk(transfer->cli->fs, remote, true,
-				       &task->attr);
+	enum rfs_err err =
+		raftfs_walk(transfer->cli->fs, remote, true, &task->attr);
 
 	if (err != RFS_ERR_OK) {
 		transfer_fail(transfer, remote, err);
@@ -309,8 +309,8 @@ static int get_all(struct cli *cli, char **remotes, int count,
 int command_get(struct cli *cli, int argc, char **argv)
 {
 	bool recursive = false;
-	int status = cli_options(cli, &argc, &argv, "r", get_option,
-				 &recursive);
+	int status =
+		cli_options(cli, &argc, &argv, "r", get_option, &recursive);
 
 	if (status != CLI_OK)
 		return status;

@@ -69,8 +69,8 @@ const DistributedFs__RaftStatus *judge_leader(const struct ask_nodes *nodes,
 		if (raft == NULL || raft->leader == 0)
 			continue;
 		bool itself = strcmp(raft->role, "leader") == 0;
-		bool best_itself = best != NULL &&
-				   strcmp(best->role, "leader") == 0;
+		bool best_itself =
+			best != NULL && strcmp(best->role, "leader") == 0;
 
 		if (best == NULL || raft->term > best->term ||
 		    (raft->term == best->term && itself && !best_itself))
@@ -130,8 +130,7 @@ static void look_for_leader(struct bench *bench)
 static void look_at_children(struct bench *bench, const struct ask_node *node)
 {
 	const DistributedFs__SupervisorStatus *status =
-		node->supervisor == NULL ? NULL :
-					   node->supervisor->supervisor;
+		node->supervisor == NULL ? NULL : node->supervisor->supervisor;
 
 	if (status == NULL)
 		return;
@@ -141,11 +140,11 @@ static void look_at_children(struct bench *bench, const struct ask_node *node)
 
 		if (strcmp(child->state, "ready") == 0)
 			continue;
-		fault = add_fault(bench, strcmp(child->name, "timesyncd") == 0 ?
-						 "this node reads by quorum, "
-						 "not by lease" :
-						 "this node serves nothing "
-						 "until it is back");
+		fault = add_fault(bench, strcmp(child->name, "timesyncd") == 0
+						 ? "this node reads by quorum, "
+						   "not by lease"
+						 : "this node serves nothing "
+						   "until it is back");
 		if (fault == NULL)
 			return;
 		SAY(fault->fault, "%s: %s is %s (%u restarts%s%s)",
@@ -205,15 +204,14 @@ static void look_for_silence(struct bench *bench, const struct ask_node *node)
 static void look_at_unasked(struct bench *bench, const struct ask_node *node)
 {
 	const DistributedFs__SupervisorStatus *status =
-		node->supervisor == NULL ? NULL :
-					   node->supervisor->supervisor;
+		node->supervisor == NULL ? NULL : node->supervisor->supervisor;
 	const struct {
 		const char *name;
 		bool silent;
 	} daemons[] = {
-		{ "timesyncd", node->timesync == NULL },
-		{ "raftd", node->raft == NULL },
-		{ "storaged", node->storage == NULL },
+		{"timesyncd", node->timesync == NULL},
+		{"raftd", node->raft == NULL},
+		{"storaged", node->storage == NULL},
 	};
 
 	if (status == NULL)
@@ -242,8 +240,7 @@ static void look_at_unasked(struct bench *bench, const struct ask_node *node)
 
 static void look_at_peers(struct bench *bench)
 {
-	const DistributedFs__RaftStatus *raft =
-		raft_of(&bench->nodes->node[0]);
+	const DistributedFs__RaftStatus *raft = raft_of(&bench->nodes->node[0]);
 
 	/* Several nodes speak for themselves. */
 	if (bench->nodes->count != 1 || raft == NULL)
@@ -272,12 +269,12 @@ static void look_at_clock(struct bench *bench, const struct ask_node *node)
 
 	if (clock == NULL || strcmp(clock->quality, "SYNCED") == 0)
 		return;
-	fault = add_fault(bench,
-			  strcmp(clock->quality, "HOLDOVER") == 0 ?
-				  "the clock's bound grows; reads are still "
-				  "right" :
-				  "reads there take a quorum round instead of "
-				  "none");
+	fault = add_fault(
+		bench, strcmp(clock->quality, "HOLDOVER") == 0
+			       ? "the clock's bound grows; reads are still "
+				 "right"
+			       : "reads there take a quorum round instead of "
+				 "none");
 	if (fault == NULL)
 		return;
 	SAY(fault->fault, "%s: clock %s%s%s", ask_name(node), clock->quality,
@@ -300,16 +297,16 @@ static void look_at_disk(struct bench *bench, const struct ask_node *node)
 	if (fault == NULL)
 		return;
 	SAY(fault->fault, "%s: disk full", ask_name(node));
-	SAY(fault->next, "free space on %s; see: raftfs %s df",
-	    ask_name(node), bench->target);
+	SAY(fault->next, "free space on %s; see: raftfs %s df", ask_name(node),
+	    bench->target);
 }
 
 static void look_at_storage(struct bench *bench, const struct ask_node *node)
 {
 	const DistributedFs__StorageStatus *storage =
 		node->storage == NULL ? NULL : node->storage->storage;
-	uint64_t commit = bench->leader == NULL ? 0 :
-						  bench->leader->commit_index;
+	uint64_t commit =
+		bench->leader == NULL ? 0 : bench->leader->commit_index;
 	struct judge_fault *fault;
 
 	if (storage == NULL)
@@ -343,15 +340,14 @@ static void clock_summary(const struct bench *bench, char text[64])
 	for (size_t i = 0; i < bench->nodes->count; i++) {
 		const struct ask_node *node = &bench->nodes->node[i];
 		const DistributedFs__TimesyncStatus *clock =
-			node->timesync == NULL ? NULL :
-						 node->timesync->timesync;
+			node->timesync == NULL ? NULL
+					       : node->timesync->timesync;
 
 		if (clock == NULL)
 			continue;
-		if (worst == NULL ||
-		    (strcmp(worst->quality, "SYNCED") == 0 &&
-		     (strcmp(clock->quality, "SYNCED") != 0 ||
-		      clock->bound_ns > worst->bound_ns)))
+		if (worst == NULL || (strcmp(worst->quality, "SYNCED") == 0 &&
+				      (strcmp(clock->quality, "SYNCED") != 0 ||
+				       clock->bound_ns > worst->bound_ns)))
 			worst = clock;
 	}
 	if (worst == NULL)
@@ -385,19 +381,19 @@ static void summarize(struct bench *bench)
 	    ", %scommit %" PRIu64 ", %s",
 	    verdict->exit == CLI_OK ? "healthy" : "degraded", bench->alive,
 	    bench->size, bench->leader_name, leader->term,
-	    !itself		? "" :
-	    leader->lease_valid ? "lease valid, " :
-				  "lease idle, ",
+	    !itself		  ? ""
+	    : leader->lease_valid ? "lease valid, "
+				  : "lease idle, ",
 	    leader->commit_index, clock);
 }
 
 void judge(const struct ask_nodes *nodes, const char *target,
 	   struct judge_verdict *verdict)
 {
-	struct bench bench = { .nodes = nodes,
-			       .target = target,
-			       .verdict = verdict,
-			       .size = nodes->cluster_size };
+	struct bench bench = {.nodes = nodes,
+			      .target = target,
+			      .verdict = verdict,
+			      .size = nodes->cluster_size};
 
 	memset(verdict, 0, sizeof(*verdict));
 	bench.leader = judge_leader(nodes, &bench.leader_name);

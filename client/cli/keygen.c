@@ -38,7 +38,7 @@ static void print_fault(void *ctx, const char *text)
 
 int command_config(struct cli *cli, int argc, char **argv)
 {
-	const struct config_errors errors = { print_fault, NULL };
+	const struct config_errors errors = {print_fault, NULL};
 	int status = cli_options(cli, &argc, &argv, "", NULL, NULL);
 
 	if (status != CLI_OK)
@@ -46,9 +46,9 @@ int command_config(struct cli *cli, int argc, char **argv)
 	if (argc < 1 || argc > 2 ||
 	    (strcmp(argv[0], "check") != 0 && strcmp(argv[0], "show") != 0))
 		return cli_usage("config", "config: check or show a file");
-	const char *path = argc == 2	      ? argv[1] :
-			   cli->where != NULL ? cli->where :
-						RAFTFS_CONF;
+	const char *path = argc == 2		? argv[1]
+			   : cli->where != NULL ? cli->where
+						: RAFTFS_CONF;
 	struct config *config = calloc(1, sizeof(*config));
 
 	if (config == NULL)

@@ -102,8 +102,8 @@ static enum rfs_err list_one(struct cli *cli, const struct ls_options *options,
 
 int command_ls(struct cli *cli, int argc, char **argv)
 {
-	static char *root[] = { (char *)"/" };
-	struct ls_options options = { .all = false };
+	static char *root[] = {(char *)"/"};
+	struct ls_options options = {.all = false};
 	struct json json;
 	int status = cli_options(cli, &argc, &argv, "al", ls_option, &options);
 
@@ -119,8 +119,8 @@ int command_ls(struct cli *cli, int argc, char **argv)
 	if (cli->json)
 		json_open(&json, NULL, '[');
 	for (int i = 0; i < argc; i++) {
-		enum rfs_err err = list_one(cli, &options, &json, argv[i],
-					    argc > 1);
+		enum rfs_err err =
+			list_one(cli, &options, &json, argv[i], argc > 1);
 
 		if (err != RFS_ERR_OK)
 			status = cli_worst(status, cli_fail(argv[i], err));

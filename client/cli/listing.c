@@ -61,7 +61,7 @@ enum rfs_err listing_read(struct raftfs *fs, uint64_t ino,
 	uint64_t cookie = 0;
 	bool end = false;
 
-	*listing = (struct listing){ .count = 0 };
+	*listing = (struct listing){.count = 0};
 	while (!end && err == RFS_ERR_OK) {
 		struct raftfs_page page;
 
@@ -88,5 +88,5 @@ void listing_free(struct listing *listing)
 	for (size_t i = 0; i < listing->count; i++)
 		free(listing->entries[i].name);
 	free(listing->entries);
-	*listing = (struct listing){ .count = 0 };
+	*listing = (struct listing){.count = 0};
 }

@@ -16,15 +16,15 @@
 static int parse_options(struct cli *cli, int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{ NULL, 0, NULL, 0 },
+		{"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{NULL, 0, NULL, 0},
 	};
 	int letter;
 
-	while ((letter = getopt_long(argc, argv, "+s:d:c:t:hV", longs,
-				     NULL)) != -1) {
+	while ((letter = getopt_long(argc, argv, "+s:d:c:t:hV", longs, NULL)) !=
+	       -1) {
 		switch (letter) {
 		case 's':
 		case 'd':
@@ -58,7 +58,7 @@ int main(int argc, char **argv)
 {
 	struct cli cli = {
 		.timeout_ns = RAFTFS_TIMEOUT_NS,
-		.who = { (uint32_t)geteuid(), (uint32_t)getegid() },
+		.who = {(uint32_t)geteuid(), (uint32_t)getegid()},
 	};
 	int status = parse_options(&cli, argc, argv);
 

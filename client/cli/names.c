@@ -128,10 +128,9 @@ static enum rfs_err mkdir_parents(struct cli *cli, const char *path,
 
 int command_mkdir(struct cli *cli, int argc, char **argv)
 {
-	struct mkdir_options options = { .as = { .who = cli->who,
-						 .mode = 0755 } };
-	int status = cli_options(cli, &argc, &argv, "pm:", mkdir_option,
-				 &options);
+	struct mkdir_options options = {.as = {.who = cli->who, .mode = 0755}};
+	int status =
+		cli_options(cli, &argc, &argv, "pm:", mkdir_option, &options);
 
 	if (status != CLI_OK)
 		return status;
@@ -142,9 +141,9 @@ int command_mkdir(struct cli *cli, int argc, char **argv)
 		return status;
 	for (int i = 0; i < argc; i++) {
 		enum rfs_err err =
-			options.parents ?
-				mkdir_parents(cli, argv[i], &options.as) :
-				mkdir_one(cli, argv[i], &options.as);
+			options.parents
+				? mkdir_parents(cli, argv[i], &options.as)
+				: mkdir_one(cli, argv[i], &options.as);
 
 		if (err != RFS_ERR_OK)
 			status = cli_worst(status, cli_fail(argv[i], err));
@@ -207,7 +206,7 @@ int command_mv(struct cli *cli, int argc, char **argv)
 static enum rfs_err link_one(struct cli *cli, const char *target,
 			     const char *path, bool symbolic)
 {
-	const struct raftfs_new as = { .who = cli->who, .mode = 0777 };
+	const struct raftfs_new as = {.who = cli->who, .mode = 0777};
 	char name[RAFTFS_NAME_MAX + 1];
 	struct raftfs_attr attr, made;
 	uint64_t parent;
@@ -260,9 +259,9 @@ int command_df(struct cli *cli, int argc, char **argv)
 
 	if (err != RFS_ERR_OK)
 		return cli_fail("df", err);
-	uint64_t used_bytes = space.total_bytes > space.free_bytes ?
-				      space.total_bytes - space.free_bytes :
-				      0;
+	uint64_t used_bytes = space.total_bytes > space.free_bytes
+				      ? space.total_bytes - space.free_bytes
+				      : 0;
 
 	if (cli->json) {
 		struct json json;

@@ -30,8 +30,8 @@ enum rfs_err place_find(struct raftfs *fs, const char *from, const char *to,
 		if (strcmp(from, "-") == 0)
 			return RFS_ERR_ISDIR;
 		*parent = attr.ino;
-		return place_base_name(from, name) ? RFS_ERR_OK :
-						     RFS_ERR_INVALID;
+		return place_base_name(from, name) ? RFS_ERR_OK
+						   : RFS_ERR_INVALID;
 	}
 	if (err != RFS_ERR_OK && err != RFS_ERR_NOENT)
 		return err;
@@ -64,12 +64,11 @@ enum rfs_err place_make_dir(struct raftfs *fs, uint64_t parent,
 	return err;
 }
 
-void place_finish_dir(struct transfer *transfer,
-		      const struct transfer_dir *dir)
+void place_finish_dir(struct transfer *transfer, const struct transfer_dir *dir)
 {
-	const struct raftfs_attr want = { .mode = dir->mode,
-					  .atime_ns = dir->atime_ns,
-					  .mtime_ns = dir->mtime_ns };
+	const struct raftfs_attr want = {.mode = dir->mode,
+					 .atime_ns = dir->atime_ns,
+					 .mtime_ns = dir->mtime_ns};
 	struct raftfs_attr after;
 	enum rfs_err err = raftfs_setattr(
 		transfer->cli->fs, transfer->cli->who, dir->ino, &want,

@@ -47,8 +47,7 @@ static void *work(void *arg)
 }
 
 struct pool *pool_new(unsigned int threads,
-		      void (*run)(void *ctx, struct pool_task *task),
-		      void *ctx)
+		      void (*run)(void *ctx, struct pool_task *task), void *ctx)
 {
 	struct pool *pool =
 		calloc(1, sizeof(*pool) + threads * sizeof(pthread_t));

@@ -49,10 +49,9 @@ static enum rfs_err read_local(void *ctx, uint64_t offset, void *data,
 
 	while (done < bytes) {
 		uint8_t *to = (uint8_t *)data + done;
-		ssize_t part = file->stream ?
-				       read(file->fd, to, bytes - done) :
-				       pread(file->fd, to, bytes - done,
-					     (off_t)(offset + done));
+		ssize_t part = file->stream ? read(file->fd, to, bytes - done)
+					    : pread(file->fd, to, bytes - done,
+						    (off_t)(offset + done));
 
 		if (part == 0)
 			break;
@@ -94,7 +93,7 @@ static void put_file(struct transfer *transfer,
 		     const struct transfer_task *task, const struct stat *st)
 {
 	struct raftfs_new as = as_local(transfer, st);
-	struct local_file file = { .path = task->local };
+	struct local_file file = {.path = task->local};
 
 	file.fd = open(task->local, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (file.fd < 0) {
@@ -114,8 +113,8 @@ static enum rfs_err make_link(struct raftfs *fs,
 			      const char *target, const struct raftfs_new *as)
 {
 	struct raftfs_attr attr;
-	enum rfs_err err = raftfs_symlink(fs, task->parent, task->name, target,
-					  as, &attr);
+	enum rfs_err err =
+		raftfs_symlink(fs, task->parent, task->name, target, as, &attr);
 
 	if (err == RFS_ERR_EXIST) {
 		err = raftfs_unlink(fs, as->who, task->parent, task->name);
@@ -138,8 +137,7 @@ static void put_link(struct transfer *transfer,
 		return;
 	}
 	target[bytes] = '\0';
-	enum rfs_err err =
-		make_link(transfer->cli->fs, task, target, &as);
+	enum rfs_err err = make_link(transfer->cli->fs, task, target, &as);
 
 	if (err != RFS_ERR_OK)
 		transfer_fail(transfer, task->remote, err);
@@ -148,8 +146,7 @@ static void put_link(struct transfer *transfer,
 }
 
 static void put_special(struct transfer *transfer,
-			const struct transfer_task *task,
-			const struct stat *st)
+			const struct transfer_task *task, const struct stat *st)
 {
 	const struct raftfs_new as = as_local(transfer, st);
 	struct raftfs_attr attr;
@@ -269,12 +266,11 @@ static bool put_option(void *ctx, int letter, const char *value)
 static void put_stdin(struct transfer *transfer,
 		      const struct transfer_task *task)
 {
-	struct local_file file = { .fd = STDIN_FILENO,
-				   .path = "stdin",
-				   .stream = true };
+	struct local_file file = {
+		.fd = STDIN_FILENO, .path = "stdin", .stream = true};
 	mode_t mask = umask(0);
-	const struct raftfs_new as = { .who = transfer->cli->who,
-				       .mode = 0666 & ~mask };
+	const struct raftfs_new as = {.who = transfer->cli->who,
+				      .mode = 0666 & ~mask};
 
 	umask(mask);
 	transfer->quiet = true;
@@ -316,8 +312,8 @@ int command_put(struct cli *cli, int argc, char **argv)
 {
 	struct transfer transfer;
 	bool recursive = false;
-	int status = cli_options(cli, &argc, &argv, "r", put_option,
-				 &recursive);
+	int status =
+		cli_options(cli, &argc, &argv, "r", put_option, &recursive);
 
 	if (status != CLI_OK)
 		return status;

@@ -7,8 +7,7 @@
 #include "client/cli/place.h"
 #include "client/cli/transfer.h"
 
-static bool is_gone_and_fine(const struct transfer *transfer,
-			     enum rfs_err err)
+static bool is_gone_and_fine(const struct transfer *transfer, enum rfs_err err)
 {
 	return err == RFS_ERR_NOENT && transfer->force;
 }
@@ -17,8 +16,8 @@ static void add_children(struct transfer *transfer,
 			 const struct transfer_task *parent)
 {
 	struct listing listing;
-	enum rfs_err err = listing_read(transfer->cli->fs, parent->attr.ino,
-					&listing);
+	enum rfs_err err =
+		listing_read(transfer->cli->fs, parent->attr.ino, &listing);
 
 	if (err != RFS_ERR_OK) {
 		transfer_fail(transfer, parent->remote, err);
@@ -114,7 +113,7 @@ static bool rm_option(void *ctx, int letter, const char *value)
 
 int command_rm(struct cli *cli, int argc, char **argv)
 {
-	struct rm_options options = { .force = false };
+	struct rm_options options = {.force = false};
 	struct transfer transfer;
 	int status = cli_options(cli, &argc, &argv, "fr", rm_option, &options);
 

@@ -29,7 +29,7 @@ const char *show_type(uint32_t mode)
 
 const char *show_time(int64_t ns, char text[SHOW_TIME_BYTES])
 {
-	struct raftfs_attr attr = { .mtime_ns = ns };
+	struct raftfs_attr attr = {.mtime_ns = ns};
 	struct stat st;
 	struct tm tm;
 	char day[24], zone[8];
@@ -41,8 +41,8 @@ const char *show_time(int64_t ns, char text[SHOW_TIME_BYTES])
 	}
 	strftime(day, sizeof(day), "%Y-%m-%d %H:%M:%S", &tm);
 	strftime(zone, sizeof(zone), "%z", &tm);
-	snprintf(text, SHOW_TIME_BYTES, "%s.%09ld %s", day,
-		 st.st_mtim.tv_nsec, zone);
+	snprintf(text, SHOW_TIME_BYTES, "%s.%09ld %s", day, st.st_mtim.tv_nsec,
+		 zone);
 	return text;
 }
 

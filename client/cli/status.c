@@ -23,10 +23,9 @@ static int gather(struct cli *cli, struct ask_nodes *nodes)
 		return status;
 	if (ask_all(nodes))
 		return CLI_OK;
-	fprintf(stderr,
-		"raftfs: cannot connect: no daemon answers in %s%s\n",
-		nodes->node[0].run_dir, nodes->count > 1 ? " or its peers" :
-							   "");
+	fprintf(stderr, "raftfs: cannot connect: no daemon answers in %s%s\n",
+		nodes->node[0].run_dir,
+		nodes->count > 1 ? " or its peers" : "");
 	ask_nodes_free(nodes);
 	return CLI_UNREACHABLE;
 }
@@ -59,9 +58,9 @@ static void print_verdict(const struct judge_verdict *verdict)
 	const char *plain = "";
 
 	if (is_coloured()) {
-		colour = verdict->exit == CLI_OK     ? "\033[32m" :
-			 verdict->exit == CLI_FAILED ? "\033[33m" :
-						       "\033[31m";
+		colour = verdict->exit == CLI_OK       ? "\033[32m"
+			 : verdict->exit == CLI_FAILED ? "\033[33m"
+						       : "\033[31m";
 		plain = "\033[0m";
 	}
 	printf("%s%s%s\n", colour, verdict->line, plain);
@@ -80,29 +79,30 @@ static void node_json(struct json *json, const struct ask_node *node)
 	json_open(json, NULL, '{');
 	json_text(json, "name", ask_name(node));
 	json_text(json, "run_dir", node->run_dir);
-	json_message(json, "supervisor",
-		     node->supervisor == NULL ?
-			     NULL :
-			     (ProtobufCMessage *)node->supervisor->supervisor);
+	json_message(
+		json, "supervisor",
+		node->supervisor == NULL
+			? NULL
+			: (ProtobufCMessage *)node->supervisor->supervisor);
 	json_message(json, "timesync",
-		     node->timesync == NULL ?
-			     NULL :
-			     (ProtobufCMessage *)node->timesync->timesync);
+		     node->timesync == NULL
+			     ? NULL
+			     : (ProtobufCMessage *)node->timesync->timesync);
 	json_message(json, "raft",
-		     node->raft == NULL ? NULL :
-					  (ProtobufCMessage *)node->raft->raft);
+		     node->raft == NULL ? NULL
+					: (ProtobufCMessage *)node->raft->raft);
 	json_message(json, "storage",
-		     node->storage == NULL ?
-			     NULL :
-			     (ProtobufCMessage *)node->storage->storage);
+		     node->storage == NULL
+			     ? NULL
+			     : (ProtobufCMessage *)node->storage->storage);
 	json_close(json, '}');
 }
 
 static const char *state_name(enum cli_exit exit)
 {
-	return exit == CLI_OK ? "healthy" :
-	       exit == CLI_FAILED ? "degraded" :
-				    "no quorum";
+	return exit == CLI_OK	    ? "healthy"
+	       : exit == CLI_FAILED ? "degraded"
+				    : "no quorum";
 }
 
 static void verdict_json(const struct judge_verdict *verdict,
@@ -183,7 +183,8 @@ struct member {
 	const char *name;
 	const DistributedFs__RaftStatus *raft; /* its own, if it answers */
 	const DistributedFs__StorageStatus *storage;
-	const DistributedFs__RaftPeer *seen; /* by the leader or the one asked */
+	const DistributedFs__RaftPeer
+		*seen; /* by the leader or the one asked */
 };
 
 static const DistributedFs__RaftPeer *
@@ -212,12 +213,12 @@ static size_t collect_members(const struct ask_nodes *nodes,
 	size_t count = nodes->count;
 
 	for (size_t i = 0; i < nodes->count; i++) {
-		members[i] = (struct member){ 0 };
+		members[i] = (struct member){0};
 		add_own(&nodes->node[i], &members[i]);
 		members[i].seen = peer_by_name(view, members[i].name);
 	}
-	for (size_t p = 0; view != NULL && p < view->n_peers &&
-			   count < 2 * CONFIG_NODES_MAX;
+	for (size_t p = 0;
+	     view != NULL && p < view->n_peers && count < 2 * CONFIG_NODES_MAX;
 	     p++) {
 		bool known = false;
 
@@ -256,9 +257,9 @@ static void print_member(const struct member *member)
 
 	index_text(member->raft != NULL ? member->raft->commit_index : 0,
 		   commit);
-	index_text(member->seen != NULL	    ? member->seen->match_index :
-		   member->raft != NULL ? member->raft->last_index :
-					  0,
+	index_text(member->seen != NULL	  ? member->seen->match_index
+		   : member->raft != NULL ? member->raft->last_index
+					  : 0,
 		   match);
 	index_text(member->storage != NULL ? member->storage->applied_index : 0,
 		   applied);
@@ -360,8 +361,8 @@ static uint32_t node_id(const struct ask_nodes *nodes, const char *name)
 	}
 	for (size_t i = 0; i < nodes->count; i++) {
 		const DistributedFs__RaftStatus *raft =
-			nodes->node[i].raft == NULL ? NULL :
-						      nodes->node[i].raft->raft;
+			nodes->node[i].raft == NULL ? NULL
+						    : nodes->node[i].raft->raft;
 
 		for (size_t p = 0; raft != NULL && p < raft->n_peers; p++)
 			if (strcmp(raft->peers[p]->name, name) == 0)
@@ -422,8 +423,8 @@ int command_leader(struct cli *cli, int argc, char **argv)
 	status = gather(cli, &nodes);
 	if (status != CLI_OK)
 		return status;
-	status = argc == 0 ? show_leader(cli, &nodes) :
-			     transfer(&nodes, argv[1]);
+	status = argc == 0 ? show_leader(cli, &nodes)
+			   : transfer(&nodes, argv[1]);
 	ask_nodes_free(&nodes);
 	return status;
 }

@@ -8,9 +8,9 @@
 enum rfs_err store_fix(struct raftfs *fs, const struct raftfs_attr *attr,
 		       const struct raftfs_new *as)
 {
-	struct raftfs_attr want = { .mode = as->mode & 07777,
-				    .atime_ns = as->atime_ns,
-				    .mtime_ns = as->mtime_ns };
+	struct raftfs_attr want = {.mode = as->mode & 07777,
+				   .atime_ns = as->atime_ns,
+				   .mtime_ns = as->mtime_ns};
 	struct raftfs_attr after;
 	uint32_t set = 0;
 
@@ -28,7 +28,7 @@ static enum rfs_err store_large(struct raftfs *fs, uint64_t parent,
 				const struct store_source *source,
 				uint8_t *data, size_t bytes, size_t got)
 {
-	const struct raftfs_attr empty = { .size = 0 };
+	const struct raftfs_attr empty = {.size = 0};
 	struct raftfs_attr attr;
 	uint64_t offset = 0;
 	enum rfs_err err = raftfs_create(fs, parent, name, as, &attr);
@@ -61,8 +61,7 @@ static enum rfs_err store_small(struct raftfs *fs, uint64_t parent,
 				const uint8_t *data, size_t bytes)
 {
 	struct raftfs_attr attr;
-	enum rfs_err err =
-		raftfs_put(fs, parent, name, data, bytes, as, &attr);
+	enum rfs_err err = raftfs_put(fs, parent, name, data, bytes, as, &attr);
 
 	if (err != RFS_ERR_OK)
 		return err;
@@ -86,8 +85,7 @@ enum rfs_err store_file(struct raftfs *fs, uint64_t parent, const char *name,
 		return RFS_ERR_NOMEM;
 	enum rfs_err err = source->read(source->ctx, 0, data, bytes, &got);
 
-	if (err == RFS_ERR_OK && got == bytes &&
-	    bytes < TRANSFER_PIECE_BYTES) {
+	if (err == RFS_ERR_OK && got == bytes && bytes < TRANSFER_PIECE_BYTES) {
 		/* It has grown since it was looked at. */
 		struct store_source grown = *source;
 

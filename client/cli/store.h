@@ -13,7 +13,7 @@ struct store_source {
 	enum rfs_err (*read)(void *ctx, uint64_t offset, void *data,
 			     size_t bytes, size_t *got);
 	void *ctx;
-	uint64_t size_hint; /* expected bytes; 0: no idea */
+	uint64_t size_hint;	      /* expected bytes; 0: no idea */
 	_Atomic uint64_t *done_bytes; /* counts up as bytes arrive */
 };
 

@@ -66,9 +66,8 @@ void transfer_fail_errno(struct transfer *transfer, const char *path)
 static char *joined(const char *dir, const char *name)
 {
 	char *path;
-	const char *slash = dir[0] != '\0' && dir[strlen(dir) - 1] == '/' ?
-				    "" :
-				    "/";
+	const char *slash =
+		dir[0] != '\0' && dir[strlen(dir) - 1] == '/' ? "" : "/";
 
 	if (asprintf(&path, "%s%s%s", dir, slash, name) < 0)
 		return NULL;
@@ -143,10 +142,10 @@ static void show_progress(void *ctx)
 	const struct transfer *transfer = ctx;
 	char done[24], rate[24];
 	double spent = seconds(transfer);
-	double by_bytes = eta_s(transfer->done_bytes, transfer->found_bytes,
-				spent);
-	double by_files = eta_s(transfer->done_files, transfer->found_files,
-				spent);
+	double by_bytes =
+		eta_s(transfer->done_bytes, transfer->found_bytes, spent);
+	double by_files =
+		eta_s(transfer->done_files, transfer->found_files, spent);
 
 	if (!transfer->progress)
 		return;
@@ -186,8 +185,8 @@ void transfer_later(struct transfer *transfer, struct transfer_task *task,
 	pthread_mutex_lock(&transfer->lock);
 	if (transfer->dir_count == transfer->dir_room) {
 		size_t room = transfer->dir_room * 2 + 64;
-		struct transfer_dir *more = realloc(
-			transfer->dirs, room * sizeof(*transfer->dirs));
+		struct transfer_dir *more =
+			realloc(transfer->dirs, room * sizeof(*transfer->dirs));
 
 		if (more == NULL) {
 			pthread_mutex_unlock(&transfer->lock);

@@ -14,7 +14,8 @@
 #include "client/cli/cli.h"
 #include "client/cli/pool.h"
 
-#define TRANSFER_PIECE_BYTES (4u * 1024 * 1024) /* of a large file at a time */
+#define TRANSFER_PIECE_BYTES (4u * 1024 * 1024) /* of a large file at a time   \
+						 */
 
 struct transfer;
 
@@ -66,10 +67,9 @@ struct transfer {
 
 /* Everything but recursive, force, quiet and finish_dir is set here. NOMEM: no
  * threads could be started. */
-RFS_MUST_USE enum rfs_err
-transfer_init(struct transfer *transfer, struct cli *cli, const char *verb,
-	      void (*one)(struct transfer *transfer,
-			  struct transfer_task *task));
+RFS_MUST_USE enum rfs_err transfer_init(
+	struct transfer *transfer, struct cli *cli, const char *verb,
+	void (*one)(struct transfer *transfer, struct transfer_task *task));
 
 /* A new task below parent; names are joined. NULL: out of memory (said and
  * counted). name is bounded by the caller. */

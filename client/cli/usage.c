@@ -4,36 +4,35 @@
 #include <string.h>
 
 static const struct usage_command commands[] = {
-	{ "put", command_put, "[-r] LOCAL... PATH",
-	  "copy files into the cluster; - is stdin" },
-	{ "get", command_get, "[-r] PATH... LOCAL",
-	  "copy files out of the cluster; - is stdout" },
-	{ "cat", command_cat, "PATH...", "write files to stdout" },
-	{ "ls", command_ls, "[-al] [PATH...]", "list directories" },
-	{ "stat", command_stat, "PATH...", "show what a name is" },
-	{ "mkdir", command_mkdir, "[-p] [-m MODE] PATH...",
-	  "make directories" },
-	{ "rm", command_rm, "[-fr] PATH...", "remove names" },
-	{ "mv", command_mv, "[-n] PATH... PATH", "rename, atomically" },
-	{ "cp", command_cp, "[-r] PATH... PATH", "copy inside the cluster" },
-	{ "ln", command_ln, "[-s] TARGET PATH", "make a link" },
-	{ "df", command_df, "", "show space" },
-	{ "status", command_status, "",
-	  "is it well, and if not, what to do next" },
-	{ "clock", command_clock, "", "cluster time: quality, bound, peers" },
-	{ "members", command_members, "", "nodes and how far each has come" },
-	{ "leader", command_leader, "[transfer NODE]",
-	  "name the leader, or hand leadership over" },
-	{ "keygen", command_keygen, "FILE",
-	  "make a node key; prints the line for raftfs.conf" },
-	{ "cluster", command_cluster,
-	  "up [--nodes N] [--dir D] [--base-port P]\n"
-	  "	       down|status [--dir D]\n"
-	  "	       kill NODE [DAEMON] | pause|resume|restart NODE "
-	  "[--dir D]",
-	  "a cluster on this machine, to try and to develop" },
-	{ "config", command_config, "check|show FILE",
-	  "check a configuration; show it with all defaults" },
+	{"put", command_put, "[-r] LOCAL... PATH",
+	 "copy files into the cluster; - is stdin"},
+	{"get", command_get, "[-r] PATH... LOCAL",
+	 "copy files out of the cluster; - is stdout"},
+	{"cat", command_cat, "PATH...", "write files to stdout"},
+	{"ls", command_ls, "[-al] [PATH...]", "list directories"},
+	{"stat", command_stat, "PATH...", "show what a name is"},
+	{"mkdir", command_mkdir, "[-p] [-m MODE] PATH...", "make directories"},
+	{"rm", command_rm, "[-fr] PATH...", "remove names"},
+	{"mv", command_mv, "[-n] PATH... PATH", "rename, atomically"},
+	{"cp", command_cp, "[-r] PATH... PATH", "copy inside the cluster"},
+	{"ln", command_ln, "[-s] TARGET PATH", "make a link"},
+	{"df", command_df, "", "show space"},
+	{"status", command_status, "",
+	 "is it well, and if not, what to do next"},
+	{"clock", command_clock, "", "cluster time: quality, bound, peers"},
+	{"members", command_members, "", "nodes and how far each has come"},
+	{"leader", command_leader, "[transfer NODE]",
+	 "name the leader, or hand leadership over"},
+	{"keygen", command_keygen, "FILE",
+	 "make a node key; prints the line for raftfs.conf"},
+	{"cluster", command_cluster,
+	 "up [--nodes N] [--dir D] [--base-port P]\n"
+	 "	       down|status [--dir D]\n"
+	 "	       kill NODE [DAEMON] | pause|resume|restart NODE "
+	 "[--dir D]",
+	 "a cluster on this machine, to try and to develop"},
+	{"config", command_config, "check|show FILE",
+	 "check a configuration; show it with all defaults"},
 };
 
 const struct usage_command *usage_find(const char *name)
@@ -62,7 +61,6 @@ void usage_print(const char *name, FILE *out)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		fprintf(out, "  %-8s %s\n", commands[i].name,
 			commands[i].purpose);
-	fprintf(out,
-		"\nexit: 0 done, healthy; 1 failed, degraded; 2 usage; "
-		"3 no quorum; 4 cannot connect\n");
+	fprintf(out, "\nexit: 0 done, healthy; 1 failed, degraded; 2 usage; "
+		     "3 no quorum; 4 cannot connect\n");
 }

@@ -30,7 +30,7 @@ static enum rfs_err change_run(struct raftfs *fs, struct call *call,
 
 static struct raftfs_who nobody(void)
 {
-	return (struct raftfs_who){ 0, 0 };
+	return (struct raftfs_who){0, 0};
 }
 
 /* --- names --- */
@@ -66,8 +66,8 @@ static enum rfs_err make(struct raftfs *fs, DistributedFs__FileOp op,
 	return change_run(fs, &call, attr);
 }
 
-enum rfs_err raftfs_create(struct raftfs *fs, uint64_t parent,
-			   const char *name, const struct raftfs_new *as,
+enum rfs_err raftfs_create(struct raftfs *fs, uint64_t parent, const char *name,
+			   const struct raftfs_new *as,
 			   struct raftfs_attr *attr)
 {
 	return make(fs, DISTRIBUTED_FS__FILE_OP__OP_CREATE, parent, name, NULL,
@@ -75,16 +75,14 @@ enum rfs_err raftfs_create(struct raftfs *fs, uint64_t parent,
 }
 
 enum rfs_err raftfs_mkdir(struct raftfs *fs, uint64_t parent, const char *name,
-			  const struct raftfs_new *as,
-			  struct raftfs_attr *attr)
+			  const struct raftfs_new *as, struct raftfs_attr *attr)
 {
 	return make(fs, DISTRIBUTED_FS__FILE_OP__OP_MKDIR, parent, name, NULL,
 		    0, as, attr);
 }
 
 enum rfs_err raftfs_mknod(struct raftfs *fs, uint64_t parent, const char *name,
-			  const struct raftfs_new *as,
-			  struct raftfs_attr *attr)
+			  const struct raftfs_new *as, struct raftfs_attr *attr)
 {
 	return make(fs, DISTRIBUTED_FS__FILE_OP__OP_MKNOD, parent, name, NULL,
 		    0, as, attr);
@@ -109,8 +107,8 @@ enum rfs_err raftfs_put(struct raftfs *fs, uint64_t parent, const char *name,
 		    bytes, as, attr);
 }
 
-enum rfs_err raftfs_link(struct raftfs *fs, struct raftfs_who who,
-			 uint64_t ino, uint64_t parent, const char *name,
+enum rfs_err raftfs_link(struct raftfs *fs, struct raftfs_who who, uint64_t ino,
+			 uint64_t parent, const char *name,
 			 struct raftfs_attr *attr)
 {
 	ProtobufCBinaryData field;

@@ -16,8 +16,8 @@
 #define REFUSED_ROTATE_NS NS_PER_SEC /* then ask another node */
 /* With a silent node; doubled each time, so that in the end one has the time
  * to find out and say that there is no quorum. */
-#define PATIENCE_MIN_NS	  (3 * NS_PER_SEC)
-#define PATIENCE_MAX_NS	  (15 * NS_PER_SEC)
+#define PATIENCE_MIN_NS (3 * NS_PER_SEC)
+#define PATIENCE_MAX_NS (15 * NS_PER_SEC)
 
 enum rfs_err channel_init(struct channel *channel,
 			  const struct endpoints *endpoints)
@@ -113,8 +113,7 @@ static uint64_t acked_below(const struct channel *channel, uint64_t session)
 /* --- ends of a call --- */
 
 /* Done is out of flight: an answer not yet fetched holds up nobody. */
-static void finish(struct channel *channel, struct call *call,
-		   enum rfs_err err)
+static void finish(struct channel *channel, struct call *call, enum rfs_err err)
 {
 	list_remove(channel, call);
 	call->state = CALL_DONE;
@@ -144,8 +143,8 @@ static void again_later(struct call *call, enum rfs_err err, int64_t now_ns)
 		call->maybe_done = true;
 	call->err = err;
 	call->state = CALL_WAITING;
-	call->backoff_ns = call->backoff_ns == 0 ? BACKOFF_MIN_NS :
-						   2 * call->backoff_ns;
+	call->backoff_ns =
+		call->backoff_ns == 0 ? BACKOFF_MIN_NS : 2 * call->backoff_ns;
 	if (call->backoff_ns > BACKOFF_MAX_NS)
 		call->backoff_ns = BACKOFF_MAX_NS;
 	call->retry_ns = now_ns + call->backoff_ns;
@@ -154,8 +153,7 @@ static void again_later(struct call *call, enum rfs_err err, int64_t now_ns)
 /* The time limit has come: say what is known, no more. */
 static void expire(struct channel *channel, struct call *call)
 {
-	const char *where =
-		channel->endpoints.path[channel->endpoint_index];
+	const char *where = channel->endpoints.path[channel->endpoint_index];
 
 	if (call->reason[0] == '\0' && channel->link.fd < 0)
 		snprintf(call->reason, sizeof(call->reason),
@@ -218,9 +216,9 @@ static void overdue(struct channel *channel, int64_t now_ns)
 
 static enum rfs_err try_connect(struct channel *channel, int64_t now_ns)
 {
-	enum rfs_err err = link_connect(
-		&channel->link,
-		channel->endpoints.path[channel->endpoint_index]);
+	enum rfs_err err =
+		link_connect(&channel->link,
+			     channel->endpoints.path[channel->endpoint_index]);
 
 	if (err == RFS_ERR_OK) {
 		channel->connect_backoff_ns = 0;
@@ -241,10 +239,9 @@ static enum rfs_err connect_any(struct channel *channel, int64_t now_ns)
 		channel->endpoint_index = (channel->endpoint_index + 1) %
 					  channel->endpoints.count;
 	}
-	channel->connect_backoff_ns =
-		channel->connect_backoff_ns == 0 ?
-			BACKOFF_MIN_NS :
-			2 * channel->connect_backoff_ns;
+	channel->connect_backoff_ns = channel->connect_backoff_ns == 0
+					      ? BACKOFF_MIN_NS
+					      : 2 * channel->connect_backoff_ns;
 	if (channel->connect_backoff_ns > BACKOFF_MAX_NS)
 		channel->connect_backoff_ns = BACKOFF_MAX_NS;
 	channel->connect_ns = now_ns + channel->connect_backoff_ns;
@@ -319,8 +316,7 @@ static void keep_reason(struct call *call)
 			 call->reply->reason);
 }
 
-static void answered(struct channel *channel, struct call *call,
-		     int64_t now_ns)
+static void answered(struct channel *channel, struct call *call, int64_t now_ns)
 {
 	enum rfs_err err = (enum rfs_err)call->reply->err;
 

@@ -48,7 +48,7 @@ struct call {
 
 	enum call_state state;
 	bool maybe_done;
-	bool awaited; /* a thread sleeps on `done` */
+	bool awaited;	  /* a thread sleeps on `done` */
 	enum rfs_err err; /* DONE: the result; before: the last answer */
 	DistributedFs__FileReply *reply; /* with err OK; call_fini() frees */
 	char reason[CHANNEL_REASON_MAX];
@@ -81,8 +81,8 @@ struct channel {
 
 	int64_t connect_ns; /* not before */
 	int64_t connect_backoff_ns;
-	int64_t refused_ns; /* since when only refusals; 0: no */
-	int64_t heard_ns; /* last byte from this node */
+	int64_t refused_ns;  /* since when only refusals; 0: no */
+	int64_t heard_ns;    /* last byte from this node */
 	int64_t patience_ns; /* with a silent node, while there are others */
 	int connect_errno;
 

@@ -25,7 +25,7 @@ static enum rfs_err send_request(struct link *link,
 		.type = FRAME_CONTROL_REQUEST,
 		.version = FRAME_VERSION,
 	};
-	const struct iovec part = { image, FRAME_HEAD_BYTES + head.body_bytes };
+	const struct iovec part = {image, FRAME_HEAD_BYTES + head.body_bytes};
 	size_t offset = 0;
 
 	frame_head_encode(&head, image);

@@ -5,8 +5,7 @@
 
 #include "client/lib/session.h"
 
-void convert_attr(const DistributedFs__FileAttr *from,
-		  struct raftfs_attr *attr)
+void convert_attr(const DistributedFs__FileAttr *from, struct raftfs_attr *attr)
 {
 	memset(attr, 0, sizeof(*attr));
 	if (from == NULL)

@@ -16,8 +16,8 @@ struct raftfs_pending {
 /* How much of [offset, offset + bytes) lies in offset's window. */
 static size_t in_window(uint64_t offset, size_t bytes)
 {
-	size_t left = RAFTFS_WINDOW_BYTES -
-		      (size_t)(offset % RAFTFS_WINDOW_BYTES);
+	size_t left =
+		RAFTFS_WINDOW_BYTES - (size_t)(offset % RAFTFS_WINDOW_BYTES);
 
 	return bytes < left ? bytes : left;
 }
@@ -34,7 +34,7 @@ static void read_begin(struct raftfs *fs, struct piece *piece, uint64_t ino,
 		       uint64_t offset, uint8_t *data, size_t bytes)
 {
 	call_init(&piece->call, DISTRIBUTED_FS__FILE_OP__OP_READ);
-	piece->sink = (struct wire_sink){ .data = data, .bytes = bytes };
+	piece->sink = (struct wire_sink){.data = data, .bytes = bytes};
 	piece->call.sink = &piece->sink;
 	piece->call.request.ino = ino;
 	piece->call.request.offset = offset;
@@ -161,7 +161,7 @@ enum rfs_err raftfs_write(struct raftfs *fs, struct raftfs_who who,
 			  uint64_t ino, uint64_t offset, const void *data,
 			  size_t bytes)
 {
-	struct raftfs_pending *ring[WIDTH] = { NULL };
+	struct raftfs_pending *ring[WIDTH] = {NULL};
 	const uint8_t *from = data;
 	enum rfs_err err = RFS_ERR_OK;
 	size_t done = 0;

@@ -88,7 +88,7 @@ size_t endpoints_cluster_configs(const char *dir,
 static enum rfs_err from_dir(const char *dir, struct endpoints *endpoints,
 			     const struct sentence *reason)
 {
-	const struct config_errors errors = { first_fault, (void *)reason };
+	const struct config_errors errors = {first_fault, (void *)reason};
 	struct config *configs = calloc(CONFIG_NODES_MAX, sizeof(*configs));
 
 	if (configs == NULL)
@@ -118,7 +118,7 @@ static enum rfs_err from_dir(const char *dir, struct endpoints *endpoints,
 static enum rfs_err from_config(const char *path, struct endpoints *endpoints,
 				const struct sentence *reason)
 {
-	const struct config_errors errors = { first_fault, (void *)reason };
+	const struct config_errors errors = {first_fault, (void *)reason};
 	struct config *config = calloc(1, sizeof(*config));
 
 	if (config == NULL)
@@ -154,7 +154,7 @@ static enum rfs_err from_list(const char *list, struct endpoints *endpoints,
 enum rfs_err endpoints_find(const char *where, struct endpoints *endpoints,
 			    char *reason, size_t reason_bytes)
 {
-	const struct sentence sentence = { reason, reason_bytes };
+	const struct sentence sentence = {reason, reason_bytes};
 	struct stat st;
 
 	reason[0] = '\0';

@@ -19,7 +19,7 @@
 
 void link_init(struct link *link)
 {
-	*link = (struct link){ .fd = -1 };
+	*link = (struct link){.fd = -1};
 }
 
 void link_fini(struct link *link)
@@ -32,7 +32,7 @@ void link_fini(struct link *link)
 
 enum rfs_err link_connect(struct link *link, const char *path)
 {
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	const int bytes = SOCKET_BYTES;
 
 	CHECK(link->fd < 0);
@@ -51,8 +51,8 @@ enum rfs_err link_connect(struct link *link, const char *path)
 		return RFS_ERR_CLOSED;
 	}
 	/* A window fits whole; smaller (no privilege) only costs turns. */
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes,
-		       sizeof(bytes)) != 0)
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) !=
+	    0)
 		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes,
 				 sizeof(bytes));
 	link->fd = fd;
@@ -82,16 +82,16 @@ enum rfs_err link_send(struct link *link, const struct iovec *parts,
 				skip -= parts[i].iov_len;
 				continue;
 			}
-			left[used].iov_base = (uint8_t *)parts[i].iov_base +
-					      skip;
+			left[used].iov_base =
+				(uint8_t *)parts[i].iov_base + skip;
 			left[used++].iov_len = parts[i].iov_len - skip;
 			skip = 0;
 		}
 		if (used == 0)
 			return RFS_ERR_OK;
 
-		const struct msghdr message = { .msg_iov = left,
-						.msg_iovlen = used };
+		const struct msghdr message = {.msg_iov = left,
+					       .msg_iovlen = used};
 		ssize_t sent = sendmsg(link->fd, &message,
 				       MSG_DONTWAIT | MSG_NOSIGNAL);
 
@@ -124,8 +124,7 @@ static enum rfs_err make_room(struct link *link)
 	size_t want = wanted(link);
 	size_t have = link->end - link->start;
 
-	if (link->start > 0 && have > 0 &&
-	    link->capacity - link->end < want)
+	if (link->start > 0 && have > 0 && link->capacity - link->end < want)
 		memmove(link->buffer, link->buffer + link->start, have);
 	if (have == 0 || link->capacity - link->end < want) {
 		link->start = 0;
@@ -174,8 +173,7 @@ enum rfs_err link_frame(struct link *link, uint16_t *type, uint8_t **body,
 
 	if (have < FRAME_HEAD_BYTES)
 		return RFS_ERR_BUSY;
-	enum rfs_err err =
-		frame_head_decode(link->buffer + link->start, &head);
+	enum rfs_err err = frame_head_decode(link->buffer + link->start, &head);
 
 	if (err != RFS_ERR_OK)
 		return err;
@@ -191,8 +189,8 @@ enum rfs_err link_frame(struct link *link, uint16_t *type, uint8_t **body,
 void link_wait(int fd, bool writable, int wake_fd, int64_t timeout_ns)
 {
 	struct pollfd fds[2] = {
-		{ .fd = wake_fd, .events = POLLIN },
-		{ .fd = fd, .events = writable ? POLLIN | POLLOUT : POLLIN },
+		{.fd = wake_fd, .events = POLLIN},
+		{.fd = fd, .events = writable ? POLLIN | POLLOUT : POLLIN},
 	};
 	uint64_t count;
 

@@ -14,7 +14,7 @@
 #include "common/err.h"
 
 struct link {
-	int fd; /* -1: not connected */
+	int fd;		 /* -1: not connected */
 	uint8_t *buffer; /* received, not yet taken */
 	size_t capacity;
 	size_t start;

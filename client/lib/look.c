@@ -22,8 +22,8 @@ static enum rfs_err run_for_attr(struct raftfs *fs, struct call *call,
 	return err;
 }
 
-enum rfs_err raftfs_lookup(struct raftfs *fs, uint64_t parent,
-			   const char *name, struct raftfs_attr *attr)
+enum rfs_err raftfs_lookup(struct raftfs *fs, uint64_t parent, const char *name,
+			   struct raftfs_attr *attr)
 {
 	ProtobufCBinaryData field;
 	struct call call;
@@ -97,8 +97,7 @@ enum rfs_err raftfs_readdir(struct raftfs *fs, uint64_t ino, uint64_t cookie,
 	call.request.cookie = cookie;
 	call.request.count = PAGE_ENTRIES;
 	if (plus)
-		call.request.flags =
-			DISTRIBUTED_FS__READDIR_FLAG__READDIR_PLUS;
+		call.request.flags = DISTRIBUTED_FS__READDIR_FLAG__READDIR_PLUS;
 	enum rfs_err err = session_run(fs, &call);
 
 	if (err == RFS_ERR_OK)
@@ -113,7 +112,7 @@ void raftfs_page_free(struct raftfs_page *page)
 {
 	free(page->entries);
 	distributed_fs__file_reply__free_unpacked(page->reply, NULL);
-	*page = (struct raftfs_page){ .end = true };
+	*page = (struct raftfs_page){.end = true};
 }
 
 enum rfs_err raftfs_getxattr(struct raftfs *fs, uint64_t ino, const char *name,

@@ -10,8 +10,8 @@
 #include "client/lib/raftfs.h"
 #include "client/lib/session.h"
 
-#define LINKS_MAX 40
-#define DEPTH_MAX 256
+#define LINKS_MAX      40
+#define DEPTH_MAX      256
 #define PATH_BYTES_MAX 4096
 
 struct walk {
@@ -51,7 +51,7 @@ static enum rfs_err walk_start(struct walk *walk, struct raftfs *fs,
 	walk->fs = fs;
 	walk->way[0] = RAFTFS_ROOT_INO;
 	walk->depth = 0;
-	walk->attr = (struct raftfs_attr){ .ino = 0 };
+	walk->attr = (struct raftfs_attr){.ino = 0};
 	walk->links = 0;
 	memcpy(walk->rest, path, bytes + 1);
 	return RFS_ERR_OK;
@@ -59,9 +59,8 @@ static enum rfs_err walk_start(struct walk *walk, struct raftfs *fs,
 
 /* Take the next name off the rest; false at the end. *slash: something, if
  * only '/', follows it. */
-static enum rfs_err next_name(struct walk *walk,
-			      char name[RAFTFS_NAME_MAX + 1], bool *found,
-			      bool *slash)
+static enum rfs_err next_name(struct walk *walk, char name[RAFTFS_NAME_MAX + 1],
+			      bool *found, bool *slash)
 {
 	const char *at = walk->rest + strspn(walk->rest, "/");
 	size_t bytes = strcspn(at, "/");
@@ -112,8 +111,8 @@ static enum rfs_err step_into(struct walk *walk, const char *name, bool follow)
 		walk->attr.ino = 0;
 		return RFS_ERR_OK;
 	}
-	enum rfs_err err = raftfs_lookup(walk->fs, walk->way[walk->depth], name,
-					 &attr);
+	enum rfs_err err =
+		raftfs_lookup(walk->fs, walk->way[walk->depth], name, &attr);
 
 	if (err != RFS_ERR_OK)
 		return err;

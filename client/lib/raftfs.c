@@ -108,7 +108,7 @@ static struct timespec timespec_of(int64_t ns)
 		rest += NS_PER_SEC;
 		sec--;
 	}
-	return (struct timespec){ .tv_sec = sec, .tv_nsec = rest };
+	return (struct timespec){.tv_sec = sec, .tv_nsec = rest};
 }
 
 void raftfs_attr_stat(const struct raftfs_attr *attr, struct stat *st)

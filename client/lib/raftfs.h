@@ -35,9 +35,10 @@ extern "C" {
 
 #define RAFTFS_ROOT_INO	    UINT64_C(1)
 #define RAFTFS_NAME_MAX	    255
-#define RAFTFS_WINDOW_BYTES (1024u * 1024u) /* most that one request carries */
-#define RAFTFS_TIMEOUT_NS   INT64_C(30000000000)
-#define RAFTFS_CONF	    "/etc/raftfs/raftfs.conf"
+#define RAFTFS_WINDOW_BYTES (1024u * 1024u) /* most that one request carries   \
+					     */
+#define RAFTFS_TIMEOUT_NS INT64_C(30000000000)
+#define RAFTFS_CONF	  "/etc/raftfs/raftfs.conf"
 
 struct raftfs;
 
@@ -82,8 +83,8 @@ struct raftfs_attr {
 	uint32_t uid;
 	uint32_t gid;
 	uint64_t rdev;
-	uint64_t size; /* bytes */
-	uint64_t blocks; /* of 512 bytes */
+	uint64_t size;	  /* bytes */
+	uint64_t blocks;  /* of 512 bytes */
 	int64_t atime_ns; /* since the epoch */
 	int64_t mtime_ns;
 	int64_t ctime_ns; /* cluster time: its order is commit order */
@@ -94,7 +95,7 @@ void raftfs_attr_stat(const struct raftfs_attr *attr, struct stat *st);
 
 struct raftfs_entry {
 	uint64_t ino;
-	uint32_t mode; /* type bits at least */
+	uint32_t mode;	 /* type bits at least */
 	uint64_t cookie; /* where to go on after this entry */
 	const char *name;
 	struct raftfs_attr attr; /* zero unless asked for */
@@ -105,7 +106,7 @@ struct raftfs_entry {
 struct raftfs_page {
 	struct raftfs_entry *entries;
 	size_t count;
-	bool end; /* nothing follows */
+	bool end;    /* nothing follows */
 	void *reply; /* what the names point into */
 };
 
@@ -124,10 +125,10 @@ struct raftfs_who {
 /* What a new file is to be. */
 struct raftfs_new {
 	struct raftfs_who who;
-	uint32_t mode; /* permissions; the type too for mknod */
-	uint64_t rdev; /* mknod of a device */
+	uint32_t mode;	/* permissions; the type too for mknod */
+	uint64_t rdev;	/* mknod of a device */
 	bool exclusive; /* create, put: EXIST if the name is there */
-	bool dated; /* take the times below, not the time of commit */
+	bool dated;	/* take the times below, not the time of commit */
 	int64_t atime_ns;
 	int64_t mtime_ns;
 };
@@ -175,10 +176,9 @@ RFS_MUST_USE enum rfs_err raftfs_read(struct raftfs *fs, uint64_t ino,
 
 /* All of it or an error. Larger than one window: several entries, in flight
  * together; on error any of them may have happened. */
-RFS_MUST_USE enum rfs_err raftfs_write(struct raftfs *fs,
-				       struct raftfs_who who, uint64_t ino,
-				       uint64_t offset, const void *data,
-				       size_t bytes);
+RFS_MUST_USE enum rfs_err raftfs_write(struct raftfs *fs, struct raftfs_who who,
+				       uint64_t ino, uint64_t offset,
+				       const void *data, size_t bytes);
 
 /* At the end, wherever that is when it commits; bytes <= one window. */
 RFS_MUST_USE enum rfs_err raftfs_append(struct raftfs *fs,
@@ -275,9 +275,10 @@ RFS_MUST_USE enum rfs_err raftfs_walk(struct raftfs *fs, const char *path,
 
 /* The directory that holds (or would hold) the last name of path. INVALID for
  * the root itself and for names "." and "..". */
-RFS_MUST_USE enum rfs_err
-raftfs_walk_parent(struct raftfs *fs, const char *path,
-		   struct raftfs_attr *parent, char name[RAFTFS_NAME_MAX + 1]);
+RFS_MUST_USE enum rfs_err raftfs_walk_parent(struct raftfs *fs,
+					     const char *path,
+					     struct raftfs_attr *parent,
+					     char name[RAFTFS_NAME_MAX + 1]);
 
 #ifdef __cplusplus
 }

@@ -86,7 +86,7 @@ static int64_t life_ns(struct raftfs *fs)
 static void *keeper(void *arg)
 {
 	struct raftfs *fs = arg;
-	struct pollfd stop = { .fd = fs->stop_fd, .events = POLLIN };
+	struct pollfd stop = {.fd = fs->stop_fd, .events = POLLIN};
 	int64_t renewed_ns = clock_raw_ns();
 	int64_t looked_ns = renewed_ns;
 

@@ -2,8 +2,9 @@
  *
  * The session is opened by the first mutation. From then on a keeper thread
  * renews it at a third of its life, moves writes behind that nobody waits for,
- * and follows the leader when another node has become it. A session that expired all the same is replaced; requests that never
- * got through are sent again under the new one, the others end UNKNOWN.
+ * and follows the leader when another node has become it. A session that
+ * expired all the same is replaced; requests that never got through are sent
+ * again under the new one, the others end UNKNOWN.
  */
 #ifndef RAFTFS_CLIENT_LIB_SESSION_H
 #define RAFTFS_CLIENT_LIB_SESSION_H
@@ -21,7 +22,7 @@ struct raftfs {
 	pthread_mutex_t opening; /* one OPEN_SESSION at a time */
 	bool keeper_started;	 /* under opening */
 	pthread_t keeper;
-	int stop_fd; /* eventfd: keeper, stop */
+	int stop_fd;	 /* eventfd: keeper, stop */
 	int64_t life_ns; /* of the session; under opening */
 };
 

@@ -154,8 +154,8 @@ DistributedFs__FileReply *wire_decode(uint8_t *body, size_t bytes,
 {
 	struct field field;
 
-	if (sink == NULL || !find_field(body, bytes, REPLY_DATA_FIELD,
-					WIRE_BYTES, &field))
+	if (sink == NULL ||
+	    !find_field(body, bytes, REPLY_DATA_FIELD, WIRE_BYTES, &field))
 		return distributed_fs__file_reply__unpack(NULL, bytes, body);
 	if (field.value > sink->bytes)
 		return NULL;

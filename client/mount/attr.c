@@ -13,9 +13,9 @@ _Static_assert(FUSE_SET_ATTR_MTIME == (int)RAFTFS_SET_MTIME, "mask");
 _Static_assert(FUSE_SET_ATTR_MTIME_NOW == (int)RAFTFS_SET_MTIME_NOW, "mask");
 
 #define SET_MASK                                                               \
-	(RAFTFS_SET_MODE | RAFTFS_SET_UID | RAFTFS_SET_GID |                   \
-	 RAFTFS_SET_SIZE | RAFTFS_SET_ATIME | RAFTFS_SET_MTIME |               \
-	 RAFTFS_SET_ATIME_NOW | RAFTFS_SET_MTIME_NOW)
+	(RAFTFS_SET_MODE | RAFTFS_SET_UID | RAFTFS_SET_GID | RAFTFS_SET_SIZE | \
+	 RAFTFS_SET_ATIME | RAFTFS_SET_MTIME | RAFTFS_SET_ATIME_NOW |          \
+	 RAFTFS_SET_MTIME_NOW)
 
 static void answer_attr(fuse_req_t req, const char *what, uint64_t ino,
 			enum rfs_err err, const struct raftfs_attr *attr)

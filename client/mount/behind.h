@@ -43,11 +43,10 @@ void behind_init(struct behind *behind);
 void behind_fini(struct behind *behind);
 
 /* Take a write. An earlier failure is answered here too, but stays. */
-RFS_MUST_USE enum rfs_err behind_write(struct behind *behind,
-				       struct raftfs *fs, uint64_t ino,
-				       struct raftfs_who who, uint64_t offset,
-				       bool append, const void *data,
-				       size_t bytes);
+RFS_MUST_USE enum rfs_err behind_write(struct behind *behind, struct raftfs *fs,
+				       uint64_t ino, struct raftfs_who who,
+				       uint64_t offset, bool append,
+				       const void *data, size_t bytes);
 
 bool behind_is_empty(const struct behind *behind);
 

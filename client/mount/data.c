@@ -24,7 +24,7 @@ static enum rfs_err of_handle(enum rfs_err err)
 static enum rfs_err empty(struct mount *mount, struct raftfs_who who,
 			  struct raftfs_attr *attr)
 {
-	const struct raftfs_attr nothing = { .size = 0 };
+	const struct raftfs_attr nothing = {.size = 0};
 
 	if (attr->size == 0)
 		return RFS_ERR_OK;
@@ -49,9 +49,8 @@ void data_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 		err = mount_fresh(mount, &attr);
 	if (err == RFS_ERR_OK && (fi->flags & O_TRUNC))
 		err = empty(mount, as.who, &attr);
-	struct file *file = err == RFS_ERR_OK ?
-				    files_open(&mount->files, attr.ino) :
-				    NULL;
+	struct file *file =
+		err == RFS_ERR_OK ? files_open(&mount->files, attr.ino) : NULL;
 
 	if (file == NULL) {
 		mount_reply(req, "create", parent,
@@ -77,9 +76,8 @@ void data_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		if (err == RFS_ERR_OK)
 			err = empty(mount, mount_who(req), &attr);
 	}
-	struct file *file = err == RFS_ERR_OK ?
-				    files_open(&mount->files, ino) :
-				    NULL;
+	struct file *file =
+		err == RFS_ERR_OK ? files_open(&mount->files, ino) : NULL;
 
 	if (file == NULL) {
 		mount_reply(req, "open", ino,
@@ -160,10 +158,9 @@ void data_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t bytes,
 	struct file *file = file_of(fi);
 
 	pthread_mutex_lock(&file->lock);
-	enum rfs_err err = behind_write(&file->behind, mount->fs, ino,
-					mount_who(req), (uint64_t)offset,
-					(fi->flags & O_APPEND) != 0, data,
-					bytes);
+	enum rfs_err err = behind_write(
+		&file->behind, mount->fs, ino, mount_who(req), (uint64_t)offset,
+		(fi->flags & O_APPEND) != 0, data, bytes);
 
 	pthread_mutex_unlock(&file->lock);
 	if (err == RFS_ERR_OK)

@@ -81,9 +81,8 @@ void dir_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 
 static enum rfs_err keep_page(struct dir *dir, const struct raftfs_page *page)
 {
-	struct dir_entry *more =
-		realloc(dir->entries,
-			(dir->count + page->count + 1) * sizeof(*more));
+	struct dir_entry *more = realloc(
+		dir->entries, (dir->count + page->count + 1) * sizeof(*more));
 
 	if (more == NULL)
 		return RFS_ERR_NOMEM;
@@ -145,8 +144,8 @@ static bool put(struct fill *fill, const char *name,
 	size_t need;
 
 	if (!fill->plus) {
-		const struct stat st = { .st_ino = attr->ino,
-					 .st_mode = attr->mode };
+		const struct stat st = {.st_ino = attr->ino,
+					.st_mode = attr->mode};
 
 		need = fuse_add_direntry(fill->req, fill->buffer + fill->used,
 					 left, name, &st, (off_t)next);
@@ -167,7 +166,7 @@ static bool put(struct fill *fill, const char *name,
 static enum rfs_err fill_from(struct fill *fill, uint64_t ino, struct dir *dir,
 			      size_t at)
 {
-	const struct raftfs_attr self = { .ino = ino, .mode = S_IFDIR };
+	const struct raftfs_attr self = {.ino = ino, .mode = S_IFDIR};
 
 	for (;; at++) {
 		if (at < DOTS) {
@@ -191,15 +190,15 @@ static enum rfs_err fill_from(struct fill *fill, uint64_t ino, struct dir *dir,
 	}
 }
 
-static void read_any(fuse_req_t req, fuse_ino_t ino, size_t bytes,
-		     off_t offset, struct fuse_file_info *fi, bool plus)
+static void read_any(fuse_req_t req, fuse_ino_t ino, size_t bytes, off_t offset,
+		     struct fuse_file_info *fi, bool plus)
 {
 	struct dir *dir = dir_of(fi);
-	struct fill fill = { .req = req,
-			     .mount = mount_of(req),
-			     .buffer = malloc(bytes),
-			     .bytes = bytes,
-			     .plus = plus };
+	struct fill fill = {.req = req,
+			    .mount = mount_of(req),
+			    .buffer = malloc(bytes),
+			    .bytes = bytes,
+			    .plus = plus};
 
 	if (fill.buffer == NULL) {
 		fuse_reply_err(req, ENOMEM);

@@ -7,7 +7,7 @@
 
 void files_init(struct files *files)
 {
-	*files = (struct files){ .count = 0 };
+	*files = (struct files){.count = 0};
 	pthread_mutex_init(&files->lock, NULL);
 }
 

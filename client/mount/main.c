@@ -29,13 +29,13 @@ struct options {
 };
 
 static const struct fuse_opt option_table[] = {
-	{ "-f", offsetof(struct options, foreground), 1 },
-	{ "-d", offsetof(struct options, debug), 1 },
-	{ "-h", offsetof(struct options, help), 1 },
-	{ "--help", offsetof(struct options, help), 1 },
-	{ "-V", offsetof(struct options, version), 1 },
-	{ "attr_timeout=%lf", offsetof(struct options, attr_timeout_s), 0 },
-	{ "timeout=%s", offsetof(struct options, timeout), 0 },
+	{"-f", offsetof(struct options, foreground), 1},
+	{"-d", offsetof(struct options, debug), 1},
+	{"-h", offsetof(struct options, help), 1},
+	{"--help", offsetof(struct options, help), 1},
+	{"-V", offsetof(struct options, version), 1},
+	{"attr_timeout=%lf", offsetof(struct options, attr_timeout_s), 0},
+	{"timeout=%s", offsetof(struct options, timeout), 0},
 	FUSE_OPT_KEY("_netdev", FUSE_OPT_KEY_DISCARD),
 	FUSE_OPT_KEY("nofail", FUSE_OPT_KEY_DISCARD),
 	FUSE_OPT_END,
@@ -94,9 +94,9 @@ static int add_defaults(struct fuse_args *args, const char *where)
 /* Paths must hold after the change to "/" that comes with the background. */
 static void make_absolute(struct options *options)
 {
-	char *absolute = strchr(options->where, ',') == NULL ?
-				 realpath(options->where, NULL) :
-				 NULL;
+	char *absolute = strchr(options->where, ',') == NULL
+				 ? realpath(options->where, NULL)
+				 : NULL;
 
 	if (absolute == NULL)
 		return;
@@ -146,8 +146,8 @@ static int mount_and_serve(struct fuse_args *args,
 			   const struct options *options, struct mount *mount)
 {
 	int status = EXIT_FAILURE;
-	struct fuse_session *session = fuse_session_new(
-		args, &mount_ops, sizeof(mount_ops), mount);
+	struct fuse_session *session =
+		fuse_session_new(args, &mount_ops, sizeof(mount_ops), mount);
 
 	if (session == NULL)
 		return EXIT_USAGE;
@@ -191,10 +191,10 @@ static int check(const struct options *options, int parsed)
 int main(int argc, char **argv)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(argc, argv);
-	struct options options = { .where = NULL };
-	struct mount mount = { .fs = NULL };
-	int parsed = fuse_opt_parse(&args, &options, option_table,
-				    take_operand);
+	struct options options = {.where = NULL};
+	struct mount mount = {.fs = NULL};
+	int parsed =
+		fuse_opt_parse(&args, &options, option_table, take_operand);
 	int status = check(&options, parsed);
 
 	if (status >= 0)

@@ -11,7 +11,7 @@ struct raftfs_who mount_who(fuse_req_t req)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 
-	return (struct raftfs_who){ ctx->uid, ctx->gid };
+	return (struct raftfs_who){ctx->uid, ctx->gid};
 }
 
 static bool is_remarkable(enum rfs_err err)

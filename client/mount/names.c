@@ -16,10 +16,10 @@ static void answer_entry(fuse_req_t req, const char *what, uint64_t ino,
 
 static struct raftfs_new as_asked(fuse_req_t req, mode_t mode, dev_t rdev)
 {
-	return (struct raftfs_new){ .who = mount_who(req),
-				    .mode = mode,
-				    .rdev = rdev,
-				    .exclusive = true };
+	return (struct raftfs_new){.who = mount_who(req),
+				   .mode = mode,
+				   .rdev = rdev,
+				   .exclusive = true};
 }
 
 void names_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -111,8 +111,8 @@ void names_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 void names_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	enum rfs_err err = raftfs_rmdir(mount_of(req)->fs, mount_who(req),
-					parent, name);
+	enum rfs_err err =
+		raftfs_rmdir(mount_of(req)->fs, mount_who(req), parent, name);
 
 	mount_reply(req, "rmdir", parent, err);
 }

@@ -26,9 +26,9 @@ void xattr_set(fuse_req_t req, fuse_ino_t ino, const char *name,
 		fuse_reply_err(req, EOPNOTSUPP);
 		return;
 	}
-	enum rfs_err err = raftfs_setxattr(mount_of(req)->fs, mount_who(req),
-					   ino, name, value, bytes,
-					   (uint32_t)flags);
+	enum rfs_err err =
+		raftfs_setxattr(mount_of(req)->fs, mount_who(req), ino, name,
+				value, bytes, (uint32_t)flags);
 
 	mount_reply(req, "setxattr", ino, err);
 }
@@ -39,8 +39,8 @@ void xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name, size_t bytes)
 	size_t got;
 
 	if (is_unsupported(name)) {
-		fuse_reply_err(req, strcmp(name, CAPABILITY) == 0 ? ENODATA :
-								    EOPNOTSUPP);
+		fuse_reply_err(req, strcmp(name, CAPABILITY) == 0 ? ENODATA
+								  : EOPNOTSUPP);
 		return;
 	}
 	if (bytes > 0 && (value = malloc(bytes)) == NULL) {
@@ -82,11 +82,11 @@ void xattr_list(fuse_req_t req, fuse_ino_t ino, size_t bytes)
 
 void xattr_remove(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
-	enum rfs_err err = is_unsupported(name) ?
-				   RFS_ERR_NODATA :
-				   raftfs_removexattr(mount_of(req)->fs,
-						      mount_who(req), ino,
-						      name);
+	enum rfs_err err =
+		is_unsupported(name)
+			? RFS_ERR_NODATA
+			: raftfs_removexattr(mount_of(req)->fs, mount_who(req),
+					     ino, name);
 
 	mount_reply(req, "removexattr", ino, err);
 }

@@ -8,7 +8,7 @@
 #include "client/mount/behind.h"
 #include "tests/client/fake_tree.h"
 
-static const struct raftfs_who root = { 0, 0 };
+static const struct raftfs_who root = {0, 0};
 
 struct scene {
 	struct tree tree;
@@ -21,7 +21,7 @@ struct scene {
 static int set_up(void **state)
 {
 	struct scene *scene = calloc(1, sizeof(*scene));
-	const struct raftfs_new as = { .mode = 0644 };
+	const struct raftfs_new as = {.mode = 0644};
 	struct raftfs_attr attr;
 
 	tree_init(&scene->tree);
@@ -144,8 +144,7 @@ static void a_failure_stays_until_it_has_been_reported(void **state)
 
 int main(void)
 {
-#define IN_SCENE(test)                                                         \
-	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define IN_SCENE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		IN_SCENE(small_sequential_writes_travel_as_one),
 		IN_SCENE(nothing_is_sent_before_it_must_be),

@@ -36,13 +36,13 @@ static int tear_down(void **state)
 	struct scene *scene = *state;
 
 	for (int n = 1; n <= CONFIG_NODES_MAX; n++) {
-		static const char *const names[] = { "raftfs.conf", "node.key",
-						     "" };
+		static const char *const names[] = {"raftfs.conf", "node.key",
+						    ""};
 		char path[128];
 
 		for (size_t i = 0; i < 3; i++) {
-			snprintf(path, sizeof(path), "%s/n%d/%s", scene->dir,
-				 n, names[i]);
+			snprintf(path, sizeof(path), "%s/n%d/%s", scene->dir, n,
+				 names[i]);
 			remove(path);
 		}
 	}
@@ -106,16 +106,16 @@ static void every_node_is_an_endpoint(void **state)
 	char reason[128], conf[128], expect[128];
 
 	assert_int_equal(cluster_files_make(s->dir, 3, 7200), CLI_OK);
-	assert_int_equal(endpoints_find(s->dir, &endpoints, reason,
-					sizeof(reason)),
-			 RFS_ERR_OK);
+	assert_int_equal(
+		endpoints_find(s->dir, &endpoints, reason, sizeof(reason)),
+		RFS_ERR_OK);
 	assert_int_equal(endpoints.count, 3);
 	snprintf(expect, sizeof(expect), "%s/n3/run/files.sock", s->dir);
 	assert_string_equal(endpoints.path[2], expect);
 	snprintf(conf, sizeof(conf), "%s/n2/raftfs.conf", s->dir);
-	assert_int_equal(endpoints_find(conf, &endpoints, reason,
-					sizeof(reason)),
-			 RFS_ERR_OK);
+	assert_int_equal(
+		endpoints_find(conf, &endpoints, reason, sizeof(reason)),
+		RFS_ERR_OK);
 	assert_int_equal(endpoints.count, 1);
 	snprintf(expect, sizeof(expect), "%s/n2/run/files.sock", s->dir);
 	assert_string_equal(endpoints.path[0], expect);
@@ -131,24 +131,24 @@ static void wrong_places_are_refused_with_a_sentence(void **state)
 					sizeof(reason)),
 			 RFS_ERR_NOENT);
 	assert_non_null(strstr(reason, "/nonexistent"));
-	assert_int_equal(endpoints_find(s->dir, &endpoints, reason,
-					sizeof(reason)),
-			 RFS_ERR_NOENT);
+	assert_int_equal(
+		endpoints_find(s->dir, &endpoints, reason, sizeof(reason)),
+		RFS_ERR_NOENT);
 	assert_int_equal(endpoints_find("a.sock,,b.sock", &endpoints, reason,
 					sizeof(reason)),
 			 RFS_ERR_INVALID);
 	memset(longest, 'x', sizeof(longest));
 	strcpy(longest + 200, ".sock");
-	assert_int_equal(endpoints_find(longest, &endpoints, reason,
-					sizeof(reason)),
-			 RFS_ERR_RANGE);
+	assert_int_equal(
+		endpoints_find(longest, &endpoints, reason, sizeof(reason)),
+		RFS_ERR_RANGE);
 	assert_int_equal(cluster_files_make(longest, 3, 7200), CLI_FAILED);
 }
 
 static void nodes_that_do_not_run_are_found_and_silent(void **state)
 {
 	struct scene *s = *state;
-	struct cli cli = { .where = s->dir };
+	struct cli cli = {.where = s->dir};
 	struct ask_nodes *nodes = calloc(1, sizeof(*nodes));
 
 	assert_int_equal(cluster_files_make(s->dir, 3, 7200), CLI_OK);
@@ -164,8 +164,7 @@ static void nodes_that_do_not_run_are_found_and_silent(void **state)
 
 int main(void)
 {
-#define IN_SCENE(test)                                                         \
-	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define IN_SCENE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		IN_SCENE(nodes_are_made_with_ports_of_their_own),
 		IN_SCENE(without_a_number_three_nodes_are_made),

@@ -10,7 +10,7 @@
 
 #define BIG (5u * 1024 * 1024 + 12345)
 
-static const struct raftfs_who root = { 0, 0 };
+static const struct raftfs_who root = {0, 0};
 
 struct scene {
 	struct tree tree;
@@ -23,7 +23,7 @@ struct scene {
 static int set_up(void **state)
 {
 	struct scene *scene = calloc(1, sizeof(*scene));
-	const struct raftfs_new as = { .mode = 0644 };
+	const struct raftfs_new as = {.mode = 0644};
 	struct raftfs_attr attr;
 
 	tree_init(&scene->tree);
@@ -62,9 +62,9 @@ static void a_large_write_is_cut_at_windows_and_reads_back(void **state)
 			 RFS_ERR_OK);
 	assert_int_equal(scene->tree.writes, 6);
 	assert_false(scene->tree.crossed_window);
-	assert_int_equal(raftfs_read(scene->fs, scene->ino, 1000, back,
-				     BIG + 10, &got),
-			 RFS_ERR_OK);
+	assert_int_equal(
+		raftfs_read(scene->fs, scene->ino, 1000, back, BIG + 10, &got),
+		RFS_ERR_OK);
 	assert_int_equal(got, BIG);
 	assert_memory_equal(back, scene->bytes, BIG);
 	free(back);
@@ -86,9 +86,9 @@ static void one_refused_piece_fails_the_whole_write(void **state)
 	struct scene *scene = *state;
 
 	scene->tree.refuse_writes = RFS_ERR_NOSPC;
-	assert_int_equal(raftfs_write(scene->fs, root, scene->ino, 0,
-				      scene->bytes, BIG),
-			 RFS_ERR_NOSPC);
+	assert_int_equal(
+		raftfs_write(scene->fs, root, scene->ino, 0, scene->bytes, BIG),
+		RFS_ERR_NOSPC);
 }
 
 static void appends_land_one_after_the_other(void **state)
@@ -109,8 +109,7 @@ static void appends_land_one_after_the_other(void **state)
 
 int main(void)
 {
-#define IN_SCENE(test)                                                         \
-	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define IN_SCENE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		IN_SCENE(a_large_write_is_cut_at_windows_and_reads_back),
 		IN_SCENE(reading_at_the_end_gives_nothing),

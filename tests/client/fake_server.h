@@ -50,8 +50,8 @@ static inline bool fake_send(int fd, const DistributedFs__FileReply *reply)
 {
 	size_t bytes = distributed_fs__file_reply__get_packed_size(reply);
 	uint8_t *image = malloc(FRAME_HEAD_BYTES + bytes);
-	const struct frame_head head = { (uint32_t)bytes, FRAME_FILES_REPLY,
-					 FRAME_VERSION };
+	const struct frame_head head = {(uint32_t)bytes, FRAME_FILES_REPLY,
+					FRAME_VERSION};
 
 	frame_head_encode(&head, image);
 	distributed_fs__file_reply__pack(reply, image + FRAME_HEAD_BYTES);
@@ -122,7 +122,7 @@ static inline void *fake_serve(void *arg)
 static inline void fake_start(struct fake_server *fake, fake_answer *answer,
 			      void *ctx)
 {
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
 
 	memset(fake, 0, sizeof(*fake));
 	strcpy(fake->dir, "/tmp/raftfs-fake-XXXXXX");

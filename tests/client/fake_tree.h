@@ -103,8 +103,7 @@ static inline void tree_write(struct tree *tree,
 		tree->largest_write = request->data.len;
 	if (request->flags & DISTRIBUTED_FS__WRITE_FLAG__WRITE_APPEND)
 		offset = inode->size;
-	else if (offset / window !=
-		 (offset + request->data.len - 1) / window)
+	else if (offset / window != (offset + request->data.len - 1) / window)
 		tree->crossed_window = true;
 	reply->err = tree->refuse_writes;
 	if (reply->err != 0)
@@ -119,8 +118,8 @@ static inline void tree_make(struct tree *tree,
 			     const DistributedFs__FileRequest *request,
 			     DistributedFs__FileReply *reply, uint32_t type)
 {
-	uint64_t ino = tree_find(tree, request->ino,
-				 (char *)request->name.data, request->name.len);
+	uint64_t ino = tree_find(tree, request->ino, (char *)request->name.data,
+				 request->name.len);
 
 	if (ino != 0 && request->op != DISTRIBUTED_FS__FILE_OP__OP_PUT) {
 		reply->err = RFS_ERR_EXIST;
@@ -146,8 +145,7 @@ static inline void tree_list(struct tree *tree,
 	/* Two at a time, so that callers have to come back. */
 	for (uint64_t i = request->cookie + 1;
 	     i < TREE_INODES && reply->n_entries < 2; i++) {
-		DistributedFs__DirEntry *entry =
-			&tree->entry[reply->n_entries];
+		DistributedFs__DirEntry *entry = &tree->entry[reply->n_entries];
 
 		if (tree->inode[i].mode == 0 ||
 		    tree->inode[i].parent != request->ino)
@@ -187,8 +185,8 @@ tree_answer(void *ctx, const DistributedFs__FileRequest *request,
 		break;
 	case DISTRIBUTED_FS__FILE_OP__OP_READLINK:
 	case DISTRIBUTED_FS__FILE_OP__OP_READ:
-		reply->data.data = tree->inode[request->ino].data +
-				   request->offset;
+		reply->data.data =
+			tree->inode[request->ino].data + request->offset;
 		reply->data.len = 0;
 		if (request->offset < tree->inode[request->ino].size)
 			reply->data.len = tree->inode[request->ino].size -

@@ -8,7 +8,7 @@
 #include "client/mount/files.h"
 #include "tests/client/fake_tree.h"
 
-static const struct raftfs_who root = { 0, 0 };
+static const struct raftfs_who root = {0, 0};
 
 struct scene {
 	struct tree tree;
@@ -21,7 +21,7 @@ struct scene {
 static int set_up(void **state)
 {
 	struct scene *scene = calloc(1, sizeof(*scene));
-	const struct raftfs_new as = { .mode = 0644 };
+	const struct raftfs_new as = {.mode = 0644};
 	struct raftfs_attr attr;
 
 	tree_init(&scene->tree);
@@ -134,8 +134,7 @@ static void the_end_of_the_mount_writes_everything(void **state)
 
 int main(void)
 {
-#define IN_SCENE(test)                                                         \
-	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define IN_SCENE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		IN_SCENE(all_handles_of_an_inode_share_one_file),
 		IN_SCENE(a_look_writes_what_waits),

@@ -59,7 +59,8 @@ static void text_is_escaped_and_bad_utf8_replaced(void **state)
 	json_open(&sheet.json, NULL, '[');
 	json_text(&sheet.json, NULL, "q\"b\\n\nt\t\x7f");
 	json_text(&sheet.json, NULL, "\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80");
-	json_text(&sheet.json, NULL, "\xff|\xc3|\xe2\x82|\xed\xa0\x80|\xc0\x80");
+	json_text(&sheet.json, NULL,
+		  "\xff|\xc3|\xe2\x82|\xed\xa0\x80|\xc0\x80");
 	json_close(&sheet.json, ']');
 	expect(&sheet, "[\"q\\\"b\\\\n\\u000at\\u0009\\u007f\","
 		       "\"\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80\","
@@ -72,8 +73,8 @@ static void a_message_shows_every_field_by_its_name(void **state)
 	(void)state;
 	DistributedFs__StorageStatus status =
 		DISTRIBUTED_FS__STORAGE_STATUS__INIT;
-	uint32_t peers[] = { 2, 3 };
-	uint8_t digest[] = { 0x00, 0xab };
+	uint32_t peers[] = {2, 3};
+	uint8_t digest[] = {0x00, 0xab};
 	struct sheet sheet;
 
 	status.node = (char *)"n1";

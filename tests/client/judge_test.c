@@ -24,8 +24,8 @@ struct scene {
 	DistributedFs__StorageStatus stores[3];
 };
 
-static const char *const names[] = { "n1", "n2", "n3" };
-static const char *const daemons[] = { "timesyncd", "raftd", "storaged" };
+static const char *const names[] = {"n1", "n2", "n3"};
+static const char *const daemons[] = {"timesyncd", "raftd", "storaged"};
 
 static void draw_node(struct scene *s, size_t i)
 {
@@ -154,8 +154,7 @@ static void a_minority_is_no_quorum_whatever_it_says(void **state)
 	remove_node(&s, 2, RFS_ERR_CLOSED);
 	judge(&s.nodes, "-d run", &verdict);
 	assert_int_equal(verdict.exit, CLI_NO_QUORUM);
-	assert_string_equal(verdict.line,
-			    "no quorum: 1 of 3 nodes, no leader");
+	assert_string_equal(verdict.line, "no quorum: 1 of 3 nodes, no leader");
 	assert_non_null(strstr(verdict.faults[0].next, "until 2 run"));
 }
 

@@ -22,8 +22,8 @@ struct scene {
 static void add_link(struct tree *tree, uint64_t parent, const char *name,
 		     const char *target)
 {
-	uint64_t ino = tree_add(tree, parent, name, strlen(name),
-				S_IFLNK | 0777);
+	uint64_t ino =
+		tree_add(tree, parent, name, strlen(name), S_IFLNK | 0777);
 
 	strcpy((char *)tree->inode[ino].data, target);
 	tree->inode[ino].size = strlen(target);
@@ -59,7 +59,7 @@ static int tear_down(void **state)
 
 static uint64_t ino_of(struct scene *scene, const char *path, bool follow)
 {
-	struct raftfs_attr attr = { .ino = 0 };
+	struct raftfs_attr attr = {.ino = 0};
 	enum rfs_err err = raftfs_walk(scene->fs, path, follow, &attr);
 
 	return err == RFS_ERR_OK ? attr.ino : 1000 + (uint64_t)err;
@@ -106,9 +106,9 @@ static void the_parent_of_a_new_name_is_found(void **state)
 	char name[RAFTFS_NAME_MAX + 1];
 	struct raftfs_attr parent;
 
-	assert_int_equal(raftfs_walk_parent(scene->fs, "/abs/new/", &parent,
-					    name),
-			 RFS_ERR_OK);
+	assert_int_equal(
+		raftfs_walk_parent(scene->fs, "/abs/new/", &parent, name),
+		RFS_ERR_OK);
 	assert_int_equal(parent.ino, 3);
 	assert_string_equal(name, "new");
 	assert_int_equal(raftfs_walk_parent(scene->fs, "/", &parent, name),
@@ -127,9 +127,9 @@ static void a_copy_goes_into_a_directory_or_to_a_name(void **state)
 			 RFS_ERR_OK);
 	assert_int_equal(parent, 2);
 	assert_string_equal(name, "file");
-	assert_int_equal(place_find(scene->fs, "/x/file", "/a/new", &parent,
-				    name),
-			 RFS_ERR_OK);
+	assert_int_equal(
+		place_find(scene->fs, "/x/file", "/a/new", &parent, name),
+		RFS_ERR_OK);
 	assert_int_equal(parent, 2);
 	assert_string_equal(name, "new");
 	assert_int_equal(place_find(scene->fs, "-", "/a", &parent, name),
@@ -161,14 +161,12 @@ static void a_name_that_leaves_its_directory_is_corruption(void **state)
 	struct listing listing;
 
 	tree_add(&scene->tree, 3, "../up", 5, S_IFREG | 0644);
-	assert_int_equal(listing_read(scene->fs, 3, &listing),
-			 RFS_ERR_CORRUPT);
+	assert_int_equal(listing_read(scene->fs, 3, &listing), RFS_ERR_CORRUPT);
 }
 
 int main(void)
 {
-#define IN_SCENE(test)                                                         \
-	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define IN_SCENE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		IN_SCENE(names_slashes_and_dots_lead_where_they_should),
 		IN_SCENE(links_are_followed_from_where_they_are),

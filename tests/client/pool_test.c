@@ -48,7 +48,7 @@ static void tick(void *ctx)
 static void tasks_added_by_tasks_all_run_before_drain_returns(void **state)
 {
 	(void)state;
-	struct forest forest = { .ran = 0 };
+	struct forest forest = {.ran = 0};
 
 	forest.pool = pool_new(8, grow, &forest);
 	assert_non_null(forest.pool);
@@ -64,7 +64,7 @@ static void tasks_added_by_tasks_all_run_before_drain_returns(void **state)
 static void an_idle_pool_drains_at_once(void **state)
 {
 	(void)state;
-	struct forest forest = { .ran = 0 };
+	struct forest forest = {.ran = 0};
 
 	forest.pool = pool_new(2, grow, &forest);
 	pool_drain(forest.pool, tick);

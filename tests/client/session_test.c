@@ -11,8 +11,8 @@
 
 #define OP(name) DISTRIBUTED_FS__FILE_OP__OP_##name
 
-static const struct raftfs_new plain = { .mode = 0644 };
-static const struct raftfs_who root = { 0, 0 };
+static const struct raftfs_new plain = {.mode = 0644};
+static const struct raftfs_who root = {0, 0};
 
 /* What one scripted node saw and is to do. */
 struct script {
@@ -81,7 +81,7 @@ static struct raftfs *open_fake(const struct fake_server *fake)
 static void a_cut_off_mutation_is_sent_again_under_the_same_seq(void **state)
 {
 	(void)state;
-	struct script script = { .unanswered = 1, .instead = FAKE_HANG_UP };
+	struct script script = {.unanswered = 1, .instead = FAKE_HANG_UP};
 	struct fake_server fake;
 	struct raftfs_attr attr;
 
@@ -103,7 +103,7 @@ static void a_cut_off_mutation_is_sent_again_under_the_same_seq(void **state)
 static void an_unknown_outcome_is_asked_again_under_the_same_seq(void **state)
 {
 	(void)state;
-	struct script script = { .refusal = RFS_ERR_UNKNOWN, .refusals = 3 };
+	struct script script = {.refusal = RFS_ERR_UNKNOWN, .refusals = 3};
 	struct fake_server fake;
 	struct raftfs_attr attr;
 
@@ -121,7 +121,7 @@ static void an_unknown_outcome_is_asked_again_under_the_same_seq(void **state)
 static void silence_ends_a_write_as_unknown(void **state)
 {
 	(void)state;
-	struct script script = { .unanswered = 1000, .instead = FAKE_SILENT };
+	struct script script = {.unanswered = 1000, .instead = FAKE_SILENT};
 	struct fake_server fake;
 	struct raftfs_attr attr;
 
@@ -164,8 +164,8 @@ static void silence_ends_a_read_as_timed_out(void **state)
 static void a_refusal_that_lasts_is_reported_as_what_it_was(void **state)
 {
 	(void)state;
-	struct script script = { .refusal = RFS_ERR_NO_QUORUM,
-				 .refusals = 1000000 };
+	struct script script = {.refusal = RFS_ERR_NO_QUORUM,
+				.refusals = 1000000};
 	struct fake_server fake;
 	struct raftfs_attr attr;
 
@@ -183,7 +183,7 @@ static void a_refusal_that_lasts_is_reported_as_what_it_was(void **state)
 static void a_plain_error_is_final(void **state)
 {
 	(void)state;
-	struct script script = { .refusal = RFS_ERR_EXIST, .refusals = 1 };
+	struct script script = {.refusal = RFS_ERR_EXIST, .refusals = 1};
 	struct fake_server fake;
 	struct raftfs_attr attr;
 
@@ -214,7 +214,7 @@ static void nobody_listening_is_said_as_closed(void **state)
 static void the_next_node_is_asked_when_the_first_is_gone(void **state)
 {
 	(void)state;
-	struct script script = { .refusals = 0 };
+	struct script script = {.refusals = 0};
 	struct fake_server fake;
 	struct raftfs_attr attr;
 	struct raftfs *fs;
@@ -232,9 +232,9 @@ static void the_next_node_is_asked_when_the_first_is_gone(void **state)
 static void a_node_that_only_refuses_is_left_for_another(void **state)
 {
 	(void)state;
-	struct script minority = { .refusal = RFS_ERR_NO_QUORUM,
-				   .refusals = 1000000 };
-	struct script majority = { .refusals = 0 };
+	struct script minority = {.refusal = RFS_ERR_NO_QUORUM,
+				  .refusals = 1000000};
+	struct script majority = {.refusals = 0};
 	struct fake_server a, b;
 	struct raftfs_attr attr;
 	struct raftfs *fs;
@@ -256,7 +256,7 @@ static void a_node_that_only_refuses_is_left_for_another(void **state)
 static void an_expired_session_is_replaced_without_a_word(void **state)
 {
 	(void)state;
-	struct script script = { .forget_after = 1 };
+	struct script script = {.forget_after = 1};
 	struct fake_server fake;
 	struct raftfs_attr attr;
 
@@ -279,9 +279,8 @@ static void an_expired_session_is_replaced_without_a_word(void **state)
 static void a_half_heard_mutation_of_an_expired_session_is_unknown(void **s)
 {
 	(void)s;
-	struct script script = { .unanswered = 1,
-				 .instead = FAKE_HANG_UP,
-				 .forget_after = 1 };
+	struct script script = {
+		.unanswered = 1, .instead = FAKE_HANG_UP, .forget_after = 1};
 	struct fake_server fake;
 	struct raftfs_attr attr;
 
@@ -298,7 +297,7 @@ static void a_half_heard_mutation_of_an_expired_session_is_unknown(void **s)
 static void acknowledged_seqs_are_reported_to_the_node(void **state)
 {
 	(void)state;
-	struct script script = { .refusals = 0 };
+	struct script script = {.refusals = 0};
 	struct fake_server fake;
 
 	fake_start(&fake, follow, &script);
@@ -340,7 +339,7 @@ static void *ask_many(void *arg)
 static void each_of_many_threads_gets_its_own_answers(void **state)
 {
 	(void)state;
-	struct script script = { .refusal = RFS_ERR_BUSY, .refusals = 5 };
+	struct script script = {.refusal = RFS_ERR_BUSY, .refusals = 5};
 	struct fake_server fake;
 	struct worker workers[8];
 	pthread_t threads[8];
@@ -349,7 +348,7 @@ static void each_of_many_threads_gets_its_own_answers(void **state)
 	struct raftfs *fs = open_fake(&fake);
 
 	for (uint64_t i = 0; i < 8; i++) {
-		workers[i] = (struct worker){ fs, 1000 * i, 0 };
+		workers[i] = (struct worker){fs, 1000 * i, 0};
 		pthread_create(&threads[i], NULL, ask_many, &workers[i]);
 	}
 	/* Cut the connection under them: they must not notice. */
@@ -370,8 +369,7 @@ int main(void)
 			a_cut_off_mutation_is_sent_again_under_the_same_seq),
 		cmocka_unit_test(
 			an_unknown_outcome_is_asked_again_under_the_same_seq),
-		cmocka_unit_test(
-			silence_ends_a_write_as_unknown),
+		cmocka_unit_test(silence_ends_a_write_as_unknown),
 		cmocka_unit_test(silence_ends_a_read_as_timed_out),
 		cmocka_unit_test(
 			a_refusal_that_lasts_is_reported_as_what_it_was),

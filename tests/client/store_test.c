@@ -16,7 +16,7 @@ struct scene {
 	struct raftfs *fs;
 	_Atomic uint64_t done;
 	struct store_source source;
-	size_t bytes; /* that the source has */
+	size_t bytes;	/* that the source has */
 	size_t fail_at; /* 0: never */
 };
 
@@ -39,9 +39,8 @@ static int set_up(void **state)
 
 	tree_init(&scene->tree);
 	fake_start(&scene->fake, tree_answer, &scene->tree);
-	scene->source = (struct store_source){ .read = read_pattern,
-					       .ctx = scene,
-					       .done_bytes = &scene->done };
+	scene->source = (struct store_source){
+		.read = read_pattern, .ctx = scene, .done_bytes = &scene->done};
 	*state = scene;
 	return raftfs_open(scene->fake.path, &scene->fs) == RFS_ERR_OK ? 0 : -1;
 }
@@ -57,9 +56,8 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static const struct raftfs_new dated = { .mode = 0640,
-					 .dated = true,
-					 .mtime_ns = 42 };
+static const struct raftfs_new dated = {
+	.mode = 0640, .dated = true, .mtime_ns = 42};
 
 static enum rfs_err store(struct scene *scene, size_t bytes, uint64_t hint)
 {
@@ -102,8 +100,8 @@ static void an_empty_file_is_stored_too(void **state)
 static void sizes_around_a_window_arrive_whole(void **state)
 {
 	struct scene *scene = *state;
-	const size_t sizes[] = { WINDOW - 1, WINDOW,	 WINDOW + 1,
-				 4 * WINDOW, 4 * WINDOW + 1, 9 * WINDOW - 7 };
+	const size_t sizes[] = {WINDOW - 1, WINDOW,	    WINDOW + 1,
+				4 * WINDOW, 4 * WINDOW + 1, 9 * WINDOW - 7};
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		tree_fini(&scene->tree);
@@ -132,8 +130,7 @@ static void a_source_that_fails_ends_the_copy(void **state)
 
 int main(void)
 {
-#define IN_SCENE(test)                                                         \
-	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define IN_SCENE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		IN_SCENE(a_small_file_is_one_request),
 		IN_SCENE(an_empty_file_is_stored_too),

@@ -38,9 +38,8 @@ static void a_request_with_data_reads_back_whole(void **state)
 
 	memcpy(body, head + FRAME_HEAD_BYTES, before);
 	memcpy(body + before, data, sizeof(data));
-	DistributedFs__FileRequest *back =
-		distributed_fs__file_request__unpack(NULL, frame.body_bytes,
-						     body);
+	DistributedFs__FileRequest *back = distributed_fs__file_request__unpack(
+		NULL, frame.body_bytes, body);
 
 	assert_non_null(back);
 	assert_int_equal(back->id, 77);
@@ -69,7 +68,7 @@ static void data_goes_to_the_sink_and_the_rest_to_the_message(void **state)
 {
 	(void)state;
 	uint8_t data[200], sunk[200], body[400];
-	struct wire_sink sink = { .data = sunk, .bytes = sizeof(sunk) };
+	struct wire_sink sink = {.data = sunk, .bytes = sizeof(sunk)};
 
 	memset(data, 0x5a, sizeof(data));
 	size_t bytes = pack_reply(body, data, sizeof(data));
@@ -90,8 +89,8 @@ static void data_goes_to_the_sink_and_the_rest_to_the_message(void **state)
 static void more_data_than_was_asked_for_is_refused(void **state)
 {
 	(void)state;
-	uint8_t data[200] = { 0 }, sunk[200], body[400];
-	struct wire_sink sink = { .data = sunk, .bytes = sizeof(sunk) - 1 };
+	uint8_t data[200] = {0}, sunk[200], body[400];
+	struct wire_sink sink = {.data = sunk, .bytes = sizeof(sunk) - 1};
 	size_t bytes = pack_reply(body, data, sizeof(data));
 
 	assert_null(wire_decode(body, bytes, &sink));
@@ -101,14 +100,14 @@ static void more_data_than_was_asked_for_is_refused(void **state)
 static void damaged_replies_never_reach_beyond_their_bytes(void **state)
 {
 	(void)state;
-	uint8_t data[20] = { 1 }, sunk[20], body[200];
+	uint8_t data[20] = {1}, sunk[20], body[200];
 	size_t bytes = pack_reply(body, data, sizeof(data));
 
 	for (size_t cut = 0; cut < bytes; cut++) {
 		for (int flip = 0; flip < 256; flip += 5) {
 			uint8_t *copy = malloc(cut + 1);
-			struct wire_sink sink = { .data = sunk,
-						  .bytes = sizeof(sunk) };
+			struct wire_sink sink = {.data = sunk,
+						 .bytes = sizeof(sunk)};
 
 			memcpy(copy, body, cut + 1);
 			copy[cut] ^= (uint8_t)flip;
@@ -118,8 +117,8 @@ static void damaged_replies_never_reach_beyond_their_bytes(void **state)
 
 			assert_true(reply == NULL || sink.got <= sizeof(sunk));
 			if (reply != NULL)
-				distributed_fs__file_reply__free_unpacked(
-					reply, NULL);
+				distributed_fs__file_reply__free_unpacked(reply,
+									  NULL);
 			free(copy);
 		}
 	}
