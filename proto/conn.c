@@ -13,6 +13,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
@@ -527,9 +528,10 @@ static struct conn *conn_new(struct ev_loop *loop, int fd,
 struct conn *conn_adopt(struct ev_loop *loop, int fd, size_t queue_max_bytes,
 			const struct conn_events *events, void *ctx)
 {
-	struct conn *conn = conn_new(loop, fd, CONN_OPENING, queue_max_bytes,
-				     events, ctx);
+	struct conn *conn;
 
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	conn = conn_new(loop, fd, CONN_OPENING, queue_max_bytes, events, ctx);
 	if (conn) {
 		ev_io_start(loop, &conn->io);
 		ev_prepare_start(loop, &conn->flush);

@@ -117,8 +117,8 @@ struct listener *listener_unix(struct ev_loop *loop, const char *path,
 			       void (*accepted)(void *ctx, int fd), void *ctx);
 void listener_free(struct listener *listener);
 
-/* Blocking convenience for short-lived clients: connect a unix stream socket.
- * -1 with errno. Non-blocking afterwards. */
+/* Connect a unix stream socket, blocking, and leave it blocking (conn_adopt()
+ * makes its own non-blocking). -1 with errno. */
 int unix_connect(const char *path);
 
 #endif
