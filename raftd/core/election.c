@@ -36,10 +36,11 @@ static void role_set(struct raft *raft, enum raft_role role, const char *why)
 void election_timer_reset(struct raft *raft)
 {
 	int64_t base_ns = rtt_election_timeout_ns(raft);
+	int64_t wait_ns;
 
-	raft->election_deadline_raw_ns =
-		raft->now.raw_ns + base_ns +
-		(int64_t)prng_below(&raft->prng, (uint64_t)base_ns);
+	if (!slots_wait_ns(raft, base_ns, &wait_ns))
+		wait_ns = (int64_t)prng_below(&raft->prng, (uint64_t)base_ns);
+	raft->election_deadline_raw_ns = raft->now.raw_ns + base_ns + wait_ns;
 }
 
 /* A cluster of one has nobody to wait for. */

@@ -180,8 +180,16 @@ void election_death(struct raft *raft, uint32_t node, uint64_t term_led);
 void election_check_quorum(struct raft *raft);
 int64_t election_quorum_deadline_ns(const struct raft *raft);
 
+/* slots.c */
+/* How much longer than the timeout this follower waits, so that followers
+ * stand in turn; less than the timeout. False: draw it instead. */
+bool slots_wait_ns(const struct raft *raft, int64_t timeout_ns,
+		   int64_t *wait_ns);
+
 /* rtt.c */
 void rtt_note(struct rtt *rtt, int64_t sample_ns);
+/* High side of the round trip to the slowest member we need; 0: unknown. */
+int64_t rtt_over_quorum_ns(const struct raft *raft);
 int64_t rtt_election_timeout_ns(const struct raft *raft);
 int64_t rtt_heartbeat_ns(const struct raft *raft);
 

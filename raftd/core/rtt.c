@@ -28,8 +28,7 @@ void rtt_note(struct rtt *rtt, int64_t sample_ns)
 		rtt->smoothed_ns = 1;
 }
 
-/* High side of the round trip to the slowest member we need; 0: unknown. */
-static int64_t rtt_over_quorum_ns(const struct raft *raft)
+int64_t rtt_over_quorum_ns(const struct raft *raft)
 {
 	uint64_t speed[RAFT_NODES_MAX]; /* faster is higher, as reached() wants */
 

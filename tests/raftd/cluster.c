@@ -611,6 +611,16 @@ void cluster_death(struct cluster *cluster, uint32_t node, uint32_t peer)
 	node_step(node_at(cluster, node), &event);
 }
 
+void cluster_rtt(struct cluster *cluster, uint32_t node, int64_t rtt_ns)
+{
+	for (uint32_t i = 1; i <= cluster->options.node_count; i++)
+		if (i != node)
+			node_step(node_at(cluster, node),
+				  &(struct raft_event){
+					  .type = RAFT_EV_RTT,
+					  .rtt = { i, rtt_ns } });
+}
+
 void cluster_transfer(struct cluster *cluster, uint32_t node, uint32_t to)
 {
 	node_step(node_at(cluster, node),

@@ -44,6 +44,8 @@ void cluster_read(struct cluster *cluster, uint32_t node);
 void cluster_peer_lost(struct cluster *cluster, uint32_t node, uint32_t peer);
 /* The supervisor of `peer` revokes its page and tells `node` that it died. */
 void cluster_death(struct cluster *cluster, uint32_t node, uint32_t peer);
+/* A measurement of all its peers. */
+void cluster_rtt(struct cluster *cluster, uint32_t node, int64_t rtt_ns);
 void cluster_transfer(struct cluster *cluster, uint32_t node, uint32_t to);
 void cluster_snapshot(struct cluster *cluster, uint32_t node);
 void cluster_crash(struct cluster *cluster, uint32_t node);

@@ -13,6 +13,7 @@
  *	crash node=1 | restart node=1
  *	lost peer=1			all hosts' hint; node=2: only its
  *	death peer=1			the notice; node=2: only to its
+ *	rtt ms=2			measured by all of all
  *	clock node=1 quality=synced|unsynced|disrupted
  *	snapshot node=1
  *	transfer node=1 to=2
@@ -125,7 +126,11 @@ static void command_run(struct cluster **cluster, const char *line)
 		cluster_run(*cluster, number(line, "ms", 0) * NS_PER_MS);
 		return;
 	}
-	if (strcmp(verb, "propose") == 0)
+	if (strcmp(verb, "rtt") == 0)
+		for (uint32_t i = 1; cluster_has(*cluster, i); i++)
+			cluster_rtt(*cluster, i,
+				    number(line, "ms", 0) * NS_PER_MS);
+	else if (strcmp(verb, "propose") == 0)
 		command_propose(*cluster, line);
 	else if (strcmp(verb, "read") == 0)
 		cluster_read(*cluster, node);

@@ -1,0 +1,70 @@
+/* Elections that do not collide: followers stand in turn, on cluster time.
+ *
+ *	leader's last word	   slots of width w on cluster time, by rank
+ *	|<------ timeout ------>|..|0|1|2|3|0|1|2|3|..
+ *
+ * All nodes cut the same time line into the same slots, and each stands in its
+ * own, so that the one before it has been heard. A rank counts on from the
+ * leader: when it dies another node is first each time. w is beyond twice the
+ * bound and a round trip; rounded up to a power of two, since each node knows
+ * these a little differently.
+ *
+ * This only shifts a deadline within the span in which it would be drawn at
+ * random otherwise, and only for the first attempt: a wrong cluster clock can
+ * bring back collisions, never keep them coming (I12).
+ */
+#include "raftd/core/internal.h"
+
+#include "common/check.h"
+
+/* What is too wide for the timeout need not be exact. */
+static uint64_t slots_width_ns(const struct raft *raft, int64_t timeout_ns)
+{
+	const struct interval *time = &raft->now.cluster;
+	uint64_t least_ns = (uint64_t)time->high_ns - (uint64_t)time->low_ns;
+	uint64_t width_ns = 1;
+
+	if (least_ns > (uint64_t)timeout_ns)
+		return least_ns;
+	least_ns += (uint64_t)rtt_over_quorum_ns(raft);
+	while (width_ns <= least_ns)
+		width_ns *= 2;
+	return width_ns;
+}
+
+/* 0 is the member after the leader. */
+static uint32_t slots_rank(const struct raft *raft)
+{
+	uint32_t count = raft->members.count;
+	uint32_t leader = members_position(&raft->members, raft->leader);
+
+	CHECK(leader < count);
+	return (raft->self_position + count - leader - 1) % count;
+}
+
+bool slots_wait_ns(const struct raft *raft, int64_t timeout_ns,
+		   int64_t *wait_ns)
+{
+	const struct interval *time = &raft->now.cluster;
+
+	if (raft->role != RAFT_FOLLOWER || raft->leader == RAFT_NOBODY ||
+	    !raft->now.usable || interval_is_empty(*time) ||
+	    rtt_over_quorum_ns(raft) == 0)
+		return false;
+
+	uint64_t slot_ns = slots_width_ns(raft, timeout_ns);
+
+	if (slot_ns > (uint64_t)timeout_ns / (raft->members.count - 1))
+		return false;
+
+	int64_t width_ns = (int64_t)slot_ns;
+	int64_t turn_ns = width_ns * (raft->members.count - 1);
+	int64_t from_ns = time->low_ns + (time->high_ns - time->low_ns) / 2;
+
+	from_ns = (from_ns % turn_ns + timeout_ns % turn_ns) % turn_ns;
+	*wait_ns = (slots_rank(raft) * width_ns - from_ns) % turn_ns;
+	if (*wait_ns < 0)
+		*wait_ns += turn_ns;
+	CHECK(*wait_ns < turn_ns);
+	return true;
+}
