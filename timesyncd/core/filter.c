@@ -1,30 +1,21 @@
-/* A ring of exchanges: intersection for the bound, weighted line for the
+/* A ring of exchanges: their intersection for the bound, a corridor for the
  * estimate. */
 #include "timesyncd/core/filter.h"
 
-#include <math.h>
+#include <stddef.h>
 
 #include "common/check.h"
-#include "common/units.h"
 
 /* What two crystals' rates differ by before anybody measured them, and what a
  * measured difference may have changed since. */
 #define UNKNOWN_SPREAD_PPB  20000.0
 #define MEASURED_SPREAD_PPB 1000.0
-/* A window this long tells a drift from noise. */
-#define LONG_WINDOW_NS (8 * NS_PER_SEC)
-/* Noise that the fastest exchange still has. */
-#define NOISE_FLOOR_NS 500.0
 
 void filter_init(struct filter *filter, uint32_t capacity,
 		 double prior_drift_ppb)
 {
-	*filter = (struct filter){
-		.capacity = capacity,
-		.prior_drift_ppb = prior_drift_ppb,
-		.prior_spread_ppb = UNKNOWN_SPREAD_PPB,
-		.fit_drift_ppb = prior_drift_ppb,
-	};
+	*filter = (struct filter){ .capacity = capacity };
+	corridor_init(&filter->corridor, prior_drift_ppb, UNKNOWN_SPREAD_PPB);
 	if (filter->capacity < 1)
 		filter->capacity = 1;
 	if (filter->capacity > FILTER_HISTORY_MAX)
@@ -33,7 +24,13 @@ void filter_init(struct filter *filter, uint32_t capacity,
 
 void filter_clear(struct filter *filter)
 {
-	filter_init(filter, filter->capacity, filter->fit_drift_ppb);
+	double drift_ppb = filter_drift_ppb(filter);
+	bool known = filter->drift_known;
+
+	filter_init(filter, filter->capacity, drift_ppb);
+	filter->drift_known = known;
+	corridor_init(&filter->corridor, drift_ppb,
+		      known ? MEASURED_SPREAD_PPB : UNKNOWN_SPREAD_PPB);
 }
 
 /* i = 0 is the newest. */
@@ -79,84 +76,15 @@ struct interval filter_interval_at(const struct filter *filter, int64_t raw_ns,
 	return all;
 }
 
-/* Sums of a weighted regression; x in seconds before the newest sample, y in
- * ns beside its offset, so that doubles lose nothing. */
-struct sums {
-	double w, wx, wy, wxx, wxy;
-};
-
-static double sigma_of(const struct exchange_sample *s, int64_t floor_delay_ns)
+/* The middle of the exchange, and what each direction says there. */
+static void measure(struct filter *filter, const struct exchange_sample *sample)
 {
-	return NOISE_FLOOR_NS + (double)(s->delay_ns - floor_delay_ns) / 2;
-}
+	int64_t half_ns = sample->delay_ns / 2;
 
-static struct sums sum_up(const struct filter *filter)
-{
-	const struct exchange_sample *newest = filter_newest(filter);
-	int64_t floor_delay_ns = filter_best(filter)->delay_ns;
-	struct sums t = { 0 };
-
-	for (uint32_t i = 0; i < filter->count; i++) {
-		const struct exchange_sample *s = sample_back(filter, i);
-		double x = (double)(s->at_ns - newest->at_ns) / 1e9;
-		double y = (double)(s->offset_ns - newest->offset_ns);
-		double sigma = sigma_of(s, floor_delay_ns);
-		double w = 1 / (sigma * sigma);
-
-		t.w += w;
-		t.wx += w * x;
-		t.wy += w * y;
-		t.wxx += w * x * x;
-		t.wxy += w * x * y;
-	}
-	return t;
-}
-
-static double residual_rms(const struct filter *filter, double a, double b)
-{
-	const struct exchange_sample *newest = filter_newest(filter);
-	double sum = 0;
-
-	for (uint32_t i = 0; i < filter->count; i++) {
-		const struct exchange_sample *s = sample_back(filter, i);
-		double x = (double)(s->at_ns - newest->at_ns) / 1e9;
-		double y = (double)(s->offset_ns - newest->offset_ns);
-
-		sum += (y - a - b * x) * (y - a - b * x);
-	}
-	return sqrt(sum / filter->count);
-}
-
-/* y = a + b x, with b drawn to the prior as strongly as its spread says:
- * minimise sum w (y - a - b x)^2 + ((b - prior) / spread)^2. */
-static void fit(struct filter *filter)
-{
-	const struct exchange_sample *newest = filter_newest(filter);
-	const double pull =
-		1 / (filter->prior_spread_ppb * filter->prior_spread_ppb);
-	struct sums t = sum_up(filter);
-	double spread = t.wxx - t.wx * t.wx / t.w + pull;
-	double b = (t.wxy - t.wx * t.wy / t.w +
-		    pull * filter->prior_drift_ppb) /
-		   spread;
-	double a = (t.wy - b * t.wx) / t.w;
-
-	filter->fit_at_ns = newest->at_ns;
-	filter->fit_offset_ns = newest->offset_ns + (int64_t)llround(a);
-	filter->fit_drift_ppb = b;
-	filter->jitter_ns = (int64_t)residual_rms(filter, a, b);
-}
-
-static void learn_drift(struct filter *filter)
-{
-	const struct exchange_sample *oldest =
-		sample_back(filter, filter->count - 1);
-
-	if (filter_newest(filter)->at_ns - oldest->at_ns < LONG_WINDOW_NS)
-		return;
-	filter->prior_drift_ppb = filter->fit_drift_ppb;
-	filter->prior_spread_ppb = MEASURED_SPREAD_PPB;
-	filter->drift_known = true;
+	if (!corridor_add(&filter->corridor, sample->at_ns - half_ns,
+			  sample->offset_ns + half_ns,
+			  sample->offset_ns - half_ns, FILTER_BURST_NS))
+		filter->surprised = true;
 }
 
 /* Both are proven, so their intersection is; the faster one estimates. */
@@ -205,16 +133,18 @@ bool filter_add(struct filter *filter, const struct exchange_sample *sample,
 		filter_clear(filter);
 	}
 	append(filter, sample, rho_ppb);
-	fit(filter);
-	learn_drift(filter);
+	measure(filter, sample);
+	if (filter->corridor.drift_sigma_ppb < MEASURED_SPREAD_PPB)
+		filter->drift_known = true;
 	return agrees;
 }
 
 int64_t filter_offset_at(const struct filter *filter, int64_t raw_ns)
 {
-	if (filter->count == 0)
-		return 0;
-	return filter->fit_offset_ns +
-	       (int64_t)llround((double)(raw_ns - filter->fit_at_ns) *
-				filter->fit_drift_ppb / 1e9);
+	return corridor_offset_at(&filter->corridor, raw_ns);
+}
+
+double filter_drift_ppb(const struct filter *filter)
+{
+	return filter->corridor.drift_ppb;
 }

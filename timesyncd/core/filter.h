@@ -4,10 +4,9 @@
  * truth lies in the intersection. An empty intersection proves that one of the
  * two clocks broke its promise.
  *
- * Estimate: noise is one-sided (queues only add delay), so a sample counts by
- * how near it came to the minimum delay; a weighted line through them gives
- * offset and drift, held near the prior drift while the window is short. A
- * burst is one sample: its fastest exchange, and the intersection of them all.
+ * Estimate: the corridor (corridor.h), a line between the least of each
+ * direction. For both, a burst is one sample: the intersection of its proofs,
+ * and the least of each direction.
  */
 #ifndef RAFTFS_TIMESYNCD_CORE_FILTER_H
 #define RAFTFS_TIMESYNCD_CORE_FILTER_H
@@ -16,6 +15,7 @@
 #include <stdint.h>
 
 #include "common/interval.h"
+#include "timesyncd/core/corridor.h"
 #include "timesyncd/core/exchange.h"
 
 #define FILTER_HISTORY_MAX 64
@@ -27,14 +27,9 @@ struct filter {
 	uint32_t capacity; /* 1..FILTER_HISTORY_MAX */
 	uint32_t count;
 	uint32_t next_index;
-	double prior_drift_ppb; /* remembered, then of the last long window */
-	double prior_spread_ppb;
+	struct corridor corridor;
 	bool drift_known; /* a long window has been seen: no longer a guess */
-	/* The line, refitted by filter_add(): at fit_at_ns. */
-	int64_t fit_at_ns;
-	int64_t fit_offset_ns;
-	double fit_drift_ppb;
-	int64_t jitter_ns; /* RMS of the residuals */
+	bool surprised;	  /* an exchange did not fit; the reader's to clear */
 };
 
 /* capacity is clipped to 1..FILTER_HISTORY_MAX. */
@@ -53,8 +48,11 @@ bool filter_add(struct filter *filter, const struct exchange_sample *sample,
 struct interval filter_interval_at(const struct filter *filter, int64_t raw_ns,
 				   int64_t rho_ppb);
 
-/* Peer's raw minus ours at raw_ns, by the line; 0 while count is 0. */
+/* Peer's raw minus ours at raw_ns, estimated; 0 while count is 0. */
 int64_t filter_offset_at(const struct filter *filter, int64_t raw_ns);
+
+/* Its rate: 1 ppb is a nanosecond more a second. */
+double filter_drift_ppb(const struct filter *filter);
 
 /* Newest (or newest burst) and minimum-delay samples; NULL while count is 0. */
 const struct exchange_sample *filter_newest(const struct filter *filter);

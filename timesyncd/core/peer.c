@@ -164,5 +164,5 @@ int64_t peer_target_at(const struct peer *peer, int64_t raw_ns)
 
 double peer_target_drift_ppb(const struct peer *peer)
 {
-	return peer->filter.fit_drift_ppb + peer->clock.drift_ppb;
+	return filter_drift_ppb(&peer->filter) + peer->clock.drift_ppb;
 }

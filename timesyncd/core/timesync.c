@@ -112,7 +112,7 @@ void timesync_configure(struct timesync *t,
 		CHECK(config->peers[i] == t->peers[i].id);
 		if (resized)
 			filter_init(filter, config->history_size,
-				    filter->fit_drift_ppb);
+				    filter_drift_ppb(filter));
 		schedule_hurry(&t->peers[i].schedule, t->clock.asof_ns);
 	}
 }
@@ -513,7 +513,7 @@ static void judge(struct timesync *t, int64_t raw_ns)
 static void report_drift(struct timesync *t, struct peer *peer)
 {
 	double limit_ppb = t->config.drift_threshold * 1e6;
-	double drift_ppb = peer->filter.fit_drift_ppb;
+	double drift_ppb = filter_drift_ppb(&peer->filter);
 	double size_ppb = drift_ppb < 0 ? -drift_ppb : drift_ppb;
 
 	if (!peer->filter.drift_known)
@@ -743,8 +743,9 @@ static void fill_view(struct timesync_peer_view *view, const struct peer *peer)
 		.truechimer = peer->truechimer,
 		.offset_ns = best != NULL ? best->offset_ns : 0,
 		.delay_ns = best != NULL ? best->delay_ns : 0,
-		.jitter_ns = peer->filter.jitter_ns,
-		.drift_ppb = (int32_t)peer->filter.fit_drift_ppb,
+		.jitter_ns = (int64_t)corridor_sigma_at_ns(
+			&peer->filter.corridor, peer->filter.corridor.at_ns),
+		.drift_ppb = (int32_t)filter_drift_ppb(&peer->filter),
 		.last_heard_ns = peer->heard_ns,
 		.asked = peer->schedule.asked,
 		.answered = peer->schedule.answered,
