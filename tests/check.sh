@@ -89,6 +89,7 @@ unit unit-asan "$B/asan"
 tally sim-asan "$B/asan/raftfs-sim" --seeds 12
 step build-clang make -j2 B="$B/clang" CC=clang all
 if [ -n "${FULL:-}" ]; then
+	step lint-deep make -j2 B="$B" LINT_DEPTH=deep lint-c
 	step build-tsan make -j2 B="$B/tsan" SAN=thread CFLAGS='-O1 -g' unit
 	unit unit-tsan "$B/tsan"
 	tally fuzz make B="$B" SECONDS=20 fuzz

@@ -340,7 +340,8 @@ static void learn_trips(struct corridor *corridor)
 	memcpy(sorted_ns, corridor->trips_ns, count * sizeof(*sorted_ns));
 	qsort(sorted_ns, count, sizeof(*sorted_ns), compare_ns);
 
-	double queue_ns = (double)(sorted_ns[count / 2] - sorted_ns[0]) / 1.68;
+	int64_t median_ns = sorted_ns[count / 2];
+	double queue_ns = (double)(median_ns - sorted_ns[0]) / 1.68;
 
 	double guess_ns =
 		larger(QUEUE_FIRST_NS, QUEUE_OF_DELAY * (double)sorted_ns[0]);
