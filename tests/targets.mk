@@ -153,6 +153,10 @@ install-doc:
 # This test starts the real program, beside stand-ins for its children.
 $B/tests/supervisor/loop_test: | $B/raftfs-supervisor
 
+# The system tests' recorder of histories, judged by the simulator's checker.
+$B/tests/system/history: $B/tests/system/record/helpers.a $B/tests-sim.a
+$B/tests/system/record/helpers.a: $(call objs,tests/system/record)
+
 # The clock simulator: the clock core alone, on the same oscillators.
 all: $B/raftfs-clocksim
 $B/tests-clocksim.a: $(filter-out %/main.o %_test.o,$(call objs,tests/clocksim))

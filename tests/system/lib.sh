@@ -8,8 +8,13 @@
 #	kill_daemon N NAME  kill -9 of one daemon, by pid
 #	rfs N ARGS...       raftfs(1) against node N
 #	wait_until S CMD... poll until CMD works, at most S seconds
+#	pause N [NAME]      SIGSTOP one daemon, or the whole node
+#	resume N            SIGCONT all of it
 #	cut A B [oneway]    drop what B sends A (and A sends B)
-#	heal                undo all cuts
+#	lossy N PERCENT     drop that part of what N receives, at random
+#	heal                undo all cuts and losses
+#	load S              writers on all nodes for S seconds; proven by
+#	prove_load          "nothing acknowledged is lost, on any node"
 #
 # Everything made is taken away by the EXIT trap: processes by pid, namespaces
 # by name, mounts by path.
@@ -133,9 +138,11 @@ world() { # count
 			table inet cut {
 				set in { type ipv4_addr; }
 				set out { type ipv4_addr; }
+				chain loss { }
 				chain input {
 					type filter hook input priority 0;
 					ip saddr @in drop
+					iifname "eth0" jump loss
 				}
 				chain output {
 					type filter hook output priority 0;
@@ -174,17 +181,29 @@ stop() { # N...
 }
 
 crash() { # N
-	local pids
-	pids="${supervisor_pid[$1]} $(cat \
-		"/proc/${supervisor_pid[$1]}/task/"*/children 2>/dev/null)"
-	# shellcheck disable=SC2086 # a list of pids
-	kill -KILL $pids 2>/dev/null
+	# shellcheck disable=SC2046 # a list of pids
+	kill -KILL $(node_pids "$1") 2>/dev/null
 	wait "${supervisor_pid[$1]}" 2>/dev/null
 	unset "supervisor_pid[$1]"
 }
 
 kill_daemon() { # N daemon
 	kill -KILL "$(child_pid "$1" "$2")"
+}
+
+node_pids() { # N
+	echo "${supervisor_pid[$1]} $(cat \
+		"/proc/${supervisor_pid[$1]}/task/"*/children 2>/dev/null)"
+}
+
+pause() { # N [daemon]
+	# shellcheck disable=SC2046 # a list of pids
+	kill -STOP $([ -n "${2:-}" ] && child_pid "$1" "$2" || node_pids "$1")
+}
+
+resume() { # N
+	# shellcheck disable=SC2046 # a list of pids
+	kill -CONT $(node_pids "$1")
 }
 
 rfs() { # N args...
@@ -220,11 +239,44 @@ cut() { # A B [oneway]
 	in_node "$1" nft add element inet cut out "{ 10.77.7.$2 }"
 }
 
+lossy() { # N percent
+	in_node "$1" nft add rule inet cut loss \
+		numgen random mod 100 "<" "$2" drop
+}
+
 heal() {
 	local n
 	for n in $(seq 1 "$NODES"); do
+		in_node "$n" nft flush chain inet cut loss
 		in_node "$n" nft flush set inet cut in
 		in_node "$n" nft flush set inet cut out
+	done
+}
+
+writers=()
+
+load() { # seconds
+	local n
+	writers=()
+	for n in $(seq 1 "$NODES"); do
+		"$B/tests/system/writer" "$W/n$n/run/files.sock" "/records$n" \
+			write "$1" "$W/acked$n" >"$W/writer$n" 2>&1 &
+		writers+=($!)
+	done
+}
+
+prove_load() {
+	local n via
+	for n in $(seq 1 "$NODES"); do
+		wait "${writers[$((n - 1))]}"
+		ok "writer on n$n: $(cat "$W/writer$n")" $?
+	done
+	for via in $(seq 1 "$NODES"); do
+		for n in $(seq 1 "$NODES"); do
+			"$B/tests/system/writer" "$W/n$via/run/files.sock" \
+				"/records$n" verify "$W/acked$n" >/dev/null ||
+				return 1
+		done
 	done
 }
 
