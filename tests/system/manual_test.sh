@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# What the EXAMPLES of the manuals say is what works: commands are run against
-# a cluster on this machine, configurations are checked, C is compiled.
+# What the EXAMPLES of the manuals and the README's first five minutes say is
+# what works: commands are run against clusters on this machine, configurations
+# are checked, C is compiled.
 #
 # A command is run as it stands, but for the places of this test: /tmp/c, /mnt
 # and /etc/raftfs/raftfs.conf are its own, and ports are free ones.
@@ -32,8 +33,9 @@ skip() { # what, why
 
 clean_up() {
 	trap - EXIT
-	fusermount3 -u "$W/mnt" 2>/dev/null
-	for dir in "$W/main" "$W/c"; do
+	fusermount3 -u -z "$W/mnt" 2>/dev/null
+	fusermount3 -u -z "$W/mount" 2>/dev/null
+	for dir in "$W/main" "$W/c" "$W/run"; do
 		[ ! -d "$dir" ] || raftfs cluster down --dir "$dir" >/dev/null
 	done
 	cd "$TOP" && rm -rf "$W"
@@ -52,6 +54,15 @@ examples() { # page
 		/^\.Ed/ { block = 0; next }
 		block { print }
 	' "$1" | sed 's/\\-/-/g; s/\\(aq/'"'"'/g; s/\\(dq/"/g; s/\\e/\\/g'
+}
+
+# Likewise of the README; it was built already.
+first_five_minutes() {
+	awk '
+		/^## First five minutes/ { inside = 1 }
+		inside && /^```/ { if (block) exit; block = 1; print "@"; next }
+		block && !/^make$/ { print }
+	' README.md
 }
 
 # Why this command cannot be run here; nothing: it can.
@@ -78,7 +89,7 @@ run_command() { # page, command
 		return
 	fi
 	here=${here//\/tmp\/c/$W/c}
-	here=${here//\/mnt/$W/mnt}
+	here=${here//\/mnt/$W/mount}
 	here=${here//\/etc\/raftfs\/raftfs.conf/$W/main/n1/raftfs.conf}
 	here=${here//cluster up/cluster up --base-port $((PORT + 100))}
 	(cd "$W" && timeout 60 bash -c "$here") >"$W/out" 2>&1
@@ -120,20 +131,25 @@ run_block() { # page, file
 	fi
 }
 
-mkdir -p "$W/mnt" "$W/linux"
+mkdir -p "$W/mount" "$W/linux"
+ln -s "$B" "$W/build"
 echo 'int main;' >"$W/linux/main.c"
 tar -C "$W" -cJf "$W/linux.tar.xz" linux
 raftfs cluster up --nodes 3 --dir "$W/main" --base-port "$PORT" >"$W/out" 2>&1
 ok "a cluster to try the examples on" $? || cat "$W/out"
 
-for page in man/*.[0-9]; do
+for page in man/*.[0-9] README.md; do
 	rm -f "$W"/block.*
-	examples "$page" | awk -v stem="$W/block." '
+	if [ "$page" = README.md ]; then
+		first_five_minutes
+	else
+		examples "$page"
+	fi | awk -v stem="$W/block." '
 		/^@$/ { count++; next }
 		{ print >sprintf("%s%02d", stem, count) }'
 	for block in "$W"/block.*; do
 		[ ! -f "$block" ] || run_block "${page#man/}" "$block"
 	done
 done
-[ "$passed" -gt 8 ]
+[ "$passed" -gt 12 ]
 ok "there were examples" $?
