@@ -21,15 +21,18 @@ struct fixture {
 	struct obituary *obituary;
 	uint32_t node;
 	uint64_t incarnation;
+	uint64_t term_led;
 	unsigned int read_count;
 };
 
-static void on_read(void *ctx, uint32_t node, uint64_t incarnation)
+static void on_read(void *ctx, uint32_t node, uint64_t incarnation,
+		    uint64_t term_led)
 {
 	struct fixture *f = ctx;
 
 	f->node = node;
 	f->incarnation = incarnation;
+	f->term_led = term_led;
 	f->read_count++;
 }
 
@@ -119,6 +122,7 @@ static void a_signed_notice_is_believed(void **state)
 	assert_true(believed(f, image, sizeof(image)));
 	assert_int_equal(f->node, 2);
 	assert_int_equal(f->incarnation, 77);
+	assert_int_equal(f->term_led, 5);
 }
 
 static void another_nodes_signature_is_not(void **state)
