@@ -114,8 +114,10 @@ TEST_LIBS := $(DAEMONS:%=$B/%-shell.a) $(DAEMONS:%=$B/%-core.a) \
 test_helpers = $(patsubst %.c,$B/%.o,$(filter-out %_test.c %/main.c,$(wildcard $(1)*.c)))
 $(foreach d,$(sort $(dir $(TEST_SRC))),$(eval \
 	$B/$(d)helpers.a: $(call test_helpers,$(d))))
+# Two daemons may have functions of one name: a test gets those of its own.
 $(TEST_BIN): $B/%: $B/%.o $$(dir $B/$$*)helpers.a $(TEST_LIBS)
-	$(call say,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) \
+	$(call say,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group \
+		$(filter $B/$(word 2,$(subst /, ,$*))-%.a,$^) $(filter %.a,$^) \
 		-Wl,--end-group -lcmocka -lfuse3 $(LIBS)
 
 # Load programs for benchmarks and system tests: one file, one program.
