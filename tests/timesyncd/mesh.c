@@ -9,6 +9,9 @@
 #include "common/check.h"
 #include "common/units.h"
 
+/* The daemon's look, when it is alone. */
+#define MESH_LOOK_NS (250 * NS_PER_MS)
+
 void mesh_init(struct mesh *mesh, uint32_t count, uint64_t seed)
 {
 	memset(mesh, 0, sizeof(*mesh));
@@ -92,6 +95,20 @@ static void transmit(struct mesh *mesh, const struct mesh_packet *packet)
 	post(mesh, packet, one_way_ns(mesh, packet->from, packet->to));
 }
 
+static bool ruled_truth(const struct mesh *mesh, uint64_t epoch, double *truth)
+{
+	for (uint32_t i = 0; i < mesh->carried_count; i++) {
+		const struct mesh_carried *carried = &mesh->carried[i];
+
+		if (carried->epoch != epoch)
+			continue;
+		*truth = mesh->nodes[carried->index].raw_ns +
+			 (double)carried->offset_ns;
+		return true;
+	}
+	return false;
+}
+
 static void check_clock(struct mesh *mesh, uint32_t index)
 {
 	struct mesh_node *node = &mesh->nodes[index];
@@ -100,7 +117,10 @@ static void check_clock(struct mesh *mesh, uint32_t index)
 	struct interval at = timesync_clock_at(clock, raw_ns);
 	double truth = truth_of(mesh);
 
-	if (interval_is_empty(at) || clock->epoch != mesh->epoch)
+	if (mesh->ruled && !ruled_truth(mesh, clock->epoch, &truth))
+		return;
+	if (interval_is_empty(at) ||
+	    (!mesh->ruled && clock->epoch != mesh->epoch))
 		return;
 	mesh->checks++;
 	/* Doubles carry a few ns of their own at these magnitudes. */
@@ -155,12 +175,51 @@ static void step_unchecked(struct mesh *mesh, uint32_t index,
 	}
 }
 
+static void note_carried(struct mesh *mesh, uint32_t index,
+			 const struct timesync_event *event)
+{
+	double truth;
+
+	if (event->type != TIMESYNC_EV_EPOCH || !event->epoch.self ||
+	    ruled_truth(mesh, event->epoch.epoch, &truth))
+		return;
+	CHECK(mesh->carried_count < MESH_CARRIED_MAX);
+	int64_t offset_ns =
+		event->epoch.anchor_ts_ns - event->epoch.anchor_raw_ns;
+	int64_t step_ns = (int64_t)(mesh->nodes[index].raw_ns +
+				    (double)offset_ns - truth_of(mesh));
+
+	mesh->carried[mesh->carried_count++] = (struct mesh_carried){
+		event->epoch.epoch, index, offset_ns, step_ns
+	};
+	mesh->epoch = event->epoch.epoch;
+	mesh->leader = index;
+	mesh->epoch_offset_ns = offset_ns;
+}
+
+static void look_at_mesh(struct mesh *mesh, uint32_t index)
+{
+	struct mesh_node *node = &mesh->nodes[index];
+	struct timesync_peer_view views[TIMESYNC_PEERS_MAX];
+	struct timesync_event event;
+
+	while (carrier_step(&node->carrier, raw_of(mesh, index),
+			    mesh->now_ns + INT64_C(1000000000000000),
+			    timesync_clock(node->timesync), views,
+			    timesync_peers(node->timesync, views), &event)) {
+		note_carried(mesh, index, &event);
+		step_unchecked(mesh, index, &event);
+	}
+}
+
 static void step(struct mesh *mesh, uint32_t index,
 		 struct timesync_event *event)
 {
 	if (mesh->epoch != 0)
 		check_clock(mesh, index);
 	step_unchecked(mesh, index, event);
+	if (mesh->ruled)
+		look_at_mesh(mesh, index);
 	if (mesh->epoch != 0)
 		check_clock(mesh, index);
 }
@@ -206,10 +265,18 @@ void mesh_start(struct mesh *mesh, uint32_t index)
 			config.peers[config.peer_count++] = i + 1;
 	node->timesync = timesync_new(&config, raw_of(mesh, index));
 	CHECK(node->timesync != NULL);
+	if (mesh->ruled) {
+		uint32_t ids[MESH_NODES_MAX];
+
+		for (uint32_t i = 0; i < mesh->count; i++)
+			ids[i] = i + 1;
+		carrier_init(&node->carrier, index + 1, ids, mesh->count,
+			     raw_of(mesh, index), config.story);
+	}
 	node->boot++;
 	node->up = true;
 	step(mesh, index, &tick);
-	if (mesh->epoch != 0)
+	if (mesh->epoch != 0 && !mesh->ruled)
 		tell_epoch(mesh, index, true);
 }
 
@@ -255,6 +322,12 @@ void mesh_jump(struct mesh *mesh, uint32_t index, int64_t by_ns, bool told)
 	struct timesync_event event = { .type = TIMESYNC_EV_DISRUPTION };
 
 	mesh->nodes[index].raw_ns += (double)by_ns;
+	/* A timeline goes on as if its carrier's clock had not jumped. */
+	for (uint32_t i = 0; i < mesh->carried_count; i++)
+		if (mesh->carried[i].index == index)
+			mesh->carried[i].offset_ns -= by_ns;
+	if (mesh->ruled && mesh->leader == index)
+		mesh->epoch_offset_ns -= by_ns;
 	if (told)
 		step_unchecked(mesh, index, &event);
 }
@@ -281,6 +354,8 @@ static void serve(struct mesh *mesh, const struct mesh_packet *request)
 	reply.exchange.t3_ns = reply.exchange.t2_ns;
 	reply.exchange.server_boot = node->boot;
 	reply.exchange.server_clock = *timesync_clock(node->timesync);
+	if (mesh->ruled)
+		reply.exchange.server_hears = carrier_hears(&node->carrier);
 	if (node->lies)
 		reply.exchange.server_clock.offset_ns += mesh->lie_ns;
 	transmit(mesh, &reply);
@@ -317,6 +392,10 @@ static void deliver(struct mesh *mesh, const struct mesh_packet *packet)
 		event.type = TIMESYNC_EV_REPLY;
 		event.reply = packet->exchange;
 		event.reply.t4_ns = raw_of(mesh, asker);
+		if (mesh->ruled)
+			carrier_heard(&mesh->nodes[asker].carrier, asked + 1,
+				      &event.reply.server_clock,
+				      event.reply.server_hears);
 	}
 	step(mesh, asker, &event);
 }
@@ -352,6 +431,8 @@ static int64_t next_event_ns(const struct mesh *mesh, int64_t until_ns)
 {
 	int64_t next_ns = until_ns;
 
+	if (mesh->ruled && mesh->look_ns < next_ns)
+		next_ns = mesh->look_ns;
 	for (uint32_t i = 0; i < MESH_PACKETS_MAX; i++)
 		if (mesh->packets[i].kind != MESH_FREE &&
 		    mesh->packets[i].due_ns < next_ns)
@@ -382,6 +463,12 @@ static void fire(struct mesh *mesh)
 		    mesh->nodes[i].deadline_true_ns <= mesh->now_ns)
 			step(mesh, i, &tick);
 	}
+	if (!mesh->ruled || mesh->now_ns < mesh->look_ns)
+		return;
+	mesh->look_ns = mesh->now_ns + MESH_LOOK_NS;
+	for (uint32_t i = 0; i < mesh->count; i++)
+		if (mesh->nodes[i].up)
+			look_at_mesh(mesh, i);
 }
 
 void mesh_run(struct mesh *mesh, int64_t for_ns)

@@ -12,9 +12,11 @@
 #include <stdint.h>
 
 #include "common/prng.h"
+#include "timesyncd/core/carrier.h"
 #include "timesyncd/core/timesync.h"
 
-#define MESH_NODES_MAX	 TIMESYNC_PEERS_MAX
+#define MESH_NODES_MAX	 9
+#define MESH_CARRIED_MAX 256
 #define MESH_PACKETS_MAX 512
 
 struct mesh;
@@ -34,6 +36,15 @@ struct mesh_node {
 	uint32_t seen_disruptions;
 	int64_t seen_ns;
 	uint64_t requests;
+	struct carrier carrier; /* where nobody elects */
+};
+
+/* One epoch of a mesh that nobody elects for: cluster = raw + offset. */
+struct mesh_carried {
+	uint64_t epoch;
+	uint32_t index;
+	int64_t offset_ns;
+	int64_t step_ns; /* beyond the newest epoch before it, as it began */
 };
 
 enum mesh_packet_kind { MESH_FREE, MESH_REQUEST, MESH_REPLY, MESH_TIMEOUT };
@@ -67,6 +78,11 @@ struct mesh {
 	uint64_t epoch;
 	uint32_t leader; /* index */
 	int64_t epoch_offset_ns;
+	/* nobody elects: the mesh rule (core/carrier.h) */
+	bool ruled;
+	struct mesh_carried carried[MESH_CARRIED_MAX];
+	uint32_t carried_count;
+	int64_t look_ns; /* when carriers look next */
 	/* findings */
 	uint64_t checks, violations, steps_back;
 	bool quiet; /* violations are meant to happen: do not print them */

@@ -276,6 +276,23 @@ static void steer(struct timesync *t, int64_t raw_ns, const struct peer *guide)
 	bound_fill(&t->clock, &t->truth, t->limits.rho_ppb);
 }
 
+/* Peers that answer, but cannot witness: their own clock broke as well. Were
+ * they counted as against us, a majority whose clocks break together (a paused
+ * host of virtual machines) would wait for one another for ever. */
+static uint32_t abstaining(const struct timesync *t)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < t->peer_count; i++) {
+		const struct peer *peer = &t->peers[i];
+
+		count += peer->heard_ns != 0 && !peer->truechimer &&
+			 peer->clock.quality == TIMESYNC_DISRUPTED &&
+			 schedule_is_reachable(&peer->schedule);
+	}
+	return count;
+}
+
 static void publish_measured(struct timesync *t, int64_t raw_ns,
 			     const struct peer *guide, uint32_t sources,
 			     const char *why_not_synced)
@@ -295,7 +312,9 @@ static void publish_measured(struct timesync *t, int64_t raw_ns,
 		return;
 	}
 	t->clock.void_after_ns = void_ns < useless_ns ? void_ns : useless_ns;
-	if (sources >= majority(t))
+	if (sources >= majority(t) ||
+	    (guide != NULL && guide->id == t->epoch.leader &&
+	     sources + abstaining(t) >= majority(t)))
 		t->disrupted = false;
 	if (t->disrupted)
 		publish(t, TIMESYNC_DISRUPTED, t->why);
