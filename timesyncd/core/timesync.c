@@ -724,6 +724,9 @@ void timesync_step(struct timesync *t, const struct timesync_event *event,
 	case TIMESYNC_EV_DISRUPTION:
 		break_own_clock(t, raw_ns, "suspend, pause or clock step");
 		break;
+	case TIMESYNC_EV_HURRY:
+		hurry_all(t, raw_ns);
+		break;
 	}
 
 	if (event->type != TIMESYNC_EV_TICK || raw_ns >= t->refresh_ns) {

@@ -22,7 +22,8 @@
 #include "common/interval.h"
 #include "common/story.h"
 
-#define TIMESYNC_PEERS_MAX 9
+/* Other nodes, and references outside the cluster. */
+#define TIMESYNC_PEERS_MAX 14
 
 struct timesync;
 
@@ -65,6 +66,7 @@ struct timesync_exchange {
 	int64_t t1_ns, t2_ns, t3_ns, t4_ns;
 	struct timesync_clock server_clock;
 	uint64_t server_boot; /* changes when its raw clock may have restarted */
+	uint32_t server_hears; /* core/carrier.h; not looked at by the core */
 };
 
 enum timesync_event_type {
@@ -73,6 +75,7 @@ enum timesync_event_type {
 	TIMESYNC_EV_TIMEOUT,	/* no answer within config.timeout_ns */
 	TIMESYNC_EV_EPOCH,	/* the consensus page names a leader and epoch */
 	TIMESYNC_EV_DISRUPTION, /* suspend, VM pause, raw clock broke its promise */
+	TIMESYNC_EV_HURRY,	/* ask everybody now: what is known is old */
 };
 
 struct timesync_event {
