@@ -106,7 +106,7 @@ const struct option config_options[] = {
 
 	OPT(storage, "inline_max", inline_max_bytes, S, OPTION_AGREED, 0,
 	    0x1p18, "64KiB"),
-	OPT(storage, "chunk", chunk_bytes, S, OPTION_AGREED, 0x1p12, 0x1p24,
+	OPT(storage, "chunk", chunk_bytes, S, OPTION_AGREED, 0x1p16, 0x1p20,
 	    "1MiB"),
 	OPT(storage, "map", map_bytes, S, OPTION_FIXED, 0x1p20, 0x1p45,
 	    "64GiB"),
