@@ -331,6 +331,7 @@ static struct timesync_config config_of(struct sim *sim, struct node *node)
 		.void_after_ns = 600 * NS_PER_SEC,
 		.max_rtt_ns = 500 * NS_PER_MS,
 		.precision_ns = 50,
+		.burst = s->burst,
 		.seed = prng_next(&sim->prng),
 		.story = {.line = tell_story, .ctx = node},
 	};

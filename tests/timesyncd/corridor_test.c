@@ -217,8 +217,8 @@ static void nonsense_leaves_numbers(void **state)
 	prng_seed(&prng, 6);
 	corridor_init(&corridor, 0, FREE_PPB);
 	for (int i = 0; i < 2000; i++) {
-		int64_t lower_ns = (int64_t)prng_below(&prng, 1u << 30) -
-				   (1 << 29);
+		int64_t lower_ns =
+			(int64_t)prng_below(&prng, 1u << 30) - (1 << 29);
 
 		at_ns += (int64_t)prng_below(&prng, NS_PER_SEC);
 		corridor_add(&corridor, at_ns,

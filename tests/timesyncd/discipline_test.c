@@ -11,13 +11,31 @@
 #include "common/units.h"
 #include "timesyncd/core/discipline.h"
 
+/* No residual of these tests is beyond such a sigma. */
+#define NOISY 1e9
+
 static struct discipline started_at_zero(double rate)
 {
 	struct discipline d = { 0 };
 
 	discipline_configure(&d, rate, 500000, 200000);
-	discipline_steer(&d, 0, 0, 0);
+	discipline_steer(&d, 0, 0, 0, NOISY);
 	return d;
+}
+
+static void a_certain_residual_is_slewed_faster(void **state)
+{
+	(void)state;
+	struct discipline noisy = started_at_zero(0.1);
+	struct discipline sure = started_at_zero(0.1);
+
+	discipline_steer(&noisy, NS_PER_SEC, 10000, 0, 5000);
+	discipline_steer(&sure, NS_PER_SEC, 10000, 0, 1000);
+	assert_int_equal(noisy.drift_ppb, 1000);
+	assert_in_range(sure.drift_ppb, 3000, 4000);
+	/* Never all of it at once: the next second's estimate differs. */
+	discipline_steer(&sure, NS_PER_SEC, 10000, 0, 0);
+	assert_int_equal(sure.drift_ppb, 7000);
 }
 
 static void the_first_target_is_taken_as_it_is(void **state)
@@ -26,7 +44,7 @@ static void the_first_target_is_taken_as_it_is(void **state)
 	struct discipline d = { 0 };
 
 	discipline_configure(&d, 0.1, 500000, 200000);
-	discipline_steer(&d, 5, INT64_C(1700000000000000000), 300);
+	discipline_steer(&d, 5, INT64_C(1700000000000000000), 300, NOISY);
 	assert_int_equal(discipline_offset_at(&d, 5),
 			 INT64_C(1700000000000000000));
 	assert_int_equal(d.drift_ppb, 300);
@@ -37,10 +55,10 @@ static void adjustment_rate_of_the_residual_is_slewed_each_second(void **state)
 	(void)state;
 	struct discipline d = started_at_zero(0.1);
 
-	discipline_steer(&d, NS_PER_SEC, 10000, 0);
+	discipline_steer(&d, NS_PER_SEC, 10000, 0, NOISY);
 	assert_int_equal(discipline_offset_at(&d, NS_PER_SEC), 0);
 	assert_int_equal(discipline_offset_at(&d, 2 * NS_PER_SEC), 1000);
-	discipline_steer(&d, 2 * NS_PER_SEC, 10000, 0);
+	discipline_steer(&d, 2 * NS_PER_SEC, 10000, 0, NOISY);
 	assert_int_equal(discipline_offset_at(&d, 3 * NS_PER_SEC), 1900);
 }
 
@@ -49,9 +67,9 @@ static void a_slew_is_capped_by_max_slew(void **state)
 	(void)state;
 	struct discipline d = started_at_zero(0.1);
 
-	discipline_steer(&d, NS_PER_SEC, NS_PER_SEC, 0);
+	discipline_steer(&d, NS_PER_SEC, NS_PER_SEC, 0, NOISY);
 	assert_int_equal(d.drift_ppb, 500000);
-	discipline_steer(&d, 2 * NS_PER_SEC, -NS_PER_SEC, 0);
+	discipline_steer(&d, 2 * NS_PER_SEC, -NS_PER_SEC, 0, NOISY);
 	assert_int_equal(d.drift_ppb, -500000);
 }
 
@@ -60,7 +78,7 @@ static void a_drift_is_capped_by_max_rate(void **state)
 	(void)state;
 	struct discipline d = started_at_zero(0.1);
 
-	discipline_steer(&d, NS_PER_SEC, 0, 9e6);
+	discipline_steer(&d, NS_PER_SEC, 0, 9e6, NOISY);
 	assert_int_equal(d.drift_ppb, 200000);
 }
 
@@ -69,7 +87,7 @@ static void coasting_keeps_the_drift_and_drops_the_slew(void **state)
 	(void)state;
 	struct discipline d = started_at_zero(0.1);
 
-	discipline_steer(&d, NS_PER_SEC, 100000, 70);
+	discipline_steer(&d, NS_PER_SEC, 100000, 70, NOISY);
 	assert_int_equal(d.drift_ppb, 10070);
 	discipline_coast(&d, 2 * NS_PER_SEC);
 	assert_int_equal(d.drift_ppb, 70);
@@ -81,7 +99,7 @@ static void after_a_restart_it_may_step(void **state)
 	struct discipline d = started_at_zero(0.1);
 
 	discipline_restart(&d);
-	discipline_steer(&d, NS_PER_SEC, 123456789, 0);
+	discipline_steer(&d, NS_PER_SEC, 123456789, 0, NOISY);
 	assert_int_equal(discipline_offset_at(&d, NS_PER_SEC), 123456789);
 }
 
@@ -90,7 +108,7 @@ static void a_rate_of_one_does_not_overshoot(void **state)
 	(void)state;
 	struct discipline d = started_at_zero(7); /* more than all: clipped */
 
-	discipline_steer(&d, NS_PER_SEC, 10000, 0);
+	discipline_steer(&d, NS_PER_SEC, 10000, 0, NOISY);
 	assert_int_equal(discipline_offset_at(&d, 2 * NS_PER_SEC), 10000);
 }
 
@@ -115,7 +133,7 @@ static void the_published_clock_is_continuous_and_monotone(void **state)
 				&d, raw_ns,
 				(int64_t)prng_below(&prng, NS_PER_SEC) -
 					NS_PER_SEC / 2,
-				(prng_unit(&prng) - 0.5) * 1e6);
+				(prng_unit(&prng) - 0.5) * 1e6, NOISY);
 		assert_int_equal(discipline_offset_at(&d, raw_ns), before);
 		assert_true(raw_ns + before >= last_ns);
 		last_ns = raw_ns + before;
@@ -125,6 +143,7 @@ static void the_published_clock_is_continuous_and_monotone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_certain_residual_is_slewed_faster),
 		cmocka_unit_test(the_first_target_is_taken_as_it_is),
 		cmocka_unit_test(
 			adjustment_rate_of_the_residual_is_slewed_each_second),

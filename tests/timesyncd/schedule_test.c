@@ -55,6 +55,30 @@ static void it_begins_with_a_burst_and_then_doubles(void **state)
 			42 * NS_PER_SEC / 10);
 }
 
+static void a_round_may_be_a_burst(void **state)
+{
+	(void)state;
+	struct schedule schedule;
+
+	schedule_init(&schedule, 0);
+	schedule.round = 4;
+	for (int i = 0; i < SCHEDULE_BURST; i++)
+		exchange(&schedule, 100, 200 * NS_PER_MS);
+	for (int round = 0; round < 3; round++) {
+		int64_t answered_ns =
+			exchange(&schedule, 100, 200 * NS_PER_MS);
+
+		assert_in_range(schedule.next_ns - answered_ns,
+				190 * NS_PER_MS, 210 * NS_PER_MS);
+		for (int i = 0; i < 3; i++) {
+			answered_ns =
+				exchange(&schedule, 100, 200 * NS_PER_MS);
+			assert_int_equal(schedule.next_ns - answered_ns,
+					 SCHEDULE_GAP_NS);
+		}
+	}
+}
+
 static void while_something_is_wanting_it_stays_fast(void **state)
 {
 	(void)state;
@@ -156,6 +180,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_begins_with_a_burst_and_then_doubles),
+		cmocka_unit_test(a_round_may_be_a_burst),
 		cmocka_unit_test(while_something_is_wanting_it_stays_fast),
 		cmocka_unit_test(
 			a_lost_packet_is_asked_again_at_once_a_dead_peer_is_not),

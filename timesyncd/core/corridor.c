@@ -26,6 +26,7 @@
 #define STRANGE_SIGMAS	  3.0
 #define IMPOSSIBLE_SIGMAS 8.0
 #define IMPOSSIBLE_QUEUES 2.0
+#define FEW_POINTS	  8.0
 /* After that the drift may be this far from what it was. */
 #define STEP_SPREAD_PPB 50000.0
 /* Walls too close together, per mean queue. */
@@ -515,8 +516,12 @@ static bool judge(struct corridor *corridor, int64_t at_ns, int64_t upper_ns,
 	double residual = residual_ns(corridor, at_ns, upper_ns, lower_ns);
 	double off = residual / sigma_ns;
 
-	if (residual > IMPOSSIBLE_SIGMAS * sigma_ns +
-			       IMPOSSIBLE_QUEUES * corridor->queue_ns) {
+	/* A fit through few points thinks too well of itself. */
+	double sigmas =
+		IMPOSSIBLE_SIGMAS * (1 + FEW_POINTS / corridor->upper.count);
+
+	if (residual >
+	    sigmas * sigma_ns + IMPOSSIBLE_QUEUES * corridor->queue_ns) {
 		forget(corridor, STEP_SPREAD_PPB);
 		return false;
 	}

@@ -6,6 +6,11 @@
 #include "common/check.h"
 #include "common/units.h"
 
+/* Residuals beyond this are no noise. */
+#define SURE_SIGMAS 3.0
+/* Of a certain residual, in the next second. */
+#define FASTEST_RATE 0.7
+
 void discipline_configure(struct discipline *discipline, double adjustment_rate,
 			  int64_t max_slew_ppb, int64_t max_rate_ppb)
 {
@@ -47,8 +52,22 @@ static void set_line(struct discipline *discipline, int64_t raw_ns,
 		clip(slew_ppb, (double)discipline->max_slew_ppb));
 }
 
+/* adjustment_rate is meant for a residual that may be noise. One that is
+ * certain goes faster, up to most of it in a second. */
+static double pull(const struct discipline *discipline, double residual_ns,
+		   double sigma_ns)
+{
+	double slow = discipline->adjustment_rate;
+	double fast = slow > FASTEST_RATE ? slow : FASTEST_RATE;
+	double sure = fabs(residual_ns) / (SURE_SIGMAS * sigma_ns + 1);
+
+	return sure > 1 && slow * sure < fast ? slow * sure :
+	       sure > 1			      ? fast :
+						slow;
+}
+
 void discipline_steer(struct discipline *discipline, int64_t raw_ns,
-		      int64_t offset_ns, double drift_ppb)
+		      int64_t offset_ns, double drift_ppb, double sigma_ns)
 {
 	if (!discipline->started) {
 		discipline->started = true;
@@ -62,7 +81,7 @@ void discipline_steer(struct discipline *discipline, int64_t raw_ns,
 
 	/* ns per second is ppb. */
 	set_line(discipline, raw_ns, here_ns, drift_ppb,
-		 residual_ns * discipline->adjustment_rate);
+		 residual_ns * pull(discipline, residual_ns, sigma_ns));
 }
 
 void discipline_coast(struct discipline *discipline, int64_t raw_ns)

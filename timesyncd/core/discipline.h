@@ -34,11 +34,12 @@ void discipline_restart(struct discipline *discipline);
 int64_t discipline_offset_at(const struct discipline *discipline,
 			     int64_t raw_ns);
 
-/* Bend the line at raw_ns towards a target that is offset_ns there and drifts
- * by drift_ppb. Call at least once a second while it matters: the slew is
+/* Bend the line at raw_ns towards a target that is offset_ns there, give or
+ * take sigma_ns, and drifts by drift_ppb. A residual far beyond sigma_ns is
+ * slewed faster than adjustment_rate says. Call at least once a second while it matters: the slew is
  * meant for the next second. */
 void discipline_steer(struct discipline *discipline, int64_t raw_ns,
-		      int64_t offset_ns, double drift_ppb);
+		      int64_t offset_ns, double drift_ppb, double sigma_ns);
 
 /* No target: go on with the last one's drift, without the slew. Only once
  * started. */

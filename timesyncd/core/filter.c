@@ -8,7 +8,7 @@
 
 /* What two crystals' rates differ by before anybody measured them, and what a
  * measured difference may have changed since. */
-#define UNKNOWN_SPREAD_PPB  20000.0
+#define UNKNOWN_SPREAD_PPB  50000.0
 #define MEASURED_SPREAD_PPB 1000.0
 
 void filter_init(struct filter *filter, uint32_t capacity,
@@ -134,8 +134,8 @@ bool filter_add(struct filter *filter, const struct exchange_sample *sample,
 	}
 	append(filter, sample, rho_ppb);
 	measure(filter, sample);
-	if (filter->corridor.drift_sigma_ppb < MEASURED_SPREAD_PPB)
-		filter->drift_known = true;
+	filter->drift_known =
+		filter->corridor.drift_sigma_ppb <= MEASURED_SPREAD_PPB;
 	return agrees;
 }
 

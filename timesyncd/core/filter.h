@@ -28,7 +28,7 @@ struct filter {
 	uint32_t count;
 	uint32_t next_index;
 	struct corridor corridor;
-	bool drift_known; /* a long window has been seen: no longer a guess */
+	bool drift_known; /* to a ppm or so: no longer a guess */
 	bool surprised;	  /* an exchange did not fit; the reader's to clear */
 };
 

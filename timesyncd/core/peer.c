@@ -166,3 +166,8 @@ double peer_target_drift_ppb(const struct peer *peer)
 {
 	return filter_drift_ppb(&peer->filter) + peer->clock.drift_ppb;
 }
+
+double peer_target_sigma_ns(const struct peer *peer, int64_t raw_ns)
+{
+	return corridor_sigma_at_ns(&peer->filter.corridor, raw_ns);
+}

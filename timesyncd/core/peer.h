@@ -74,4 +74,7 @@ bool peer_bears_witness(const struct peer *peer, uint64_t epoch,
 int64_t peer_target_at(const struct peer *peer, int64_t raw_ns);
 double peer_target_drift_ppb(const struct peer *peer);
 
+/* One sigma of that estimate: the exchange's and the peer's own. */
+double peer_target_sigma_ns(const struct peer *peer, int64_t raw_ns);
+
 #endif

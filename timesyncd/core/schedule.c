@@ -63,6 +63,8 @@ void schedule_answered(struct schedule *schedule, int64_t raw_ns,
 		wanting ? SCHEDULE_FASTEST_NS :
 			  min_ns(2 * schedule->interval_ns, steady_ns);
 	schedule->next_ns = raw_ns + jittered(schedule->interval_ns, prng);
+	if (schedule->round > 1)
+		schedule->burst_left = schedule->round - 1;
 }
 
 bool schedule_timed_out(struct schedule *schedule, int64_t raw_ns,

@@ -3,6 +3,8 @@
  *	burst     SCHEDULE_BURST answers, SCHEDULE_GAP_NS apart: at start, in a
  *	          new epoch, after a contradiction or a disruption
  *	steady    each round as late as target_bound allows, doubling up to it
+ *	          a round is one exchange, or a short burst of them: the fastest
+ *	          of several tells more than one, at the same cost per minute
  *	missing   after a timeout: soon again, then less often
  *
  * At most one request to a peer is under way at any time.
@@ -27,6 +29,7 @@ struct schedule {
 	int64_t sent_ns;
 	bool outstanding;
 	uint32_t burst_left;
+	uint32_t round; /* exchanges of a steady round; 0 and 1 are one */
 	uint32_t missed;	 /* in a row */
 	uint8_t reach;		 /* RFC 5905: newest poll in bit 0 */
 	uint64_t asked, answered, timeouts;

@@ -13,12 +13,14 @@
 #include "timesyncd/core/timesync.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "common/check.h"
 #include "common/prng.h"
 #include "common/units.h"
 #include "timesyncd/core/bound.h"
+#include "timesyncd/core/combine.h"
 #include "timesyncd/core/discipline.h"
 #include "timesyncd/core/peer.h"
 #include "timesyncd/core/schedule.h"
@@ -74,6 +76,8 @@ static void take_settings(struct timesync *t,
 		.max_rtt_ns = config->max_rtt_ns,
 	};
 	t->steady_ns = config->sync_interval_ns;
+	for (uint32_t i = 0; i < TIMESYNC_PEERS_MAX; i++)
+		t->peers[i].schedule.round = config->burst;
 	discipline_configure(&t->discipline, config->adjustment_rate,
 			     config->max_slew_ppb, t->limits.rho_ppb);
 }
@@ -93,9 +97,11 @@ struct timesync *timesync_new(const struct timesync_config *config,
 	t->clock.asof_ns = raw_ns;
 	t->clock.void_after_ns = raw_ns;
 	prng_seed(&t->prng, config->seed);
-	for (uint32_t i = 0; i < t->peer_count; i++)
+	for (uint32_t i = 0; i < t->peer_count; i++) {
 		peer_init(&t->peers[i], config->peers[i], config->history_size,
 			  config->peer_drift_ppb[i], raw_ns);
+		t->peers[i].schedule.round = config->burst;
+	}
 	return t;
 }
 
@@ -249,26 +255,75 @@ static int64_t clip_into(int64_t v_ns, struct interval within)
 	return v_ns > within.high_ns ? within.high_ns : v_ns;
 }
 
-/* Bend the line towards what `guide` estimates, but never towards a value
- * that is proven wrong. Without a guide, coast. */
+static struct estimate estimate_by(const struct peer *peer, int64_t raw_ns)
+{
+	return (struct estimate){
+		.offset_ns = peer_target_at(peer, raw_ns),
+		.drift_ppb = peer_target_drift_ppb(peer),
+		.sigma_ns = peer_target_sigma_ns(peer, raw_ns),
+	};
+}
+
+/* The same by another way round the loop: as of its last answer, for its line
+ * bends every second, and from there with the guide's drift. What it says it
+ * measured about as well as the guide was measured here: an error more. */
+static struct estimate estimate_beside(const struct peer *peer, int64_t raw_ns,
+				       const struct estimate *guide)
+{
+	double age_ns = (double)(raw_ns - peer->heard_ns);
+	double sigma_ns = peer_target_sigma_ns(peer, raw_ns);
+
+	return (struct estimate){
+		.offset_ns = peer_target_at(peer, peer->heard_ns) +
+			     llround(age_ns * guide->drift_ppb / 1e9),
+		.drift_ppb = guide->drift_ppb,
+		.sigma_ns = sqrt(sigma_ns * sigma_ns +
+				 guide->sigma_ns * guide->sigma_ns),
+	};
+}
+
+/* Where the timeline is, by the guide and by the others that agree. */
+static struct estimate estimate_all(const struct timesync *t, int64_t raw_ns,
+				    const struct peer *guide)
+{
+	struct estimate all[TIMESYNC_PEERS_MAX] = {
+		estimate_by(guide, raw_ns)
+	};
+	uint32_t count = 1;
+
+	for (uint32_t i = 0; i < t->peer_count; i++) {
+		const struct peer *peer = &t->peers[i];
+
+		if (peer == guide || !peer->truechimer ||
+		    peer->clock.quality != TIMESYNC_SYNCED)
+			continue;
+		all[count] = estimate_beside(peer, raw_ns, &all[0]);
+		count++;
+	}
+	return combine_estimates(all, count);
+}
+
+/* Bend the line towards what `guide` and those beside it estimate, but never
+ * towards a value that is proven wrong. Without a guide, coast. */
 static void steer(struct timesync *t, int64_t raw_ns, const struct peer *guide)
 {
 	struct discipline *d = &t->discipline;
 	struct interval truth =
 		bound_truth_at(&t->truth, raw_ns, t->limits.rho_ppb);
 
-	if (guide != NULL)
-		discipline_steer(d, raw_ns,
-				 clip_into(peer_target_at(guide, raw_ns),
-					   truth),
-				 peer_target_drift_ppb(guide));
-	else if (d->started)
+	if (guide != NULL) {
+		struct estimate target = estimate_all(t, raw_ns, guide);
+
+		discipline_steer(d, raw_ns, clip_into(target.offset_ns, truth),
+				 target.drift_ppb, target.sigma_ns);
+	} else if (d->started) {
 		discipline_coast(d, raw_ns);
-	else
+	} else {
 		discipline_steer(d, raw_ns,
 				 truth.low_ns +
 					 (truth.high_ns - truth.low_ns) / 2,
-				 0);
+				 0, (double)(truth.high_ns - truth.low_ns));
+	}
 
 	t->clock.asof_ns = raw_ns;
 	t->clock.offset_ns = d->offset_ns;
@@ -550,6 +605,21 @@ static void report_drift(struct timesync *t, struct peer *peer)
 	}
 }
 
+/* The estimate was far off: a rate changed, or the way there did. What comes
+ * next has to be learnt, and fast. */
+static void report_surprise(struct timesync *t, int64_t raw_ns,
+			    struct peer *peer, bool was_known)
+{
+	if (!peer->filter.surprised)
+		return;
+	peer->filter.surprised = false;
+	if (was_known)
+		story(&t->config.story,
+		      "node %" PRIu32 ": its rate or the way to it changed",
+		      peer->id);
+	schedule_hurry(&peer->schedule, raw_ns);
+}
+
 /* One contradicting peer may have jumped; most of them at once did not. */
 static bool contradicted_by_most(const struct timesync *t, int64_t raw_ns)
 {
@@ -585,6 +655,8 @@ static void on_reply(struct timesync *t, int64_t raw_ns,
 	if (peer == NULL || !peer->schedule.outstanding)
 		return;
 
+	bool was_known = peer->filter.drift_known;
+
 	switch (peer_take(peer, exchange, &t->limits, t->trust_since_ns, raw_ns,
 			  &held, &met)) {
 	case PEER_REFUSED:
@@ -599,6 +671,7 @@ static void on_reply(struct timesync *t, int64_t raw_ns,
 		break;
 	}
 	report_drift(t, peer);
+	report_surprise(t, raw_ns, peer, was_known);
 	if (peer->id == t->epoch.leader && !t->epoch.carried &&
 	    peer->clock.quality == TIMESYNC_DISRUPTED &&
 	    peer->clock.epoch == t->epoch.number)
