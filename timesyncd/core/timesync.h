@@ -116,6 +116,7 @@ struct timesync_config {
 				    * beyond which a drift is reported */
 	double adjustment_rate;	   /* 0.1 of the residual per second */
 	uint32_t history_size;	   /* 10 samples a peer */
+	uint32_t burst;		   /* exchanges in each round; 0 is one */
 	uint32_t max_rate_ppb;	   /* rho */
 	uint32_t max_slew_ppb;
 	int64_t target_bound_ns;   /* poll as fast as this takes */
