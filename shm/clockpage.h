@@ -25,7 +25,7 @@
 #include "shm/page.h"
 
 #define CLOCKPAGE_MAGIC     0x52465343u /* "RFSC" */
-#define CLOCKPAGE_VERSION   1u
+#define CLOCKPAGE_VERSION   2u
 #define CLOCKPAGE_RETRY_MAX 64
 
 enum clock_quality {
@@ -33,6 +33,28 @@ enum clock_quality {
 	CLOCK_HOLDOVER = 1,  /* majority lost: bound still holds, and grows */
 	CLOCK_SYNCED = 2,
 	CLOCK_DISRUPTED = 3, /* this node's own clock broke its promise */
+};
+
+/* The same line and bound as functions of the time stamp counter, for x86 whose
+ * kernel clock is the invariant TSC. For a reading c >= base, age = c - base
+ * (cycles), and while age < life:
+ *
+ *	cluster = cluster_ns + age * mult / 2^64
+ *	bound   = half_ns + age * growth / 2^64, which holds all errors of the
+ *	          pairing, of its rate and of rounding
+ *	raw     = raw_ns + age * raw_mult / 2^64 +- error_ns
+ *
+ * life 0: there is no such line; read raw instead. */
+struct clock_tsc {
+	uint64_t base;
+	uint64_t life;
+	int64_t cluster_ns;
+	int64_t half_ns;
+	uint64_t mult;
+	uint64_t growth;
+	int64_t raw_ns;
+	uint64_t raw_mult;
+	int64_t error_ns; /* at the end of life; part of half_ns and growth */
 };
 
 /* What a reader gets. Plain values, the caller's to keep. */
@@ -51,6 +73,7 @@ struct clock_sample {
 	int64_t part_dispersion_ns;
 	int64_t part_drift_ns;
 	int64_t part_unslewed_ns;
+	struct clock_tsc tsc;
 };
 
 /* What is mapped. Never grows: a new field is a new CLOCKPAGE_VERSION. */
@@ -68,26 +91,40 @@ struct clockpage {
 	_Atomic int64_t void_after_ns;
 	_Atomic uint32_t disruptions;
 	_Atomic uint32_t reserved0;
-	/* offset 128: the rest */
-	_Atomic int64_t wall_offset_ns;
+	/* offset 128: the ends of the interval, for readers that do not divide:
+	 * offset_ns -+ (bound_ns + 2), and in 2^-64 drift_ppb -+ growth_ppb,
+	 * rounded outwards */
+	_Atomic int64_t low_ns;
+	_Atomic int64_t high_ns;
+	_Atomic int64_t low_mult;
+	_Atomic int64_t high_mult;
 	_Atomic int64_t part_delay_ns;
 	_Atomic int64_t part_dispersion_ns;
 	_Atomic int64_t part_drift_ns;
 	_Atomic int64_t part_unslewed_ns;
-	/* TSC parameters of the fast reader; all zero: use the portable path */
+	/* offset 192: struct clock_tsc, one line for the fast reader */
 	_Atomic uint64_t tsc_base;
-	_Atomic int64_t tsc_base_raw_ns;
-	_Atomic uint32_t tsc_mult;
-	_Atomic uint32_t tsc_shift;
+	_Atomic uint64_t tsc_life;
+	_Atomic int64_t tsc_cluster_ns;
+	_Atomic int64_t tsc_half_ns;
+	_Atomic uint64_t tsc_mult;
+	_Atomic uint64_t tsc_growth;
+	_Atomic int64_t tsc_raw_ns;
+	_Atomic uint64_t tsc_raw_mult;
+	/* offset 256: the rest */
+	_Atomic int64_t tsc_error_ns;
+	_Atomic int64_t wall_offset_ns;
+	uint8_t reserved1[48];
 } __attribute__((aligned(64)));
 
-_Static_assert(sizeof(struct clockpage) == 192, "three cache lines");
-_Static_assert(offsetof(struct clockpage, seq) == 64, "layout v1");
-_Static_assert(offsetof(struct clockpage, epoch) == 72, "layout v1");
-_Static_assert(offsetof(struct clockpage, asof_ns) == 80, "layout v1");
-_Static_assert(offsetof(struct clockpage, void_after_ns) == 112, "layout v1");
-_Static_assert(offsetof(struct clockpage, wall_offset_ns) == 128, "layout v1");
-_Static_assert(offsetof(struct clockpage, tsc_base) == 168, "layout v1");
+_Static_assert(sizeof(struct clockpage) == 320, "five cache lines");
+_Static_assert(offsetof(struct clockpage, seq) == 64, "layout v2");
+_Static_assert(offsetof(struct clockpage, epoch) == 72, "layout v2");
+_Static_assert(offsetof(struct clockpage, asof_ns) == 80, "layout v2");
+_Static_assert(offsetof(struct clockpage, void_after_ns) == 112, "layout v2");
+_Static_assert(offsetof(struct clockpage, low_ns) == 128, "layout v2");
+_Static_assert(offsetof(struct clockpage, tsc_base) == 192, "layout v2");
+_Static_assert(offsetof(struct clockpage, tsc_error_ns) == 256, "layout v2");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "readers must not take a lock");
 
 /* Copy one consistent sample out of a mapped page.

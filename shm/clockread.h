@@ -1,112 +1,99 @@
-/* The reading of the clock page, for inlining: what clockpage.c exports and
- * what rfsclock.c does on its hot path, where a call costs as much as the work.
+/* One reading of the interval, for inlining into rfsclock.c: there a call or a
+ * division costs as much as the work.
+ *
+ * The clock is read first, so that the loads of the page overlap with it. That
+ * is as good as the other order: a sample speaks of every instant from its asof
+ * (its base) on, whenever it was written, and a younger one is turned down. The
+ * caller has examined the sample of number `seq` once (quality, line): what
+ * does not change while seq stands is not examined again.
  */
 #ifndef RAFTFS_SHM_CLOCKREAD_H
 #define RAFTFS_SHM_CLOCKREAD_H
 
 #include <stdbool.h>
+#include <time.h>
 
+#include "common/os/tsc.h"
 #include "common/units.h"
 #include "shm/clockpage.h"
+#include "shm/rfsclock.h"
 #include "shm/seqlock.h"
+
+/* Guessed right, a branch is cheaper than its absence. */
+#define CLOCKREAD_LIKELY(fact) __builtin_expect((fact), 1)
 
 #define CLOCKREAD_INLINE static inline __attribute__((always_inline))
 
-CLOCKREAD_INLINE void clockread_brief(const struct clockpage *page,
-				      struct clock_sample *s)
+/* age * mult / 2^64, rounded down. */
+CLOCKREAD_INLINE int64_t clockread_scale(uint64_t age, uint64_t mult)
 {
-	s->quality = (enum clock_quality)SEQLOCK_GET(page->quality);
-	s->epoch = SEQLOCK_GET(page->epoch);
-	s->asof_ns = SEQLOCK_GET(page->asof_ns);
-	s->offset_ns = SEQLOCK_GET(page->offset_ns);
-	s->bound_ns = SEQLOCK_GET(page->bound_ns);
-	s->drift_ppb = SEQLOCK_GET(page->drift_ppb);
-	s->growth_ppb = SEQLOCK_GET(page->growth_ppb);
-	s->void_after_ns = SEQLOCK_GET(page->void_after_ns);
-	s->disruptions = SEQLOCK_GET(page->disruptions);
+	return (int64_t)((unsigned __int128)age * mult >> 64);
+}
+
+CLOCKREAD_INLINE int64_t clockread_move(int64_t age, int64_t mult)
+{
+	return (int64_t)((__int128)age * mult >> 64);
 }
 
 CLOCKREAD_INLINE void clockread_rest(const struct clockpage *page,
-				     struct clock_sample *s)
+				     struct rfsclock_interval *now)
 {
-	s->wall_offset_ns = SEQLOCK_GET(page->wall_offset_ns);
-	s->part_delay_ns = SEQLOCK_GET(page->part_delay_ns);
-	s->part_dispersion_ns = SEQLOCK_GET(page->part_dispersion_ns);
-	s->part_drift_ns = SEQLOCK_GET(page->part_drift_ns);
-	s->part_unslewed_ns = SEQLOCK_GET(page->part_unslewed_ns);
+	now->epoch = SEQLOCK_GET(page->epoch);
+	now->quality = SEQLOCK_GET(page->quality);
+	now->disruptions = SEQLOCK_GET(page->disruptions);
 }
 
-CLOCKREAD_INLINE void clockread_copy_brief(struct clock_sample *to,
-					   const struct clock_sample *from)
+/* Where the line of sample number `seq` is at `cycles`. False: *now is
+ * undefined; there is another sample, or no line for this instant. */
+CLOCKREAD_INLINE bool clockread_tsc(const struct clockpage *page, uint64_t seq,
+				    uint64_t cycles,
+				    struct rfsclock_interval *now)
 {
-	to->quality = from->quality;
-	to->epoch = from->epoch;
-	to->asof_ns = from->asof_ns;
-	to->offset_ns = from->offset_ns;
-	to->bound_ns = from->bound_ns;
-	to->drift_ppb = from->drift_ppb;
-	to->growth_ppb = from->growth_ppb;
-	to->void_after_ns = from->void_after_ns;
-	to->disruptions = from->disruptions;
+	if (!CLOCKREAD_LIKELY(SEQLOCK_GET(page->seq) == seq))
+		return false;
+
+	uint64_t age = cycles - SEQLOCK_GET(page->tsc_base);
+	int64_t middle_ns =
+		SEQLOCK_GET(page->tsc_cluster_ns) +
+		clockread_scale(age, SEQLOCK_GET(page->tsc_mult));
+	int64_t half_ns = SEQLOCK_GET(page->tsc_half_ns) +
+			  clockread_scale(age, SEQLOCK_GET(page->tsc_growth));
+
+	now->earliest_ns = middle_ns - half_ns;
+	now->latest_ns = middle_ns + half_ns;
+	clockread_rest(page, now);
+	/* A counter that went back is as good as one that ran away. */
+	return CLOCKREAD_LIKELY(age < SEQLOCK_GET(page->tsc_life)) &&
+	       CLOCKREAD_LIKELY(SEQLOCK_GET(page->seq) == seq);
 }
 
-/* Two inlined copies: the brief one must not pay for the other's loads. */
-CLOCKREAD_INLINE enum rfs_err clockread_page(const struct clockpage *page,
-					     struct clock_sample *sample,
-					     bool brief)
+/* The same at a reading of CLOCK_MONOTONIC_RAW, of a sample with a bound. */
+CLOCKREAD_INLINE bool clockread_raw(const struct clockpage *page, uint64_t seq,
+				    const struct timespec *raw,
+				    struct rfsclock_interval *now)
 {
-	struct clock_sample seen;
-	uint32_t before;
+	/* Seconds are known before nanoseconds: whatever does not need the
+	 * latter is put together apart. */
+	int64_t second_ns = raw->tv_sec * NS_PER_SEC;
+	int64_t rest_ns = raw->tv_nsec;
 
-	if (page->head.magic != CLOCKPAGE_MAGIC ||
-	    page->head.version != CLOCKPAGE_VERSION)
-		return RFS_ERR_VERSION;
+	if (!CLOCKREAD_LIKELY(SEQLOCK_GET(page->seq) == seq))
+		return false;
 
-	for (int tries = 0; tries < CLOCKPAGE_RETRY_MAX; tries++) {
-		if (!seqlock_read_begin(&page->seq, &before))
-			continue;
-		clockread_brief(page, &seen);
-		if (!brief)
-			clockread_rest(page, &seen);
-		if (!seqlock_read_end(&page->seq, before))
-			continue;
-		if (brief)
-			clockread_copy_brief(sample, &seen);
-		else
-			*sample = seen;
-		return RFS_ERR_OK;
-	}
-	return RFS_ERR_BUSY;
-}
+	int64_t asof_ns = SEQLOCK_GET(page->asof_ns);
+	int64_t life_ns = SEQLOCK_GET(page->void_after_ns) - asof_ns;
+	int64_t age_ns = second_ns - asof_ns + rest_ns;
 
-/* units_scale_ppb() without a 128-bit division where the product fits: ages up
- * to 18 minutes, rates up to 0.8 %. */
-CLOCKREAD_INLINE int64_t clockread_scale(int64_t age_ns, int64_t ppb)
-{
-	if (age_ns < INT64_C(1) << 40 && ppb < 1 << 23 && ppb > -(1 << 23))
-		return age_ns * ppb / PPB;
-	return units_scale_ppb(age_ns, ppb);
-}
-
-/* clock_sample_at(). */
-CLOCKREAD_INLINE struct interval clockread_at(const struct clock_sample *s,
-					      int64_t raw_ns)
-{
-	const struct interval none = {.low_ns = INT64_MAX,
-				      .high_ns = INT64_MIN};
-	int64_t age_ns = raw_ns - s->asof_ns;
-
-	if (s->quality != CLOCK_SYNCED && s->quality != CLOCK_HOLDOVER)
-		return none;
-	if (age_ns < 0 || raw_ns >= s->void_after_ns)
-		return none;
-
-	/* Both scalings round towards zero: two nanoseconds cover that. */
-	int64_t at_ns =
-		raw_ns + s->offset_ns + clockread_scale(age_ns, s->drift_ppb);
-	int64_t bound_ns =
-		s->bound_ns + clockread_scale(age_ns, s->growth_ppb) + 2;
-	return (struct interval){at_ns - bound_ns, at_ns + bound_ns};
+	now->earliest_ns =
+		second_ns + SEQLOCK_GET(page->low_ns) + rest_ns +
+		clockread_move(age_ns, SEQLOCK_GET(page->low_mult));
+	now->latest_ns =
+		second_ns + SEQLOCK_GET(page->high_ns) + rest_ns +
+		clockread_move(age_ns, SEQLOCK_GET(page->high_mult));
+	clockread_rest(page, now);
+	/* A negative age is beyond any life, too. */
+	return CLOCKREAD_LIKELY((uint64_t)age_ns < (uint64_t)life_ns) &&
+	       CLOCKREAD_LIKELY(SEQLOCK_GET(page->seq) == seq);
 }
 
 #endif

@@ -51,6 +51,8 @@ struct rfsclock_status {
 	int64_t part_drift_ns;
 	int64_t part_unslewed_ns;
 	uint64_t generation; /* of the page: one per start of timesyncd */
+	int64_t tsc_error_ns; /* what reading by TSC adds to the interval now;
+			       * -1: readings are by CLOCK_MONOTONIC_RAW */
 };
 
 /* path: <run_dir>/clock.page of the node. ENOENT: no timesyncd has run yet;
@@ -62,6 +64,11 @@ void rfsclock_close(struct rfsclock *clock); /* may be NULL */
  * known; *now is as for UNSYNCED. A page that timesyncd has replaced (it was
  * restarted) is opened again by path, at most ten times a second. */
 int rfsclock_now(struct rfsclock *clock, struct rfsclock_interval *now);
+
+/* Whether rfsclock_now() reads the processor's time stamp counter, where this
+ * process may and timesyncd publishes how; true from rfsclock_open() on.
+ * ENOTSUP: this process may not. */
+int rfsclock_use_tsc(struct rfsclock *clock, bool use);
 
 /* Certainly past, certainly not yet reached. Both false: cannot tell. */
 bool rfsclock_after(struct rfsclock *clock, int64_t ts_ns);  /* ts < now */

@@ -9,6 +9,7 @@
 #include "common/err.h"
 #include "shm/clockpage.h"
 #include "timesyncd/core/timesync.h"
+#include "timesyncd/fastline.h"
 
 /* Name of the file view in run_dir. */
 #define PUBLISH_FILE "clock.page"
@@ -17,6 +18,7 @@ struct publish {
 	struct clockpage *page; /* NULL: none handed out yet */
 	struct clockpage *view; /* NULL: could not be made */
 	uint32_t disruptions_base;
+	struct fastline fast;
 };
 
 /* Map and seal the page behind fd (borrowed), make the view in run_dir. A view
@@ -24,6 +26,10 @@ struct publish {
 RFS_MUST_USE enum rfs_err publish_init(struct publish *publish, int fd,
 				       uint64_t generation,
 				       const char *run_dir);
+/* The file view alone, its generation above that of a file left there by an
+ * earlier run. IO: logged. */
+RFS_MUST_USE enum rfs_err publish_init_file(struct publish *publish,
+					    const char *run_dir);
 void publish_fini(struct publish *publish);
 
 /* The counter as published. It is never the same in two generations of the

@@ -67,6 +67,15 @@ static struct clock_sample sample_of(int64_t n)
 		.part_dispersion_ns = n + 1,
 		.part_drift_ns = n + 2,
 		.part_unslewed_ns = n - 3,
+		.tsc = { .base = (uint64_t)n + 4,
+			 .life = (uint64_t)n + 5,
+			 .cluster_ns = n + 6,
+			 .half_ns = n + 7,
+			 .mult = (uint64_t)n + 8,
+			 .growth = (uint64_t)n + 9,
+			 .raw_ns = n + 10,
+			 .raw_mult = (uint64_t)n + 11,
+			 .error_ns = n + 12 },
 	};
 }
 
@@ -87,6 +96,7 @@ static void assert_same(const struct clock_sample *a,
 	assert_int_equal(a->part_dispersion_ns, b->part_dispersion_ns);
 	assert_int_equal(a->part_drift_ns, b->part_drift_ns);
 	assert_int_equal(a->part_unslewed_ns, b->part_unslewed_ns);
+	assert_memory_equal(&a->tsc, &b->tsc, sizeof(a->tsc));
 }
 
 static void what_is_written_is_read(void **state)
@@ -255,10 +265,13 @@ static void the_layout_is_what_the_manual_says(void **state)
 		HEAD(revoked), BODY(seq), BODY(quality), BODY(epoch),
 		BODY(asof_ns), BODY(offset_ns), BODY(bound_ns),
 		BODY(drift_ppb), BODY(growth_ppb), BODY(void_after_ns),
-		BODY(disruptions), BODY(wall_offset_ns), BODY(part_delay_ns),
+		BODY(disruptions), BODY(low_ns), BODY(high_ns),
+		BODY(low_mult), BODY(high_mult), BODY(part_delay_ns),
 		BODY(part_dispersion_ns), BODY(part_drift_ns),
-		BODY(part_unslewed_ns), BODY(tsc_base), BODY(tsc_base_raw_ns),
-		BODY(tsc_mult), BODY(tsc_shift),
+		BODY(part_unslewed_ns), BODY(tsc_base), BODY(tsc_life),
+		BODY(tsc_cluster_ns), BODY(tsc_half_ns), BODY(tsc_mult),
+		BODY(tsc_growth), BODY(tsc_raw_ns), BODY(tsc_raw_mult),
+		BODY(tsc_error_ns), BODY(wall_offset_ns),
 	};
 	const size_t count = sizeof(fields) / sizeof(fields[0]);
 	FILE *manual = fopen("man/raftfs-clockpage.5", "r");
@@ -284,6 +297,29 @@ static void the_layout_is_what_the_manual_says(void **state)
 	assert_int_equal(rows, count);
 }
 
+static void the_ends_move_as_the_manual_says(void **state)
+{
+	struct fixture *f = *state;
+
+	clockpage_write(f->page, &synced);
+	assert_int_equal(f->page->low_ns, 500 - 100 - 2);
+	assert_int_equal(f->page->high_ns, 500 + 100 + 2);
+	for (int64_t age_ns = 0; age_ns < 60000000000; age_ns += 777777777) {
+		int64_t t = synced.asof_ns + age_ns;
+		struct interval at = clock_sample_at(&synced, t);
+		int64_t low_ns =
+			t + f->page->low_ns +
+			(int64_t)((__int128)age_ns * f->page->low_mult >> 64);
+		int64_t high_ns =
+			t + f->page->high_ns +
+			(int64_t)((__int128)age_ns * f->page->high_mult >> 64);
+
+		assert_true(low_ns >= at.low_ns - 2 && low_ns <= at.low_ns + 2);
+		assert_true(high_ns >= at.high_ns - 2 &&
+			    high_ns <= at.high_ns + 2);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -294,6 +330,7 @@ int main(void)
 		ON_PAGE(another_layout_is_refused),
 		ON_PAGE(a_superseded_page_ages_validly),
 		ON_PAGE(a_reader_beside_a_busy_writer_never_sees_a_mixture),
+		ON_PAGE(the_ends_move_as_the_manual_says),
 		cmocka_unit_test(the_layout_is_what_the_manual_says),
 		cmocka_unit_test(the_interval_follows_drift_and_grows),
 		cmocka_unit_test(there_is_no_interval_without_quality),
