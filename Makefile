@@ -61,13 +61,15 @@ endef
 $(foreach d,$(DAEMONS),$(eval $(call daemon,$(d))))
 
 # What a person touches: the library, the command, the mount.
-all: $B/raftfs $B/raftfs-mount $B/libraftfs.so $B/libraftfs-clock.so
+all: $B/raftfs $B/raftfs-mount $B/raftfs-bench $B/libraftfs.so $B/libraftfs-clock.so
 $B/client-lib.a:  $(call objs,client/lib)
 $B/client-cli.a:  $(filter-out %/main.o,$(call objs,client/cli))
 $B/client-mount.a: $(filter-out %/main.o,$(call objs,client/mount))
+$B/client-bench.a: $(filter-out %/main.o,$(call objs,client/bench))
 $B/raftfs:       $B/client/cli/main.o $B/client-cli.a $B/client-lib.a $(BASE_LIBS)
 $B/raftfs-mount: $B/client/mount/main.o $B/client-mount.a $B/client-lib.a $(BASE_LIBS)
 $B/raftfs-mount: LIBS += -lfuse3
+$B/raftfs-bench: $B/client/bench/main.o $B/client-bench.a $B/client-lib.a $(BASE_LIBS)
 $B/libraftfs.so: $(call objs,client/lib) $(BASE_LIBS)
 $B/libraftfs-clock.so: $(call objs,shm) $B/common-os.a $B/common.a
 
@@ -88,7 +90,7 @@ $B/%.a:
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $(filter %.o,$^)
 
-$B/raftfs $B/raftfs-mount $(DAEMONS:%=$B/raftfs-%):
+$B/raftfs $B/raftfs-mount $B/raftfs-bench $(DAEMONS:%=$B/raftfs-%):
 	$(call say,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group \
 		$(filter %.a,$^) -Wl,--end-group $(LIBS)
 

@@ -93,7 +93,7 @@ D_SYSTEMD  = $(DESTDIR)$(PREFIX)/lib/systemd/system
 
 EXTRA_CFLAGS += -DRAFTFS_VERSION='"$(VERSION)"' \
 	-DRAFTFS_SBINDIR='"$(PREFIX)/sbin"'
-PROGRAMS    := $(addprefix $B/,raftfs raftfs-mount)
+PROGRAMS    := $(addprefix $B/,raftfs raftfs-mount raftfs-bench)
 DAEMON_BINS := $(DAEMONS:%=$B/raftfs-%)
 SHARED      := $(addprefix $B/,libraftfs.so libraftfs-clock.so)
 in_place     = sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; \

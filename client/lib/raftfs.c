@@ -70,6 +70,15 @@ void raftfs_set_timeout(struct raftfs *fs, int64_t timeout_ns)
 	fs->timeout_ns = timeout_ns < NS_PER_MS ? NS_PER_MS : timeout_ns;
 }
 
+void raftfs_set_staleness(struct raftfs *fs, int64_t stale_ns)
+{
+	const int64_t stale_ms = stale_ns / NS_PER_MS;
+
+	fs->stale_ms = stale_ms < 0	       ? 0
+		       : stale_ms > UINT32_MAX ? UINT32_MAX
+					       : (uint32_t)stale_ms;
+}
+
 enum rfs_err raftfs_connect(struct raftfs *fs)
 {
 	char reason[CHANNEL_REASON_MAX + ENDPOINTS_PATH_MAX];

@@ -59,6 +59,11 @@ void raftfs_close(struct raftfs *fs);
 /* Time limit of every later call; at least 1 ms. */
 void raftfs_set_timeout(struct raftfs *fs, int64_t timeout_ns);
 
+/* How old later reads may be at most; 0, as it is at first: linearizable. With
+ * an allowance (60 s count at most) the node in use answers alone as long as it
+ * knows that its state is no older; what one call shows, a later one need not. */
+void raftfs_set_staleness(struct raftfs *fs, int64_t stale_ns);
+
 /* Connect now, trying each node once; CLOSED when none answers. Optional: any
  * call connects by itself, and keeps trying until its time limit. */
 RFS_MUST_USE enum rfs_err raftfs_connect(struct raftfs *fs);

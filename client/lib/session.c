@@ -169,9 +169,18 @@ static enum rfs_err submit(struct raftfs *fs, struct call *call)
 	}
 }
 
+/* A sync point asks for nothing but what is new. */
+static bool may_be_stale(const struct call *call)
+{
+	return !call->mutation &&
+	       call->request.op != DISTRIBUTED_FS__FILE_OP__OP_SYNC_POINT;
+}
+
 enum rfs_err session_begin(struct raftfs *fs, struct call *call)
 {
 	call->deadline_ns = session_deadline_ns(fs);
+	if (may_be_stale(call))
+		call->request.stale_ms = fs->stale_ms;
 	enum rfs_err err = submit(fs, call);
 
 	if (err != RFS_ERR_OK) {

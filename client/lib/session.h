@@ -19,6 +19,7 @@
 struct raftfs {
 	struct channel channel;
 	_Atomic int64_t timeout_ns;
+	_Atomic uint32_t stale_ms; /* of reads; 0: linearizable */
 	pthread_mutex_t opening; /* one OPEN_SESSION at a time */
 	bool keeper_started;	 /* under opening */
 	pthread_t keeper;

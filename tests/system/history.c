@@ -91,10 +91,10 @@ static enum record_outcome outcome_of(enum rfs_err err)
 static struct record begin(struct client *client, enum record_kind kind,
 			   uint32_t key)
 {
-	return (struct record){ .kind = kind,
-				.client = client->id,
-				.key = key,
-				.begin_ns = clock_raw_ns() };
+	return (struct record){.kind = kind,
+			       .client = client->id,
+			       .key = key,
+			       .begin_ns = clock_raw_ns()};
 }
 
 static void end(struct client *client, struct record *record, enum rfs_err err)
@@ -107,10 +107,9 @@ static void end(struct client *client, struct record *record, enum rfs_err err)
 static enum rfs_err put(struct client *client, uint32_t key)
 {
 	uint64_t state = next_state(client), value[VALUE_BYTES / 8];
-	const struct raftfs_new as = { .mode = 0644,
-				       .dated = true,
-				       .mtime_ns = (int64_t)state };
-	struct raftfs_attr attr = { 0 };
+	const struct raftfs_new as = {
+		.mode = 0644, .dated = true, .mtime_ns = (int64_t)state};
+	struct raftfs_attr attr = {0};
 	struct record record;
 	char name[16];
 	enum rfs_err err;
@@ -128,7 +127,7 @@ static enum rfs_err put(struct client *client, uint32_t key)
 
 static enum rfs_err look(struct client *client, uint32_t key)
 {
-	struct raftfs_attr attr = { 0 };
+	struct raftfs_attr attr = {0};
 	struct record record;
 	char name[16];
 	enum rfs_err err;
@@ -146,7 +145,7 @@ static enum rfs_err look(struct client *client, uint32_t key)
 
 static enum rfs_err read_back(struct client *client, uint32_t key)
 {
-	uint64_t value[VALUE_BYTES / 8] = { 0 }, whole[VALUE_BYTES / 8];
+	uint64_t value[VALUE_BYTES / 8] = {0}, whole[VALUE_BYTES / 8];
 	struct record record = begin(client, RECORD_READ, key);
 	size_t got = 0;
 	enum rfs_err err = raftfs_read(client->fs, client->ino[key], 0, value,

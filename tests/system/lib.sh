@@ -197,8 +197,14 @@ node_pids() { # N
 }
 
 pause() { # N [daemon]
-	# shellcheck disable=SC2046 # a list of pids
-	kill -STOP $([ -n "${2:-}" ] && child_pid "$1" "$2" || node_pids "$1")
+	local pids
+	if [ -n "${2:-}" ]; then
+		pids=$(child_pid "$1" "$2") || return 1
+	else
+		pids=$(node_pids "$1")
+	fi
+	# shellcheck disable=SC2086 # a list of pids
+	kill -STOP $pids
 }
 
 resume() { # N

@@ -74,13 +74,13 @@ static void collect_places(struct judge *judge, const struct record *records,
 
 		if (r->outcome == RECORD_DONE && r->version != 0)
 			places[kept++] =
-				(struct place){ r->key, r->version, r->state };
+				(struct place){r->key, r->version, r->state};
 	}
 	qsort(places, kept, sizeof(*places), by_place);
 	for (size_t i = 0; i < kept; i++) {
-		struct place *last = judge->place_count == 0 ?
-					     NULL :
-					     &places[judge->place_count - 1];
+		struct place *last = judge->place_count == 0
+					     ? NULL
+					     : &places[judge->place_count - 1];
 
 		if (!last || by_place(last, &places[i]) != 0)
 			places[judge->place_count++] = places[i];
@@ -130,7 +130,7 @@ static void check_places(struct judge *judge, struct history *history)
 
 static bool is_placed(const struct judge *judge, uint64_t state)
 {
-	const struct place key = { .state = state };
+	const struct place key = {.state = state};
 
 	return state == 0 || bsearch(&key, judge->places, judge->place_count,
 				     sizeof(key), by_state);
@@ -208,11 +208,11 @@ static void replay(struct judge *judge, struct history *history,
 			*moments[i].op = history_begin(history, record->key);
 			continue;
 		}
-		why = record->kind == RECORD_PUT ?
-			      history_write_done(history, moments[i].op,
-						 record->state) :
-			      history_read_done(history, moments[i].op,
-						record->state);
+		why = record->kind == RECORD_PUT
+			      ? history_write_done(history, moments[i].op,
+						   record->state)
+			      : history_read_done(history, moments[i].op,
+						  record->state);
 		if (why)
 			fault(judge, record, why);
 		judge->judged[record->kind]++;
@@ -235,8 +235,8 @@ static void check_order(struct judge *judge, struct history *history,
 		if (!can_be_judged(judge, r, unknown, unknown_count))
 			continue;
 		moments[used++] =
-			(struct moment){ r->begin_ns, false, r, &ops[i] };
-		moments[used++] = (struct moment){ r->end_ns, true, r, &ops[i] };
+			(struct moment){r->begin_ns, false, r, &ops[i]};
+		moments[used++] = (struct moment){r->end_ns, true, r, &ops[i]};
 	}
 	qsort(moments, used, sizeof(*moments), by_time);
 	replay(judge, history, moments, used);
@@ -248,7 +248,7 @@ static void check_order(struct judge *judge, struct history *history,
 unsigned int judge_history(const struct record *records, size_t count)
 {
 	struct history *history = history_new(RECORD_KEYS_MAX);
-	struct judge judge = { 0 };
+	struct judge judge = {0};
 
 	collect_places(&judge, records, count);
 	check_places(&judge, history);

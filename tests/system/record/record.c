@@ -6,14 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const kinds[] = { "put", "look", "read" };
-static const char *const outcomes[] = { "done", "unknown", "not" };
+static const char *const kinds[] = {"put", "look", "read"};
+static const char *const outcomes[] = {"done", "unknown", "not"};
 
 void record_write(FILE *to, const struct record *record)
 {
 	fprintf(to,
-		"%s %s %" PRIu32 " %" PRIu32 " %" PRIu64 " %" PRIu64
-		" %" PRId64 " %" PRId64 "\n",
+		"%s %s %" PRIu32 " %" PRIu32 " %" PRIu64 " %" PRIu64 " %" PRId64
+		" %" PRId64 "\n",
 		kinds[record->kind], outcomes[record->outcome], record->client,
 		record->key, record->state, record->version, record->begin_ns,
 		record->end_ns);
@@ -34,8 +34,8 @@ static enum rfs_err parse(const char *line, struct record *record)
 			    "%7s %7s %" SCNu32 " %" SCNu32 " %" SCNu64
 			    " %" SCNu64 " %" SCNd64 " %" SCNd64,
 			    kind, outcome, &record->client, &record->key,
-			    &record->state, &record->version,
-			    &record->begin_ns, &record->end_ns);
+			    &record->state, &record->version, &record->begin_ns,
+			    &record->end_ns);
 	int k, o;
 
 	if (fields != 8)

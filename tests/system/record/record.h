@@ -41,8 +41,8 @@ void record_write(FILE *to, const struct record *record);
 
 /* All lines of a file; *records is owned by the caller. INVALID names the line
  * on standard error. */
-RFS_MUST_USE enum rfs_err record_load(const char *path,
-				      struct record **records, size_t *count);
+RFS_MUST_USE enum rfs_err record_load(const char *path, struct record **records,
+				      size_t *count);
 
 /* Is it a history of linearizable registers in which nothing acknowledged was
  * lost and nothing happened that was said not to have? Returns the number of
