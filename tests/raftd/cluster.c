@@ -600,15 +600,22 @@ void cluster_peer_lost(struct cluster *cluster, uint32_t node, uint32_t peer)
 					.peer = peer });
 }
 
+void cluster_notice(struct cluster *cluster, uint32_t node, uint32_t peer,
+		    uint64_t term_led)
+{
+	struct raft_event event = { .type = RAFT_EV_DEATH };
+
+	event.death.node = peer;
+	event.death.term_led = term_led;
+	node_step(node_at(cluster, node), &event);
+}
+
 void cluster_death(struct cluster *cluster, uint32_t node, uint32_t peer)
 {
 	struct node *dead = node_at(cluster, peer);
-	struct raft_event event = { .type = RAFT_EV_DEATH };
 
 	dead->page.lease_valid = false;
-	event.death.node = peer;
-	event.death.term_led = dead->term_led;
-	node_step(node_at(cluster, node), &event);
+	cluster_notice(cluster, node, peer, dead->term_led);
 }
 
 void cluster_rtt(struct cluster *cluster, uint32_t node, int64_t rtt_ns)

@@ -44,6 +44,9 @@ void cluster_read(struct cluster *cluster, uint32_t node);
 void cluster_peer_lost(struct cluster *cluster, uint32_t node, uint32_t peer);
 /* The supervisor of `peer` revokes its page and tells `node` that it died. */
 void cluster_death(struct cluster *cluster, uint32_t node, uint32_t peer);
+/* Somebody with the key of `peer` says that it died leading a term. */
+void cluster_notice(struct cluster *cluster, uint32_t node, uint32_t peer,
+		    uint64_t term_led);
 /* A measurement of all its peers. */
 void cluster_rtt(struct cluster *cluster, uint32_t node, int64_t rtt_ns);
 void cluster_transfer(struct cluster *cluster, uint32_t node, uint32_t to);

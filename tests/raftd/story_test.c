@@ -13,6 +13,7 @@
  *	crash node=1 | restart node=1
  *	lost peer=1			all hosts' hint; node=2: only its
  *	death peer=1			the notice; node=2: only to its
+ *	lie node=2 peer=3 term=1	to node 2: 3 died leading term 1
  *	rtt ms=2			measured by all of all
  *	clock node=1 quality=synced|unsynced|disrupted
  *	snapshot node=1
@@ -142,6 +143,9 @@ static void command_run(struct cluster **cluster, const char *line)
 		cluster_restart(*cluster, node);
 	else if (strcmp(verb, "lost") == 0)
 		command_lost(*cluster, line, cluster_peer_lost);
+	else if (strcmp(verb, "lie") == 0)
+		cluster_notice(*cluster, node, number(line, "peer", 0),
+			       number(line, "term", 0));
 	else if (strcmp(verb, "death") == 0)
 		command_lost(*cluster, line, cluster_death);
 	else if (strcmp(verb, "clock") == 0)

@@ -65,7 +65,9 @@ void events_serve(struct world *world, struct event *event)
 			world_drop(event);
 			return;
 		}
-		if (process->paused_until_ns > world->now_ns) {
+		/* At the very instant too: what it left undone comes first. */
+		if (process->paused_until_ns > 0 &&
+		    process->paused_until_ns >= world->now_ns) {
 			node_defer(process, event);
 			return;
 		}

@@ -196,6 +196,15 @@ static void depose(struct world *world)
 	node_pause(world, leader, PROC_RAFTD, duration_ns);
 }
 
+/* Cut off, and the others look for another leader at once. */
+static void abandon(struct world *world, const struct node *node)
+{
+	cut_off(world, node->index, some_time(world));
+	for (uint32_t i = 0; i < world->options.node_count; i++)
+		if (i != node->index)
+			node_peer_lost(world, i, node->index);
+}
+
 static void suspend(struct world *world, struct node *node, int64_t duration_ns)
 {
 	node->suspended_until_ns = world->now_ns + duration_ns;
@@ -366,8 +375,9 @@ static double touchiness(const struct raft_message *message)
 	case RAFT_MSG_VOTE_REPLY:
 		return message->vote_reply.granted ? 10 : 1;
 	case RAFT_MSG_SNAPSHOT:
-	case RAFT_MSG_TIMEOUT_NOW:
 		return 20;
+	case RAFT_MSG_TIMEOUT_NOW:
+		return 60;
 	case RAFT_MSG_VOTE:
 		return 3;
 	case RAFT_MSG_APPEND_REPLY:
@@ -386,9 +396,24 @@ void faults_after_send(struct world *world, struct node *node,
 	if (!world->faults_on || !world_chance(world, chance))
 		return;
 	world_trace(world, node->id, "struck just after sending");
+	/* It gave its lease up, and may never hear that it was taken at its
+	 * word. */
+	if (message->type == RAFT_MSG_TIMEOUT_NOW && world_chance(world, 0.7)) {
+		abandon(world, node);
+		return;
+	}
 	procs = world_chance(world, 0.5) ? RAFTD : ALL_PROCS;
 	node_crash(world, node, procs,
 		   world_exponential(world, world->profile.election_min_ns));
+}
+
+void faults_after_win(struct world *world, struct node *node)
+{
+	if (!world->faults_on ||
+	    !world_chance(world, world->profile.snipe * 25))
+		return;
+	world_trace(world, node->id, "struck just after winning");
+	abandon(world, node);
 }
 
 void faults_after_commit(struct world *world, struct node *node)

@@ -14,6 +14,8 @@ void faults_end(struct world *world);
  * committed. May crash the node's raftd. */
 void faults_after_send(struct world *world, struct node *node,
 		       const struct raft_message *message);
+/* It leads, and nobody but its voters knows. */
+void faults_after_win(struct world *world, struct node *node);
 void faults_after_commit(struct world *world, struct node *node);
 
 /* Events, by kind. */

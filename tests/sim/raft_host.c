@@ -386,6 +386,10 @@ static void carry_out(struct world *world, struct node *node)
 	start_flush(world, node);
 	checks_step(world, node);
 	checks_commit(world, node, host->commit_index, effects->commit_index);
+	if (host->view.role == RAFT_LEADER && host->won_term != host->view.term)
+		faults_after_win(world, node);
+	if (host->view.role == RAFT_LEADER)
+		host->won_term = host->view.term;
 	for (uint32_t i = 0; i < effects->send_count; i++) {
 		send_one(world, node, &effects->send[i]);
 		faults_after_send(world, node, &effects->send[i]);
