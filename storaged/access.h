@@ -1,9 +1,11 @@
 /* Who may do what: the permission bits, for local users who are not root.
  *
- * Root (the mount, which has the kernel check each caller) acts as anybody.
- * Others act as themselves, and the owner, group and other bits decide as on
- * any POSIX file system. Files are addressed by inode: search permission is
- * checked on the directory named in a request, not on those above it.
+ * Root (the mount, which has the kernel check each caller) acts as anybody, and
+ * so does the user that storaged runs as, who has its files anyway: without
+ * root, a cluster is the property of who started it. Others act as themselves,
+ * and the owner, group and other bits decide as on any POSIX file system. Files
+ * are addressed by inode: search permission is checked on the directory named
+ * in a request, not on those above it.
  */
 #ifndef RAFTFS_STORAGED_ACCESS_H
 #define RAFTFS_STORAGED_ACCESS_H
@@ -24,7 +26,8 @@ struct access_who {
 	uint32_t group_count;
 };
 
-/* The peer of a connected unix socket. DENIED: the kernel does not say. */
+/* The peer of a connected unix socket; uid 0 also for the user this process
+ * runs as. DENIED: the kernel does not say. */
 RFS_MUST_USE enum rfs_err access_identify(int fd, struct access_who *who);
 
 /* May who do this, in this state? OK, ACCESS, PERM, DENIED (another's name or
