@@ -1,4 +1,5 @@
-/* Status for `raftfs clock`: what is published, why, and each peer's row. */
+/* Status for `raftfs clock`: what is published, why, each peer's row, and the
+ * history of all that. */
 #include <string.h>
 
 #include "common/os/clock.h"
@@ -83,6 +84,61 @@ static void fill_packets(DistributedFs__TimesyncStatus *status,
 	status->poll_ns = timesync_poll_ns(daemon->timesync);
 }
 
+/* What a history reply points to; valid until the next call. */
+struct history_answer {
+	DistributedFs__TimesyncHistory history;
+	DistributedFs__TimesyncPoint points[HISTORY_POINTS_MAX];
+	DistributedFs__TimesyncPoint *point_pointers[HISTORY_POINTS_MAX];
+	DistributedFs__TimesyncPeerPoint peers[HISTORY_POINTS_MAX]
+					      [TIMESYNC_PEERS_MAX];
+	DistributedFs__TimesyncPeerPoint *peer_pointers[HISTORY_POINTS_MAX]
+						       [TIMESYNC_PEERS_MAX];
+};
+
+static void fill_point(struct history_answer *answer, uint32_t index,
+		       const struct history_point *from, int64_t raw_ns)
+{
+	DistributedFs__TimesyncPoint *point = &answer->points[index];
+
+	answer->point_pointers[index] = point;
+	distributed_fs__timesync_point__init(point);
+	point->age_ns = raw_ns - from->raw_ns;
+	point->quality = (char *)quality_names[from->quality];
+	point->to_wall_ns = from->to_wall_ns;
+	point->bound_ns = from->bound_ns;
+	point->drift_ppb = from->drift_ppb;
+	point->n_peers = from->peer_count;
+	point->peers = answer->peer_pointers[index];
+	for (uint32_t i = 0; i < from->peer_count; i++) {
+		DistributedFs__TimesyncPeerPoint *peer =
+			&answer->peers[index][i];
+
+		answer->peer_pointers[index][i] = peer;
+		distributed_fs__timesync_peer_point__init(peer);
+		peer->node = from->peers[i].node;
+		peer->offset_ns = from->peers[i].offset_ns;
+		peer->delay_ns = from->peers[i].delay_ns;
+		peer->drift_ppb = from->peers[i].drift_ppb;
+		peer->truechimer = from->peers[i].truechimer;
+	}
+}
+
+static void answer_history(const struct history *history,
+			   DistributedFs__ControlReply *reply)
+{
+	static struct history_answer answer;
+	int64_t raw_ns = clock_raw_ns();
+
+	distributed_fs__timesync_history__init(&answer.history);
+	answer.history.every_ns = history->every_ns > 0 ? history->every_ns :
+							  HISTORY_EVERY_NS;
+	for (uint32_t i = 0; i < history->count; i++)
+		fill_point(&answer, i, &history->points[i], raw_ns);
+	answer.history.n_points = history->count;
+	answer.history.points = answer.point_pointers;
+	reply->history = &answer.history;
+}
+
 enum rfs_err control_answer_status(void *ctx,
 				   const DistributedFs__ControlRequest *request,
 				   DistributedFs__ControlReply *reply)
@@ -93,6 +149,10 @@ enum rfs_err control_answer_status(void *ctx,
 	int64_t raw_ns = clock_raw_ns();
 	uint32_t count;
 
+	if (request->kind == DISTRIBUTED_FS__CONTROL_KIND__CONTROL_HISTORY) {
+		answer_history(&daemon->history, reply);
+		return RFS_ERR_OK;
+	}
 	if (request->kind != DISTRIBUTED_FS__CONTROL_KIND__CONTROL_STATUS)
 		return RFS_ERR_NOTSUP;
 

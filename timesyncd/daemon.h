@@ -10,6 +10,7 @@
 #include "common/os/keys.h"
 #include "proto/control_server.h"
 #include "timesyncd/core/timesync.h"
+#include "timesyncd/history.h"
 #include "timesyncd/peers.h"
 #include "timesyncd/publish.h"
 #include "timesyncd/stamps.h"
@@ -25,6 +26,7 @@ struct daemon {
 	struct watch watch;
 	struct stamps last; /* cross-reading, by the second timer */
 	struct control_server *control;
+	struct history history; /* of what was published */
 	char drift_path[CONFIG_PATH_MAX + 32];
 	int64_t drift_saved_ns;
 	enum timesync_quality quality; /* as last told the supervisor */
@@ -52,7 +54,7 @@ int loop_run(struct daemon *daemon, const struct node_key *key);
 RFS_MUST_USE enum rfs_err daemon_take_handout(struct daemon *daemon,
 					      bool *started);
 
-/* Answers CONTROL_STATUS; ctx is the daemon. */
+/* Answers CONTROL_STATUS and CONTROL_HISTORY; ctx is the daemon. */
 enum rfs_err control_answer_status(void *ctx,
 				   const DistributedFs__ControlRequest *request,
 				   DistributedFs__ControlReply *reply);

@@ -177,6 +177,8 @@ static void on_second(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	process_notify("WATCHDOG=1");
+	history_add(&daemon->history, clock_raw_ns(), clock_wall_ns(),
+		    daemon->timesync);
 	if (clock_raw_ns() - daemon->drift_saved_ns > DRIFT_SAVE_EVERY_NS)
 		save_drifts(daemon);
 }
