@@ -253,6 +253,9 @@ static void node_send(struct node *node, const struct raft_message *message)
 	struct coming *one;
 
 	cluster->message_count++;
+	if (message->type == RAFT_MSG_SNAPSHOT) /* I9 */
+		CHECK(message->snapshot.stamp.ts_ns ==
+		      cluster->committed[message->snapshot.index].ts_ns);
 	if (message->type == RAFT_MSG_APPEND)
 		cluster->entry_count += message->append.count;
 	if (cluster->down[node->id][message->to] ||

@@ -112,6 +112,21 @@ static void an_inherited_entry_of_an_unknown_timeline_gives_no_lease(void **stat
 	assert_false(lease_inherited_until(&clock, &entry, D_NS, 0, &until));
 }
 
+/* Whatever the maker's clock did since it was read, as long as rho holds. */
+static void younger_ends_in_time_on_the_fastest_clock(void **state)
+{
+	struct lease_clock clock;
+	struct lease_entry entry = { { 3, 0 }, 0 };
+	int64_t until;
+	(void)state;
+
+	lease_clock_init(&clock, RHO_PPB);
+	lease_clock_note(&clock, 3, 0, (struct interval){ 0, 0 });
+	assert_true(lease_inherited_until(&clock, &entry, D_NS, 0, &until));
+	assert_true(until + units_scale_ppb(until, RHO_PPB) <
+		    D_NS - TIMESTAMP_LEAD_MAX_NS);
+}
+
 /* One entry, made at true time 0 on the maker's clock. A reader and a committer
  * on raw clocks of their own, each with an interval or without; all rates differ
  * by at most rho. At no true time may the reader still read and the committer
@@ -190,6 +205,7 @@ int main(void)
 		cmocka_unit_test(a_known_timeline_shortens_the_wait),
 		cmocka_unit_test(
 			an_inherited_entry_of_an_unknown_timeline_gives_no_lease),
+		cmocka_unit_test(younger_ends_in_time_on_the_fastest_clock),
 		cmocka_unit_test(no_reader_and_committer_are_both_sure),
 		cmocka_unit_test(
 			the_last_entry_answers_for_older_ones_on_slower_clocks),
