@@ -9,6 +9,8 @@
 #include "common/os/config.h"
 #include "common/os/keys.h"
 #include "proto/control_server.h"
+#include "timesyncd/boundlog.h"
+#include "timesyncd/core/carrier.h"
 #include "timesyncd/core/timesync.h"
 #include "timesyncd/history.h"
 #include "timesyncd/peers.h"
@@ -32,18 +34,27 @@ struct daemon {
 	enum timesync_quality quality; /* as last told the supervisor */
 	bool ready;
 
+	bool meshed; /* no raftd, no reference: carrier.h decides */
+	struct carrier carrier;
+	struct boundlog boundlog;
+
 	int channel_fd; /* -1: standalone */
 	ev_io channel;
 	ev_timer tick;	 /* the core's deadline */
 	ev_timer look;	 /* at the consensus page */
 	ev_timer second; /* disruptions, heartbeat, drift file */
-	ev_signal term, interrupt;
+	ev_check wake; /* has a signal asked to stop? */
 };
 
 /* settings of the core from a configuration; keeps precision_ns, seed, story
  * and remembered drifts as they are. */
 void daemon_settings(struct timesync_config *settings,
 		     const struct config *config);
+
+/* Without a supervisor: read the configuration, publish as a file only. Logged
+ * on failure. */
+RFS_MUST_USE enum rfs_err standalone_init(struct daemon *daemon,
+					  const char *config_path);
 
 /* Run until SIGTERM or the channel ends; exit code of the process. The first
  * batch of handouts has been taken: config, publish, watch are set. */

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,8 @@
 #include "timesyncd/driftfile.h"
 
 #define LOOK_S		   0.020
+/* Alone there is no consensus page to watch; breaks show on each answer. */
+#define LOOK_ALONE_S	   0.250
 #define DRIFT_SAVE_EVERY_NS (300 * NS_PER_SEC)
 
 /* -- the core ------------------------------------------------------------ */
@@ -38,6 +41,11 @@ static void tell_supervisor(struct daemon *daemon,
 	process_notify(line);
 }
 
+/* Set by the handler of SIGTERM and SIGINT: nothing else wakes the loop. */
+static volatile sig_atomic_t stop_asked;
+
+static void look_at_mesh(struct daemon *daemon);
+
 static void step(struct daemon *daemon, struct timesync_event *event)
 {
 	struct timesync_effects effects;
@@ -46,6 +54,7 @@ static void step(struct daemon *daemon, struct timesync_event *event)
 	timesync_step(daemon->timesync, event, &effects);
 	if (effects.publish) {
 		publish_clock(&daemon->publish, &effects.clock);
+		boundlog_add(&daemon->boundlog, &effects.clock);
 		tell_supervisor(daemon, &effects.clock);
 	}
 	for (uint32_t i = 0; i < effects.ask_count; i++)
@@ -57,6 +66,22 @@ static void step(struct daemon *daemon, struct timesync_event *event)
 	ev_now_update(daemon->loop);
 	daemon->tick.repeat = wait_ns > 0 ? (double)wait_ns / 1e9 : 1e-6;
 	ev_timer_again(daemon->loop, &daemon->tick);
+	if (daemon->meshed)
+		look_at_mesh(daemon);
+}
+
+/* Every event of the carrier's makes a step, after which it is asked again;
+ * each brings it nearer to having nothing to say. */
+static void look_at_mesh(struct daemon *daemon)
+{
+	struct timesync_peer_view views[TIMESYNC_PEERS_MAX];
+	uint32_t count = timesync_peers(daemon->timesync, views);
+	struct timesync_event event;
+
+	if (carrier_step(&daemon->carrier, clock_raw_ns(), clock_wall_ns(),
+			 timesync_clock(daemon->timesync), views, count,
+			 &event))
+		step(daemon, &event);
 }
 
 static void look_at_consensus(struct daemon *daemon)
@@ -96,6 +121,13 @@ static const struct timesync_clock *host_clock(void *ctx)
 	return timesync_clock(daemon->timesync);
 }
 
+static uint32_t host_hears(void *ctx)
+{
+	struct daemon *daemon = ctx;
+
+	return daemon->meshed ? carrier_hears(&daemon->carrier) : 0;
+}
+
 static void host_replied(void *ctx, const struct timesync_exchange *exchange)
 {
 	struct daemon *daemon = ctx;
@@ -104,6 +136,9 @@ static void host_replied(void *ctx, const struct timesync_exchange *exchange)
 
 	look_at_clocks(daemon);
 	look_at_consensus(daemon);
+	if (daemon->meshed)
+		carrier_heard(&daemon->carrier, exchange->peer,
+			      &exchange->server_clock, exchange->server_hears);
 	step(daemon, &event);
 }
 
@@ -166,8 +201,12 @@ static void on_look(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	(void)loop;
 	(void)events;
-	look_at_clocks(timer->data);
-	look_at_consensus(timer->data);
+	struct daemon *daemon = timer->data;
+
+	look_at_clocks(daemon);
+	look_at_consensus(daemon);
+	if (daemon->meshed)
+		look_at_mesh(daemon);
 }
 
 static void on_second(struct ev_loop *loop, ev_timer *timer, int events)
@@ -183,11 +222,29 @@ static void on_second(struct ev_loop *loop, ev_timer *timer, int events)
 		save_drifts(daemon);
 }
 
-static void on_stop(struct ev_loop *loop, ev_signal *signal, int events)
+static void on_wake(struct ev_loop *loop, ev_check *check, int events)
 {
-	(void)signal;
+	(void)check;
 	(void)events;
-	ev_break(loop, EVBREAK_ALL);
+	if (stop_asked)
+		ev_break(loop, EVBREAK_ALL);
+}
+
+/* A flag, and the end of whatever wait it interrupts: a signal that comes just
+ * before the wait is seen at the next look, a fraction of a second later. */
+static void on_signal(int number)
+{
+	(void)number;
+	stop_asked = 1;
+}
+
+static void catch_signals(void)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
 }
 
 static void on_channel(struct ev_loop *loop, ev_io *io, int events)
@@ -223,16 +280,16 @@ static void start_watchers(struct daemon *daemon)
 
 	ev_init(&daemon->tick, on_tick);
 	daemon->tick.data = daemon;
-	ev_timer_init(&daemon->look, on_look, 0, LOOK_S);
+	ev_timer_init(&daemon->look, on_look, 0,
+		      daemon->channel_fd >= 0 ? LOOK_S : LOOK_ALONE_S);
 	daemon->look.data = daemon;
 	ev_timer_start(loop, &daemon->look);
 	ev_timer_init(&daemon->second, on_second, 1, 1);
 	daemon->second.data = daemon;
 	ev_timer_start(loop, &daemon->second);
-	ev_signal_init(&daemon->term, on_stop, SIGTERM);
-	ev_signal_start(loop, &daemon->term);
-	ev_signal_init(&daemon->interrupt, on_stop, SIGINT);
-	ev_signal_start(loop, &daemon->interrupt);
+	ev_check_init(&daemon->wake, on_wake);
+	ev_check_start(loop, &daemon->wake);
+	catch_signals();
 	if (daemon->channel_fd >= 0) {
 		ev_io_init(&daemon->channel, on_channel, daemon->channel_fd,
 			   EV_READ);
@@ -254,11 +311,28 @@ static void open_drift_file(struct daemon *daemon)
 	daemon->drift_saved_ns = clock_raw_ns();
 }
 
+static void open_mesh(struct daemon *daemon)
+{
+	uint32_t ids[CONFIG_NODES_MAX];
+
+	daemon->meshed = daemon->channel_fd < 0 &&
+			 daemon->config.time_sync.reference ==
+				 CONFIG_REFERENCE_CLUSTER;
+	if (!daemon->meshed)
+		return;
+	for (uint32_t i = 0; i < daemon->config.node_count; i++)
+		ids[i] = daemon->config.nodes[i].id;
+	carrier_init(&daemon->carrier, config_self(&daemon->config)->id, ids,
+		     daemon->config.node_count, clock_raw_ns(),
+		     daemon->settings.story);
+}
+
 static enum rfs_err open_all(struct daemon *daemon, const struct node_key *key)
 {
 	const struct peers_host host = {
 		.ctx = daemon,
 		.clock = host_clock,
+		.hears = host_hears,
 		.replied = host_replied,
 		.timed_out = host_timed_out,
 	};
@@ -273,9 +347,12 @@ static enum rfs_err open_all(struct daemon *daemon, const struct node_key *key)
 	daemon->timesync = timesync_new(&daemon->settings, clock_raw_ns());
 	if (daemon->timesync == NULL)
 		return RFS_ERR_NOMEM;
+	open_mesh(daemon);
 	daemon->peers = peers_new(daemon->loop, &daemon->config, key, &host);
 	if (daemon->peers == NULL)
 		return RFS_ERR_IO;
+	if (daemon->channel_fd < 0)
+		return RFS_ERR_OK;
 	snprintf(path, sizeof(path), "%s/%s", daemon->config.run_dir,
 		 SOCKETS_TIMESYNCD);
 	daemon->control = control_server_new(daemon->loop, path,
@@ -292,6 +369,7 @@ static void close_all(struct daemon *daemon)
 	timesync_free(daemon->timesync);
 	watch_fini(&daemon->watch);
 	publish_fini(&daemon->publish);
+	boundlog_close(&daemon->boundlog);
 }
 
 int loop_run(struct daemon *daemon, const struct node_key *key)
@@ -299,7 +377,8 @@ int loop_run(struct daemon *daemon, const struct node_key *key)
 	struct timesync_event first = { .type = TIMESYNC_EV_TICK };
 	int code = 1;
 
-	daemon->loop = ev_default_loop(0);
+	/* Not the default loop: that one listens for signals by a pipe. */
+	daemon->loop = ev_loop_new(EVFLAG_AUTO);
 	if (daemon->loop == NULL) {
 		log_error("libev finds no way to wait");
 		return 1;

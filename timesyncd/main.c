@@ -1,7 +1,9 @@
 /* raftfs-timesyncd: measures the other nodes' clocks and publishes cluster
- * time. Started by raftfs-supervisor(8), which hands it all it needs. */
+ * time. Started by raftfs-supervisor(8), which hands it all it needs, or by
+ * hand, alone. */
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,9 +18,53 @@
 
 static const char usage[] =
 	"usage: raftfs-timesyncd\n"
-	"Keeps cluster time. It is started by raftfs-supervisor(8), which\n"
-	"hands it configuration and pages on descriptor 3; alone it can do\n"
-	"nothing. See raftfs-timesyncd(8).\n";
+	"       raftfs-timesyncd --foreground --config FILE [--bound-log FILE]\n"
+	"Keeps cluster time. In the first form raftfs-supervisor(8) starts it and\n"
+	"hands it configuration and pages on descriptor 3. In the second it runs\n"
+	"alone, for clusters of clocks without files. See raftfs-timesyncd(8).\n";
+
+struct options {
+	bool foreground;
+	const char *config;
+	const char *bound_log;
+};
+
+/* False: wrong usage, or help was asked for (*code 0). */
+static bool parse(int argc, char **argv, struct options *options, int *code)
+{
+	static const struct option longs[] = {
+		{ "foreground", no_argument, NULL, 'f' },
+		{ "config", required_argument, NULL, 'c' },
+		{ "bound-log", required_argument, NULL, 'b' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	int letter;
+
+	*code = EXIT_USAGE;
+	while ((letter = getopt_long(argc, argv, "fc:b:h", longs, NULL)) >= 0) {
+		switch (letter) {
+		case 'f':
+			options->foreground = true;
+			break;
+		case 'c':
+			options->config = optarg;
+			break;
+		case 'b':
+			options->bound_log = optarg;
+			break;
+		case 'h':
+			*code = 0;
+			return false;
+		default:
+			return false;
+		}
+	}
+	/* Each makes sense only with the others, or none at all. */
+	return optind == argc &&
+	       options->foreground == (options->config != NULL) &&
+	       (options->foreground || options->bound_log == NULL);
+}
 
 static bool has_channel(void)
 {
@@ -48,29 +94,39 @@ static enum rfs_err take_first_batch(struct daemon *daemon)
 	return RFS_ERR_OK;
 }
 
+static enum rfs_err prepare(struct daemon *daemon,
+			    const struct options *options)
+{
+	enum rfs_err err;
+
+	if (!options->foreground) {
+		daemon->channel_fd = HANDOUT_FD;
+		return take_first_batch(daemon);
+	}
+	daemon->channel_fd = -1;
+	err = standalone_init(daemon, options->config);
+	if (err == RFS_ERR_OK && options->bound_log != NULL)
+		err = boundlog_open(&daemon->boundlog, options->bound_log);
+	return err;
+}
+
 int main(int argc, char **argv)
 {
 	static struct daemon daemon;
+	struct options options = { 0 };
 	struct node_key key;
 	int code;
 
 	log_init("raftfs-timesyncd", NULL);
-	if (argc > 1) {
-		bool help = strcmp(argv[1], "--help") == 0 ||
-			    strcmp(argv[1], "-h") == 0;
-
-		fputs(usage, help ? stdout : stderr);
-		return help ? 0 : EXIT_USAGE;
-	}
-	if (!has_channel()) {
-		fputs(usage, stderr);
-		return EXIT_USAGE;
+	if (!parse(argc, argv, &options, &code) ||
+	    (!options.foreground && !has_channel())) {
+		fputs(usage, code == 0 ? stdout : stderr);
+		return code;
 	}
 	process_harden();
 	keys_init();
 
-	daemon.channel_fd = HANDOUT_FD;
-	if (take_first_batch(&daemon) != RFS_ERR_OK)
+	if (prepare(&daemon, &options) != RFS_ERR_OK)
 		return 1;
 	if (keys_load(daemon.config.key_file, &key) != RFS_ERR_OK)
 		return 1;

@@ -54,8 +54,10 @@ void packet_reply(uint8_t packet[TIMEPACKET_BYTES],
 	reply.bound_ns = clock->bound_ns;
 	reply.drift_ppb = clock->drift_ppb;
 	reply.growth_ppb = clock->growth_ppb;
+	reply.stratum = clock->stratum;
 	reply.void_after_raw_ns = clock->void_after_ns;
 	reply.disruptions = clock->disruptions;
+	reply.hears = answer->hears;
 	fill(packet, head, &reply.base);
 }
 
@@ -86,6 +88,7 @@ enum rfs_err packet_parse_reply(const uint8_t *packet,
 		.t3_ns = reply->transmit_raw_ns,
 		.cluster_ns = reply->server_time,
 		.rtt_ns = reply->round_trip_time,
+		.hears = reply->hears,
 		.clock = {
 			.quality = reply->quality <= TIMESYNC_DISRUPTED ?
 					   (enum timesync_quality)
@@ -97,6 +100,7 @@ enum rfs_err packet_parse_reply(const uint8_t *packet,
 			.bound_ns = reply->bound_ns,
 			.drift_ppb = reply->drift_ppb,
 			.growth_ppb = reply->growth_ppb,
+			.stratum = reply->stratum,
 			.void_after_ns = reply->void_after_raw_ns,
 			.disruptions = reply->disruptions,
 		},

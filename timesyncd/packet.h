@@ -26,6 +26,7 @@ struct packet_answer {
 	int64_t cluster_ns; /* 0: unsynced */
 	int64_t rtt_ns;	    /* towards the asker; 0: never measured */
 	struct timesync_clock clock;
+	uint32_t hears; /* core/carrier.h */
 };
 void packet_reply(uint8_t packet[TIMEPACKET_BYTES],
 		  struct timepacket_head *head,

@@ -51,6 +51,7 @@ struct peers {
 	int fd;
 	ev_io readable;
 	bool kernel_stamps;
+	uint32_t departures_due; /* stamps that have not come back yet */
 	struct stamps last; /* cross-reading of the packet before */
 	uint32_t self;
 	uint8_t boot[TIMEPACKET_BOOT_BYTES];
@@ -59,6 +60,8 @@ struct peers {
 	uint32_t count;
 	struct peers_counters counters;
 };
+
+static void take_departures(struct peers *peers);
 
 /* -- sending ------------------------------------------------------------- */
 
@@ -94,9 +97,11 @@ static struct timepacket_head head_for(struct peer_link *link,
 static void transmit(struct peer_link *link, const uint8_t *packet,
 		     bool stamped)
 {
-	if (udp_send(link->peers->fd, packet, TIMEPACKET_BYTES, &link->address,
-		     link->address_bytes, stamped))
-		link->peers->counters.packets_out++;
+	if (!udp_send(link->peers->fd, packet, TIMEPACKET_BYTES,
+		      &link->address, link->address_bytes, stamped))
+		return;
+	link->peers->counters.packets_out++;
+	link->peers->departures_due += stamped;
 }
 
 static void send_hello(struct peer_link *link)
@@ -149,8 +154,10 @@ static void send_request(struct peer_link *link)
 	/* Last: T1 is not in the packet, so its making costs no accuracy. */
 	link->departed_wall_ns = 0;
 	link->t1_ns = clock_raw_ns();
-	transmit(link, packet,
-		 link->peers->kernel_stamps);
+	transmit(link, packet, link->peers->kernel_stamps);
+	/* Most drivers stamp while sending. Later it may be too late: there
+	 * are systems that stamp when they are asked. */
+	take_departures(link->peers);
 }
 
 static void send_reply(struct peer_link *link,
@@ -164,6 +171,7 @@ static void send_reply(struct peer_link *link,
 		.t2_ns = t2_ns,
 		.rtt_ns = link->rtt_ns,
 		.clock = *host->clock(host->ctx),
+		.hears = host->hears != NULL ? host->hears(host->ctx) : 0,
 	};
 
 	answer.t3_ns = clock_raw_ns();
@@ -298,6 +306,7 @@ static void on_reply(struct peer_link *link, const struct timepacket_head *head,
 	exchange.t2_ns = answer.t2_ns;
 	exchange.t3_ns = answer.t3_ns;
 	exchange.server_clock = answer.clock;
+	exchange.server_hears = answer.hears;
 	memcpy(&exchange.server_boot, head->from_boot,
 	       sizeof(exchange.server_boot));
 	link->rtt_ns =
@@ -376,23 +385,51 @@ static void dispatch(struct peers *peers, const struct udp_datagram *datagram,
 
 /* Departure stamps come back with the packet, and are told apart by its nonce:
  * no count of ours and the kernel's can get out of step. */
+static void take_departure(struct peers *peers,
+			   const struct udp_datagram *datagram)
+{
+	struct timepacket_head head;
+	struct peer_link *link;
+	size_t before;
+
+	if (datagram->bytes < TIMEPACKET_BYTES)
+		return;
+	before = datagram->bytes - TIMEPACKET_BYTES;
+	if (timepacket_head_decode(datagram->data + before, TIMEPACKET_BYTES,
+				   &head) != RFS_ERR_OK)
+		return;
+	link = link_by_id(peers, head.to);
+	if (link != NULL && head.nonce == link->request_nonce)
+		link->departed_wall_ns = datagram->wall_stamp_ns;
+}
+
+static void take_arrival(struct peers *peers,
+			 const struct udp_datagram *datagram)
+{
+	struct stamps now;
+	int64_t arrival_ns;
+
+	stamps_read(&now);
+	(void)stamps_arrival(&peers->last, &now, datagram->wall_stamp_ns,
+			     &arrival_ns);
+	dispatch(peers, datagram, arrival_ns, &now);
+	peers->last = now;
+}
+
+/* Looked for only while some are due: there are systems where a look into an
+ * empty error queue takes an arrival. */
 static void take_departures(struct peers *peers)
 {
 	struct udp_datagram datagram;
-	struct timepacket_head head;
 
-	while (udp_departure(peers->fd, &datagram) == RFS_ERR_OK) {
-		const uint8_t *end = datagram.data + datagram.bytes;
-		struct peer_link *link;
-
-		if (datagram.bytes < TIMEPACKET_BYTES ||
-		    timepacket_head_decode(end - TIMEPACKET_BYTES,
-					   TIMEPACKET_BYTES,
-					   &head) != RFS_ERR_OK)
+	while (peers->departures_due > 0 &&
+	       udp_departure(peers->fd, &datagram) == RFS_ERR_OK) {
+		if (!datagram.departed) {
+			take_arrival(peers, &datagram);
 			continue;
-		link = link_by_id(peers, head.to);
-		if (link != NULL && head.nonce == link->request_nonce)
-			link->departed_wall_ns = datagram.wall_stamp_ns;
+		}
+		peers->departures_due--;
+		take_departure(peers, &datagram);
 	}
 }
 
@@ -400,22 +437,21 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct peers *peers = io->data;
 
+	uint64_t before = peers->counters.packets_in;
+
 	(void)loop;
 	(void)events;
 	take_departures(peers);
 	for (int i = 0; i < DATAGRAMS_PER_WAKEUP; i++) {
 		struct udp_datagram datagram;
-		struct stamps now;
-		int64_t arrival_ns;
 
 		if (udp_receive(peers->fd, &datagram) != RFS_ERR_OK)
-			return;
-		stamps_read(&now);
-		(void)stamps_arrival(&peers->last, &now,
-				     datagram.wall_stamp_ns, &arrival_ns);
-		dispatch(peers, &datagram, arrival_ns, &now);
-		peers->last = now;
+			break;
+		take_arrival(peers, &datagram);
 	}
+	/* Woken for nothing: it was the error queue, whatever our count. */
+	if (peers->counters.packets_in == before && peers->departures_due == 0)
+		peers->departures_due = 1;
 }
 
 /* -- asking -------------------------------------------------------------- */

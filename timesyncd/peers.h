@@ -24,6 +24,8 @@ struct peers_host {
 	void *ctx;
 	/* The clock to tell others; borrowed until the next call. */
 	const struct timesync_clock *(*clock)(void *ctx);
+	/* Whom this node hears, to be told as well (core/carrier.h). */
+	uint32_t (*hears)(void *ctx);
 	/* An exchange is complete; borrowed for the call. */
 	void (*replied)(void *ctx, const struct timesync_exchange *exchange);
 	/* No answer to peers_ask() within the timeout. */

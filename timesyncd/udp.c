@@ -2,6 +2,7 @@
 #include "timesyncd/udp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/net_tstamp.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
@@ -44,6 +45,24 @@ static void tune(int fd, int family)
 	}
 }
 
+/* By fcntl: simulated networks know no flags in a socket's type. */
+int udp_socket(int family)
+{
+	int fd = socket(family, SOCK_DGRAM, 0);
+
+	if (fd < 0) {
+		log_errno("time socket");
+		return -1;
+	}
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 ||
+	    fcntl(fd, F_SETFL, O_NONBLOCK) != 0) {
+		log_errno("time socket: fcntl");
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
 int udp_open(const char *address, uint16_t port, bool *kernel_stamps)
 {
 	struct sockaddr_storage where;
@@ -53,12 +72,10 @@ int udp_open(const char *address, uint16_t port, bool *kernel_stamps)
 		log_error("time socket: %s is not an address", address);
 		return -1;
 	}
-	int fd = socket(where.ss_family,
-			SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP);
-	if (fd < 0) {
-		log_errno("time socket");
+	int fd = udp_socket(where.ss_family);
+
+	if (fd < 0)
 		return -1;
-	}
 	tune(fd, where.ss_family);
 	*kernel_stamps = ask_for_stamps(fd);
 	if (bind(fd, (struct sockaddr *)&where, where_bytes) != 0) {
@@ -108,6 +125,7 @@ static enum rfs_err receive(int fd, struct udp_datagram *datagram, int flags)
 	datagram->bytes = (size_t)bytes;
 	datagram->from_bytes = message.msg_namelen;
 	datagram->wall_stamp_ns = find_stamp(&message);
+	datagram->departed = (message.msg_flags & MSG_ERRQUEUE) != 0;
 	return RFS_ERR_OK;
 }
 

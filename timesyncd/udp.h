@@ -17,7 +17,12 @@ struct udp_datagram {
 	socklen_t from_bytes;
 	int64_t wall_stamp_ns; /* by the kernel, on arrival or departure; 0:
 				* none */
+	bool departed;	       /* it is one of ours, on its way back with its
+				* stamp */
 };
+
+/* Close-on-exec and non-blocking, nothing else. -1: logged. */
+int udp_socket(int family);
 
 /* Bound, non-blocking, never fragmenting, stamped by the kernel if it can
  * (*kernel_stamps). -1: logged. */

@@ -7,7 +7,10 @@ static int64_t read_ns(clockid_t id)
 {
 	struct timespec now;
 
-	clock_gettime(id, &now);
+	/* Simulated clocks may have no boot time: then raw stands in for it,
+	 * and shows no suspend. */
+	if (clock_gettime(id, &now) != 0)
+		clock_gettime(CLOCK_MONOTONIC_RAW, &now);
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 

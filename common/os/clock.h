@@ -10,7 +10,8 @@ int64_t clock_raw_ns(void);
 /* CLOCK_REALTIME: for humans. */
 int64_t clock_wall_ns(void);
 
-/* CLOCK_BOOTTIME: goes on through suspend; shows that one happened. */
+/* CLOCK_BOOTTIME: goes on through suspend; shows that one happened. Raw, where
+ * there is no such clock. */
 int64_t clock_boot_ns(void);
 
 #endif
