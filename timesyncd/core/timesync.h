@@ -49,6 +49,8 @@ struct timesync_clock {
 	uint32_t growth_ppb;
 	int64_t void_after_ns; /* raw instant from which it is UNSYNCED */
 	uint32_t disruptions;
+	uint32_t stratum; /* 1: carries the timeline; 1 more for each node
+			   * between; 0: does not say */
 	/* Where bound_ns comes from; the parts add up to it. */
 	int64_t part_delay_ns;	    /* half the round trip */
 	int64_t part_dispersion_ns; /* server's own bound, read precision */
@@ -126,6 +128,9 @@ struct timesync_config {
 	/* Remembered drift towards peers[i]; 0 when unknown. A guess for the
 	 * estimate only: no bound ever rests on it. */
 	int32_t peer_drift_ppb[TIMESYNC_PEERS_MAX];
+	/* Shortest time between two requests to peers[i]: not 0 for a reference
+	 * outside the cluster, which is asked whatever max_peers says. */
+	int64_t peer_gap_ns[TIMESYNC_PEERS_MAX];
 	uint64_t seed;
 	struct story story;
 };
