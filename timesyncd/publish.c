@@ -2,9 +2,7 @@
 #include "timesyncd/publish.h"
 
 #include <fcntl.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <unistd.h>
 #include <unistd.h>
 
 #include "common/os/clock.h"
@@ -55,43 +53,6 @@ enum rfs_err publish_init(struct publish *publish, int fd, uint64_t generation,
 	fastline_init(&publish->fast);
 	make_view(publish, generation, run_dir);
 	/* At once, so that hardly anybody sees a page that counts from 0. */
-	publish_clock(publish, &unsynced);
-	return RFS_ERR_OK;
-}
-
-static uint64_t generation_of(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	const struct page_head *head;
-	const void *map;
-	uint64_t generation = 0;
-
-	if (fd < 0)
-		return 0;
-	if (page_map_reader(fd, CLOCKPAGE_MAGIC, CLOCKPAGE_VERSION, &map) ==
-	    RFS_ERR_OK) {
-		head = map;
-		generation = head->generation;
-		page_unmap(map);
-	}
-	close(fd);
-	return generation;
-}
-
-enum rfs_err publish_init_file(struct publish *publish, const char *run_dir)
-{
-	const struct timesync_clock unsynced = { .quality = TIMESYNC_UNSYNCED };
-	char path[CONFIG_PATH_MAX + sizeof(PUBLISH_FILE) + 1];
-	uint64_t generation;
-
-	*publish = (struct publish){ 0 };
-	snprintf(path, sizeof(path), "%s/%s", run_dir, PUBLISH_FILE);
-	generation = generation_of(path) + 1;
-	publish->disruptions_base =
-		(uint32_t)(generation << DISRUPTIONS_PER_GENERATION_BITS);
-	make_view(publish, generation, run_dir);
-	if (publish->view == NULL)
-		return RFS_ERR_IO;
 	publish_clock(publish, &unsynced);
 	return RFS_ERR_OK;
 }

@@ -30,10 +30,6 @@ RFS_MUST_USE enum rfs_err publish_init(struct publish *publish, int fd,
  * earlier run. IO: logged. */
 RFS_MUST_USE enum rfs_err publish_init_file(struct publish *publish,
 					    const char *run_dir);
-/* The file view alone, its generation above that of a file left there by an
- * earlier run. IO: logged. */
-RFS_MUST_USE enum rfs_err publish_init_file(struct publish *publish,
-					    const char *run_dir);
 void publish_fini(struct publish *publish);
 
 /* The counter as published. It is never the same in two generations of the
