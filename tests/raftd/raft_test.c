@@ -627,6 +627,97 @@ static void report(const char *file, int line, const char *fact)
 	fprintf(stderr, "%s:%d: broken: %s\n", file, line, fact);
 }
 
+/* P after a restart: node 3, whose log ends with the lease of term 1 given up,
+ * wins term 3 with the vote of node 1. What it commits at once. */
+static uint64_t commits_at_once(uint64_t own_support, uint64_t told_support)
+{
+	const struct raft_entry entries[] = {
+		{ .index = 1, .term = 1, .stamp = { 1, 10 } },
+		{ .index = 2,
+		  .term = 1,
+		  .stamp = { 1, 20 },
+		  .kind = RAFT_ENTRY_RELINQUISH },
+	};
+	const struct raft_config config = {
+		.self = 3,
+		.members = { 1, 2, 3 },
+		.member_count = 3,
+		.election_timeout_min_ns = 100 * NS_PER_MS,
+		.election_timeout_max_ns = 100 * NS_PER_MS,
+		.heartbeat_min_ns = 20 * NS_PER_MS,
+		.lease_ns = 400 * NS_PER_MS,
+		.inflight_entries_max = 64,
+		.inflight_bytes_max = MIB,
+		.log_entries_max = 64,
+		.log_bytes_max = MIB,
+	};
+	const struct raft_restart restart = {
+		.term = 2,
+		.supported_term = own_support,
+		.entries = entries,
+		.entry_count = 2,
+	};
+	struct raft_event event = { .type = RAFT_EV_TICK };
+	struct raft_message m = { .type = RAFT_MSG_VOTE_REPLY,
+				  .from = 1, .to = 3, .term = 3 };
+	struct raft *raft = raft_new(&config, &restart, &event.now);
+	struct raft_effects effects;
+
+	assert_non_null(raft);
+	event.now.raw_ns = raft_deadline_ns(raft);
+	raft_step(raft, &event, &effects);
+	event.type = RAFT_EV_RECEIVE;
+	event.message = &m;
+	m.vote_reply.pre = m.vote_reply.granted = true;
+	raft_step(raft, &event, &effects);
+	m.vote_reply.pre = false;
+	m.vote_reply.supported_term = told_support;
+	raft_step(raft, &event, &effects);
+	assert_int_equal(effects.append_count, 1);
+	event.type = RAFT_EV_PERSISTED;
+	event.persisted.index = 3;
+	event.persisted.term = 3;
+	raft_step(raft, &event, &effects);
+	event.type = RAFT_EV_RECEIVE;
+	event.message = &m;
+	m.type = RAFT_MSG_APPEND_REPLY;
+	memset(&m.append_reply, 0, sizeof(m.append_reply));
+	m.append_reply.accepted = true;
+	m.append_reply.match_index = 3;
+	raft_step(raft, &event, &effects);
+	raft_free(raft);
+	return effects.commit_index;
+}
+
+static void a_leader_in_between_is_remembered_by_who_voted_for_it(void **state)
+{
+	(void)state;
+	assert_int_equal(commits_at_once(1, 1), 3);
+	assert_int_equal(commits_at_once(2, 1), 0);
+	assert_int_equal(commits_at_once(1, 2), 0);
+}
+
+static void a_vote_tells_whom_its_voter_supported_before(void **state)
+{
+	const struct raft_restart restart = { .term = 2, .supported_term = 2 };
+	const struct raft_message m = { .type = RAFT_MSG_VOTE,
+					.from = 3, .to = 1, .term = 3 };
+	struct raft *raft = restarted(&restart);
+	struct raft_event event = { .type = RAFT_EV_RECEIVE, .message = &m };
+	struct raft_effects effects;
+	(void)state;
+
+	event.now.raw_ns = 2; /* before any timeout */
+	for (int again = 0; again < 2; again++) {
+		raft_step(raft, &event, &effects);
+		assert_int_equal(effects.supported_term, 3);
+		assert_int_equal(effects.send_count, 1);
+		assert_true(effects.send[0].vote_reply.granted);
+		assert_int_equal(effects.send[0].vote_reply.supported_term, 2);
+	}
+	raft_free(raft);
+}
+
 int main(void)
 {
 	check_report = report;
@@ -649,6 +740,9 @@ int main(void)
 		cmocka_unit_test(a_large_command_travels_alone),
 		cmocka_unit_test(lost_messages_only_delay),
 		cmocka_unit_test(mishaps_never_break_a_promise),
+		cmocka_unit_test(a_vote_tells_whom_its_voter_supported_before),
+		cmocka_unit_test(
+			a_leader_in_between_is_remembered_by_who_voted_for_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

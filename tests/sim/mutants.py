@@ -93,8 +93,7 @@ MUTANTS = {
                    'reply->vote_reply.supported_term = raft->support_before;',
                    ''),
     'p-forgotten': ('raftd/core/raft.c',
-                    'raft->support_before = restart->supported_term;',
-                    'raft->supported_term = 0;'),
+                    'raft->supported_term = restart->supported_term;', ''),
     # Raft.
     'ack-before-durable': ('raftd/core/append_entries.c',
                            'min_u64(raft->durable_index, '
@@ -171,6 +170,8 @@ MUTANTS = {
 TESTS = {
     'younger-margin': 'lease_test',
     'i9-stamp': 'story_test',
+    'p-not-told': 'raft_test',
+    'p-forgotten': 'raft_test',
     'i11-other-leader': 'story_test',
     'prevote-any-log': 'story_test',
     'prevote-beside-a-leader': 'story_test',
