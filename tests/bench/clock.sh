@@ -7,6 +7,9 @@
 #
 # Names: clock.read.portable.ratio (interval read over clock_gettime(REALTIME),
 # alternating, medians; ".changing": the page rewritten 1000 times a second);
+# clock.sim.SCENARIO.{rms_us,max_us,violations,bound_mean_us,packets_per_s,
+# recover_s,usable_s}: simulated networks (raftfs-clocksim), in which nodes do not
+# share a clock; packets and seconds of simulated time, a node.
 # clock.pairwise.{error_us,error_max_us,bound_us,violations}.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -28,3 +31,4 @@ if [ -z "$PAGES" ]; then
 fi
 # shellcheck disable=SC2086 # one word per page
 "$B/tests/bench/clock" $PAGES
+"$B/raftfs-clocksim" --seeds 3 --figures

@@ -2,8 +2,11 @@
 #include "tests/clocksim/links.h"
 
 #include <math.h>
+#include <stdlib.h>
 
+#include "common/check.h"
 #include "tests/clocksim/sim.h"
+#include "timesyncd/core/choose.h"
 
 static double exponential(struct sim *sim, double mean)
 {
@@ -52,15 +55,39 @@ int64_t links_delay_ns(struct sim *sim, uint32_t from, uint32_t to)
 	if (s->regions) {
 		delay_us = 1e3 * regional_ms(sim->nodes[from].region,
 					     sim->nodes[to].region);
-		jitter_us = delay_us / 10;
+		jitter_us = delay_us / 30;
 	}
 	queue_us += exponential(sim, jitter_us);
 	return (int64_t)((delay_us + queue_us) * 1e3);
 }
 
+/* What each would have measured: twice the way between the regions. */
+static void choose_among_many(struct sim *sim, struct node *node)
+{
+	struct candidate *candidates = calloc(sim->count, sizeof(*candidates));
+	uint32_t count = 0;
+
+	CHECK(candidates != NULL);
+	for (uint32_t i = 0; i < sim->count; i++)
+		if (i != node->index)
+			candidates[count++] = (struct candidate){
+				.id = i + 1,
+				.rtt_ns = (int64_t)(2e6 *
+						    regional_ms(node->region,
+								i % 3)),
+			};
+	node->peer_count = choose_peers(candidates, count, node->peers,
+					SIM_MAX_PEERS, &sim->prng);
+	free(candidates);
+}
+
 void links_choose_peers(struct sim *sim, struct node *node)
 {
+	if (sim->count > TIMESYNC_PEERS_MAX + 1) {
+		choose_among_many(sim, node);
+		return;
+	}
 	for (uint32_t i = 0; i < sim->count; i++)
-		if (i != node->index && node->peer_count < TIMESYNC_PEERS_MAX)
+		if (i != node->index)
 			node->peers[node->peer_count++] = i + 1;
 }

@@ -24,6 +24,11 @@ struct options {
 	int tracing;
 };
 
+static double bound_mean_us(const struct measure *m)
+{
+	return m->bound_sum_us / fmax(1, (double)m->bound_count);
+}
+
 static void print_figures(const struct scenario *scenario,
 			  const struct measure *m)
 {
@@ -35,15 +40,14 @@ static void print_figures(const struct scenario *scenario,
 		{"rms_us", measure_rms_us(m), "us"},
 		{"max_us", m->max_us, "us"},
 		{"violations", (double)m->violations, "count"},
-		{"bound_mean_us",
-		 m->bound_sum_us / fmax(1, (double)m->bound_count), "us"},
+		{"bound_mean_us", bound_mean_us(m), "us"},
 		{"packets_per_s", m->packets_per_s / m->runs, "1/s"},
 		{"recover_s", m->recover_s, "s"},
 		{"usable_s", m->usable_s, "s"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-		if (rows[i].value >= 0)
+		if (rows[i].value >= 0 && isfinite(rows[i].value))
 			printf("figure clock.sim.%s.%s %.6g %s\n",
 			       scenario->name, rows[i].name, rows[i].value,
 			       rows[i].unit);
@@ -54,10 +58,38 @@ static void print_row(const struct scenario *scenario, const struct measure *m)
 	printf("%-12s rms %9.3f us  max %9.1f us  bound %9.1f us  "
 	       "%6.3f packets/s  recovers %6.1f s  usable %5.1f s  "
 	       "%" PRIu64 "/%" PRIu64 " wrong  %" PRIu64 " without\n",
-	       scenario->name, measure_rms_us(m), m->max_us,
-	       m->bound_sum_us / fmax(1, (double)m->bound_count),
+	       scenario->name, measure_rms_us(m), m->max_us, bound_mean_us(m),
 	       m->packets_per_s / m->runs, m->recover_s, m->usable_s,
 	       m->violations, m->checks, m->unusable);
+}
+
+static bool reached(const struct scenario *scenario, const char *name,
+		    double value, double target)
+{
+	if (target <= 0 || value <= target)
+		return true;
+	printf("%s: %s is %.4g, not within %.4g\n", scenario->name, name, value,
+	       target);
+	return false;
+}
+
+static bool reached_all(const struct scenario *s, const struct measure *m)
+{
+	bool all = true;
+
+	if (m->checks == 0 || m->violations > 0) {
+		printf("%s: %" PRIu64 " of %" PRIu64
+		       " intervals missed the truth\n",
+		       s->name, m->violations, m->checks);
+		all = false;
+	}
+	all &= reached(s, "rms_us", measure_rms_us(m), s->target.rms_us);
+	all &= reached(s, "max_us", m->max_us, s->target.max_us);
+	all &= reached(s, "bound_mean_us", bound_mean_us(m),
+		       s->target.bound_mean_us);
+	all &= reached(s, "recover_s", m->recover_s, s->target.recover_s);
+	all &= reached(s, "usable_s", m->usable_s, s->target.usable_s);
+	return all;
 }
 
 static bool run(const struct options *options, const struct scenario *scenario)
@@ -72,7 +104,7 @@ static bool run(const struct options *options, const struct scenario *scenario)
 	else
 		print_row(scenario, &m);
 	fflush(stdout);
-	return m.violations == 0 && m.checks > 0;
+	return reached_all(scenario, &m);
 }
 
 static int usage(void)

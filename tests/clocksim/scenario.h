@@ -35,6 +35,10 @@ struct scenario {
 	bool pairwise;	     /* error: from one another, not from the truth */
 	double recovered_us; /* |error| that counts as recovered */
 	void (*each_second)(struct sim *sim, uint32_t second);
+	/* What it must reach, mean of a few seeds; 0: nothing asked. */
+	struct {
+		double rms_us, max_us, bound_mean_us, recover_s, usable_s;
+	} target;
 };
 
 /* All of them; ends with a NULL name. */

@@ -320,7 +320,7 @@ static struct timesync_config config_of(struct sim *sim, struct node *node)
 		.peer_count = node->peer_count,
 		.sync_interval_ns = (int64_t)(s->sync_interval_s * 1e9),
 		.min_peers = 3,
-		.max_peers = 5,
+		.max_peers = SIM_MAX_PEERS,
 		.timeout_ns = TIMEOUT_NS,
 		.drift_threshold = 0.1,
 		.adjustment_rate = 0.1,

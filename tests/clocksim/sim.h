@@ -18,6 +18,7 @@
 #include "timesyncd/core/timesync.h"
 
 #define SIM_EPOCHS_MAX 1024
+#define SIM_MAX_PEERS  5
 #define SIM_SAMPLE_NS  (100 * NS_PER_MS)
 
 /* One request of a node and what came of it. */

@@ -216,6 +216,7 @@ static void publish_no_bound(struct timesync *t, int64_t raw_ns,
 	t->clock.part_dispersion_ns = 0;
 	t->clock.part_drift_ns = 0;
 	t->clock.part_unslewed_ns = 0;
+	t->clock.stratum = 0;
 	if (t->disrupted)
 		publish(t, TIMESYNC_DISRUPTED, t->why);
 	else
@@ -238,6 +239,7 @@ static void publish_carried(struct timesync *t, int64_t raw_ns)
 		.asof_ns = raw_ns,
 		.offset_ns = t->epoch.offset_ns,
 		.void_after_ns = until_ns,
+		.stratum = 1,
 	};
 	if (t->epoch.leads) {
 		t->majority_ns = raw_ns;
@@ -253,6 +255,12 @@ static int64_t clip_into(int64_t v_ns, struct interval within)
 	if (v_ns < within.low_ns)
 		return within.low_ns;
 	return v_ns > within.high_ns ? within.high_ns : v_ns;
+}
+
+/* Who does not say is taken for one that measures the carrier itself. */
+static uint32_t stratum_of(const struct peer *peer)
+{
+	return peer->clock.stratum != 0 ? peer->clock.stratum : 2;
 }
 
 static struct estimate estimate_by(const struct peer *peer, int64_t raw_ns)
@@ -289,12 +297,16 @@ static struct estimate estimate_all(const struct timesync *t, int64_t raw_ns,
 	struct estimate all[TIMESYNC_PEERS_MAX] = {
 		estimate_by(guide, raw_ns)
 	};
+	/* Beside the carrier those that measure it; else nobody further off
+	 * than the guide, who might follow us. */
+	uint32_t strata = stratum_of(guide) > 2 ? stratum_of(guide) : 2;
 	uint32_t count = 1;
 
 	for (uint32_t i = 0; i < t->peer_count; i++) {
 		const struct peer *peer = &t->peers[i];
 
 		if (peer == guide || !peer->truechimer ||
+		    stratum_of(peer) > strata ||
 		    peer->clock.quality != TIMESYNC_SYNCED)
 			continue;
 		all[count] = estimate_beside(peer, raw_ns, &all[0]);
@@ -353,6 +365,8 @@ static void publish_measured(struct timesync *t, int64_t raw_ns,
 			     const char *why_not_synced)
 {
 	steer(t, raw_ns, guide);
+	if (guide != NULL)
+		t->clock.stratum = stratum_of(guide) + 1;
 
 	int64_t void_ns =
 		units_add_sat(t->majority_ns, t->config.void_after_ns);
@@ -450,26 +464,35 @@ static void name_voices(struct timesync *t, const struct select_voice *voices,
 	}
 }
 
-/* The witness to follow: the leader, else the one that knows best. */
+static bool is_better_guide(const struct peer *a, struct interval claim_a,
+			    const struct peer *b, struct interval claim_b)
+{
+	if (stratum_of(a) != stratum_of(b))
+		return stratum_of(a) < stratum_of(b);
+	return claim_a.high_ns - claim_a.low_ns <
+	       claim_b.high_ns - claim_b.low_ns;
+}
+
+/* The witness to follow: the leader, else the one with fewest nodes between,
+ * so that estimates never follow each other in a circle; of those the one that
+ * knows best. */
 static const struct peer *find_guide(const struct timesync *t, int leader,
 				     const struct select_voice *voices,
 				     uint32_t agreeing_mask)
 {
-	const struct peer *guide = NULL;
-	int64_t narrowest_ns = INT64_MAX;
+	uint32_t best = TIMESYNC_PEERS_MAX;
 
 	if (leader >= 0 && (agreeing_mask >> leader & 1) != 0)
 		return &t->peers[leader];
 	for (uint32_t i = 0; i < t->peer_count; i++) {
-		struct interval claim = voices[i].claim;
-
-		if ((agreeing_mask >> i & 1) == 0 ||
-		    claim.high_ns - claim.low_ns >= narrowest_ns)
+		if ((agreeing_mask >> i & 1) == 0)
 			continue;
-		narrowest_ns = claim.high_ns - claim.low_ns;
-		guide = &t->peers[i];
+		if (best == TIMESYNC_PEERS_MAX ||
+		    is_better_guide(&t->peers[i], voices[i].claim,
+				    &t->peers[best], voices[best].claim))
+			best = i;
 	}
-	return guide;
+	return best < TIMESYNC_PEERS_MAX ? &t->peers[best] : NULL;
 }
 
 static void keep_truth(struct timesync *t, int64_t raw_ns,
