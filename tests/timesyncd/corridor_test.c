@@ -232,6 +232,28 @@ static void nonsense_leaves_numbers(void **state)
 	}
 }
 
+/* The best drift lies outside the range, so the likelihood only grows up to
+ * its edge and on behind it. */
+static void a_rate_beyond_reason_leaves_numbers(void **state)
+{
+	const double rates_ppb[] = { 3e7, -3e7, 2e6, -2e6 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rates_ppb) / sizeof(rates_ppb[0]); i++) {
+		struct pair pair;
+
+		start(&pair, 7 + i);
+		run(&pair, 40, 2 * NS_PER_SEC);
+		pair.drift_ppb = rates_ppb[i];
+		run(&pair, 40, 2 * NS_PER_SEC);
+		assert_true(isfinite(pair.corridor.drift_ppb));
+		assert_true(fabs(pair.corridor.drift_ppb) <= 1e6 + 1);
+		assert_true(isfinite(
+			corridor_sigma_at_ns(&pair.corridor, pair.now_ns)));
+		assert_true(fabs(error_ns(&pair)) < 1e12);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +267,7 @@ int main(void)
 		cmocka_unit_test(steady_clocks_do_not_surprise),
 		cmocka_unit_test(sigma_is_of_the_size_of_the_error),
 		cmocka_unit_test(nonsense_leaves_numbers),
+		cmocka_unit_test(a_rate_beyond_reason_leaves_numbers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -179,10 +179,10 @@ static double best_drift(const struct sides *sides)
 	return (low + high) / 2;
 }
 
-/* exp(-x) to a percent or so: weights need no more. */
+/* exp(-x) to a percent or so, at most 1: weights need no more. */
 static double fading(double x)
 {
-	double root = larger(0, 1 - x / 256);
+	double root = larger(0, 1 - larger(0, x) / 256);
 
 	for (int i = 0; i < 8; i++)
 		root *= root;
@@ -256,8 +256,11 @@ static void average(struct corridor *corridor, const struct sides *sides,
 	enum { STEPS = 12 };
 	double best = best_drift(sides);
 	double least = cost(sides, best);
-	double below = reach_ppb(sides, best, -1);
-	double above = reach_ppb(sides, best, 1);
+	/* Points of a clock that broke its promise may fit best outside. */
+	double below = smaller(reach_ppb(sides, best, -1),
+			       best + DRIFT_MOST_PPB);
+	double above = smaller(reach_ppb(sides, best, 1),
+			       DRIFT_MOST_PPB - best);
 	struct moments sum = {0};
 
 	for (int i = -STEPS; i <= STEPS; i++) {
