@@ -257,10 +257,10 @@ static void average(struct corridor *corridor, const struct sides *sides,
 	double best = best_drift(sides);
 	double least = cost(sides, best);
 	/* Points of a clock that broke its promise may fit best outside. */
-	double below = smaller(reach_ppb(sides, best, -1),
-			       best + DRIFT_MOST_PPB);
-	double above = smaller(reach_ppb(sides, best, 1),
-			       DRIFT_MOST_PPB - best);
+	double below =
+		smaller(reach_ppb(sides, best, -1), best + DRIFT_MOST_PPB);
+	double above =
+		smaller(reach_ppb(sides, best, 1), DRIFT_MOST_PPB - best);
 	struct moments sum = {0};
 
 	for (int i = -STEPS; i <= STEPS; i++) {
