@@ -46,10 +46,10 @@ void history_add(struct history *history, int64_t raw_ns, int64_t wall_ns,
 	const struct timesync_clock *clock = timesync_clock(timesync);
 	struct interval now = timesync_clock_at(clock, raw_ns);
 	struct timesync_peer_view views[TIMESYNC_PEERS_MAX];
-	struct history_point point = { .raw_ns = raw_ns,
-				       .bound_ns = -1,
-				       .drift_ppb = clock->drift_ppb,
-				       .quality = clock->quality };
+	struct history_point point = {.raw_ns = raw_ns,
+				      .bound_ns = -1,
+				      .drift_ppb = clock->drift_ppb,
+				      .quality = clock->quality};
 
 	if (!is_due(history, raw_ns))
 		return;

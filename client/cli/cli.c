@@ -68,6 +68,12 @@ int cli_usage(const char *command, const char *format, ...)
 	return CLI_USAGE;
 }
 
+int cli_help(const char *command)
+{
+	usage_print(command, stdout);
+	return CLI_OK;
+}
+
 int cli_options(struct cli *cli, int *argc, char ***argv, const char *letters,
 		bool (*take)(void *ctx, int letter, const char *value),
 		void *ctx)

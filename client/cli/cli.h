@@ -56,6 +56,9 @@ int cli_fail_errno(const char *path);
 int cli_usage(const char *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* How to call a command, on stdout. Returns CLI_OK. */
+int cli_help(const char *command);
+
 /* The worse of two exit codes: the first that is not CLI_OK. */
 static inline int cli_worst(int a, int b)
 {

@@ -1,108 +1,36 @@
-/* clock: cluster time as each node has it, and what each peer contributes. */
-#include <inttypes.h>
+/* clock: cluster time as each node has it, what each peer contributes, and how
+ * it came to be so. */
+#include "client/cli/clock.h"
+
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
-#include "client/cli/ask.h"
-#include "client/cli/cli.h"
+#include "client/cli/json.h"
 #include "client/cli/json_message.h"
 #include "common/units.h"
 
-/* Which part of the bound to work on. */
-static const char *dominant(const DistributedFs__TimesyncStatus *clock,
-			    int64_t *part_ns)
+typedef void clock_show(const struct ask_nodes *nodes);
+
+static const struct {
+	const char *name;
+	clock_show *show;
+} views[] = {
+	{"", clock_show_overview},
+	{"tracking", clock_show_tracking},
+	{"sources", clock_show_sources},
+	{"sourcestats", clock_show_sourcestats},
+	{"selectdata", clock_show_selectdata},
+};
+
+static clock_show *find_view(const char *name)
 {
-	const struct {
-		const char *name;
-		int64_t ns;
-	} parts[] = {
-		{"delay", clock->part_delay_ns},
-		{"dispersion", clock->part_dispersion_ns},
-		{"drift", clock->part_drift_ns},
-		{"unslewed", clock->part_unslewed_ns},
-	};
-	size_t most = 0;
-
-	for (size_t i = 1; i < sizeof(parts) / sizeof(parts[0]); i++)
-		if (parts[i].ns > parts[most].ns)
-			most = i;
-	*part_ns = parts[most].ns;
-	return parts[most].ns > 0 ? parts[most].name : "-";
-}
-
-static const char *signed_duration(int64_t ns, char text[32])
-{
-	char plain[24];
-
-	units_format_duration(ns, plain, sizeof(plain));
-	snprintf(text, 32, "%s%s", ns > 0 ? "+" : "", plain);
-	return text;
-}
-
-/* The offset from the raw clock is for programs; people compare with the time
- * of day. It was read over a socket: good to a fraction of a millisecond. */
-static void print_clock(const char *name,
-			const DistributedFs__TimesyncStatus *clock,
-			int64_t wall_ns)
-{
-	char offset[32], bound[24], part[24], age[24], dominant_text[48];
-	int64_t part_ns;
-	const char *part_name = dominant(clock, &part_ns);
-
-	snprintf(dominant_text, sizeof(dominant_text), "%s %s", part_name,
-		 units_format_duration(part_ns, part, sizeof(part)));
-	printf("%-8s %-9s %6" PRIu64 " %12s %12s  %-22s %+9.3f %10s\n", name,
-	       clock->quality, clock->epoch,
-	       signed_duration(clock->cluster_ns - wall_ns, offset),
-	       units_format_duration(clock->bound_ns, bound, sizeof(bound)),
-	       dominant_text, (double)clock->drift_ppb / 1e3,
-	       units_format_duration(clock->age_ns, age, sizeof(age)));
-	if (clock->why[0] != '\0')
-		printf("         %s\n", clock->why);
-}
-
-static void print_peer(const char *name,
-		       const DistributedFs__TimesyncPeer *peer)
-{
-	char offset[32], delay[24], jitter[24], age[24] = "never";
-
-	if (peer->age_ns >= 0)
-		units_format_duration(peer->age_ns, age, sizeof(age));
-	printf("%-8s %-8s   %03o %12s %12s %12s %10s  %s\n", name, peer->name,
-	       peer->reach & 0377, signed_duration(peer->offset_ns, offset),
-	       units_format_duration(peer->delay_ns, delay, sizeof(delay)),
-	       units_format_duration(peer->jitter_ns, jitter, sizeof(jitter)),
-	       age, peer->why);
-}
-
-static const DistributedFs__TimesyncStatus *clock_of(const struct ask_node *n)
-{
-	return n->timesync == NULL ? NULL : n->timesync->timesync;
-}
-
-static void print_tables(const struct ask_nodes *nodes)
-{
-	printf("%-8s %-9s %6s %12s %12s  %-22s %9s %10s\n", "node", "quality",
-	       "epoch", "to wall", "bound +-", "dominant part", "drift ppm",
-	       "age");
-	for (size_t i = 0; i < nodes->count; i++) {
-		const char *name = ask_name(&nodes->node[i]);
-
-		if (clock_of(&nodes->node[i]) != NULL)
-			print_clock(name, clock_of(&nodes->node[i]),
-				    nodes->node[i].timesync_wall_ns);
-		else
-			printf("%-8s timesyncd does not answer\n", name);
-	}
-	printf("\n%-8s %-8s %5s %12s %12s %12s %10s  %s\n", "node", "peer",
-	       "reach", "offset", "delay", "jitter", "age", "why");
-	for (size_t i = 0; i < nodes->count; i++) {
-		const DistributedFs__TimesyncStatus *clock =
-			clock_of(&nodes->node[i]);
-
-		for (size_t p = 0; clock != NULL && p < clock->n_peers; p++)
-			print_peer(ask_name(&nodes->node[i]), clock->peers[p]);
-	}
+	for (size_t i = 0; i < sizeof(views) / sizeof(views[0]); i++)
+		if (strcmp(views[i].name, name) == 0)
+			return views[i].show;
+	return NULL;
 }
 
 static void print_json(const struct ask_nodes *nodes)
@@ -134,16 +62,11 @@ static int verdict(const struct ask_nodes *nodes)
 	return CLI_OK;
 }
 
-int command_clock(struct cli *cli, int argc, char **argv)
+static int look(const struct cli *cli, clock_show *show)
 {
 	struct ask_nodes nodes;
-	int status = cli_options(cli, &argc, &argv, "", NULL, NULL);
+	int status = ask_find(cli, &nodes);
 
-	if (status != CLI_OK)
-		return status;
-	if (argc != 0)
-		return cli_usage("clock", "clock: takes no operand");
-	status = ask_find(cli, &nodes);
 	if (status != CLI_OK)
 		return status;
 	if (!ask_all(&nodes)) {
@@ -155,8 +78,105 @@ int command_clock(struct cli *cli, int argc, char **argv)
 	if (cli->json)
 		print_json(&nodes);
 	else
-		print_tables(&nodes);
+		show(&nodes);
 	status = verdict(&nodes);
 	ask_nodes_free(&nodes);
 	return status;
+}
+
+/* Until interrupted; on a terminal each look replaces the one before. */
+static int watch(const struct cli *cli, clock_show *show)
+{
+	const struct timespec second = {.tv_sec = 1};
+
+	for (;;) {
+		if (!cli->json && isatty(STDOUT_FILENO))
+			printf("\033[H\033[J");
+		(void)look(cli, show);
+		if (fflush(stdout) != 0)
+			return CLI_FAILED;
+		nanosleep(&second, NULL);
+	}
+}
+
+static bool take_duration(const char *text, int64_t *ns)
+{
+	return units_parse_duration(text, ns) == RFS_ERR_OK;
+}
+
+/* -1: go on with *argc, *argv; else the exit code. */
+static int parse(struct cli *cli, int *argc, char ***argv,
+		 struct clock_options *options, bool *repeat)
+{
+	static const struct option longs[] = {
+		{"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},
+		{"watch", no_argument, NULL, 'w'},
+		{"bound", required_argument, NULL, 'b'},
+		{"timeout", required_argument, NULL, 't'},
+		{"svg", required_argument, NULL, 's'},
+		{NULL, 0, NULL, 0},
+	};
+	bool good = true;
+	int letter;
+
+	optind = 0;
+	opterr = 0;
+	while ((letter = getopt_long(*argc, *argv, "h", longs, NULL)) != -1) {
+		if (letter == 'j')
+			cli->json = true;
+		else if (letter == 'w')
+			*repeat = true;
+		else if (letter == 's')
+			options->svg = optarg;
+		else if (letter == 'b')
+			good = take_duration(optarg, &options->bound_ns);
+		else if (letter == 't')
+			good = take_duration(optarg, &options->timeout_ns);
+		else
+			return letter == 'h' ? cli_help("clock")
+					     : cli_usage("clock",
+							 "clock: cannot use %s",
+							 (*argv)[optind - 1]);
+		if (!good)
+			return cli_usage("clock", "clock: %s: not a time",
+					 optarg);
+	}
+	*argc -= optind;
+	*argv += optind;
+	return -1;
+}
+
+static int run(struct cli *cli, const char *what,
+	       const struct clock_options *options)
+{
+	struct ask_nodes nodes;
+	int status = ask_find(cli, &nodes);
+
+	if (status != CLI_OK)
+		return status;
+	if (strcmp(what, "wait") == 0)
+		return clock_wait(&nodes, options);
+	if (strcmp(what, "history") == 0)
+		return clock_history(cli, &nodes);
+	if (strcmp(what, "plot") == 0)
+		return clock_plot(&nodes, options);
+	return cli_usage("clock", "clock: there is no \"%s\"", what);
+}
+
+int command_clock(struct cli *cli, int argc, char **argv)
+{
+	struct clock_options options = {.timeout_ns = -1};
+	bool repeat = false;
+	int status = parse(cli, &argc, &argv, &options, &repeat);
+	const char *what = argc > 0 ? argv[0] : "";
+
+	if (status >= 0)
+		return status;
+	if (argc > 1)
+		return cli_usage("clock", "clock: %s takes no operand", what);
+	if (find_view(what) == NULL)
+		return run(cli, what, &options);
+	return repeat ? watch(cli, find_view(what))
+		      : look(cli, find_view(what));
 }

@@ -19,7 +19,12 @@ static const struct usage_command commands[] = {
 	{"df", command_df, "", "show space"},
 	{"status", command_status, "",
 	 "is it well, and if not, what to do next"},
-	{"clock", command_clock, "", "cluster time: quality, bound, peers"},
+	{"clock", command_clock,
+	 "[--json] [--watch]\n"
+	 "	       [tracking|sources|sourcestats|selectdata]\n"
+	 "	       wait [--bound TIME] [--timeout TIME]\n"
+	 "	       history | plot [--svg FILE]",
+	 "cluster time: quality, bound, peers, history"},
 	{"members", command_members, "", "nodes and how far each has come"},
 	{"leader", command_leader, "[transfer NODE]",
 	 "name the leader, or hand leadership over"},

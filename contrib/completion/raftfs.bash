@@ -46,7 +46,7 @@ _raftfs() {
 	COMPREPLY=()
 	_raftfs_target
 	case $prev in
-	-s | -c | -d | --dir)
+	-s | -c | -d | --dir | --svg)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
@@ -72,6 +72,11 @@ _raftfs() {
 		;;
 	leader)
 		mapfile -t COMPREPLY < <(compgen -W 'transfer --json' -- "$cur")
+		;;
+	clock)
+		mapfile -t COMPREPLY < <(compgen -W 'tracking sources
+			sourcestats selectdata wait history plot --json --watch
+			--bound --timeout --svg' -- "$cur")
 		;;
 	cluster)
 		mapfile -t COMPREPLY < <(compgen -W 'up down status kill pause
