@@ -30,6 +30,7 @@ void daemon_settings(struct timesync_config *settings,
 	settings->drift_threshold = config->time_sync.drift_threshold;
 	settings->adjustment_rate = config->time_sync.adjustment_rate;
 	settings->history_size = config->time_sync.history_size;
+	settings->burst = config->time_sync.burst;
 	settings->max_rate_ppb =
 		(uint32_t)(config->time_sync.max_rate_ppm * 1000);
 	settings->max_slew_ppb =

@@ -74,6 +74,7 @@ struct config {
 		double drift_threshold;
 		double adjustment_rate;
 		uint32_t history_size;
+		uint32_t burst; /* exchanges in one round */
 		double max_rate_ppm;
 		double max_slew_ppm;
 		int64_t target_bound_ns;

@@ -71,6 +71,7 @@ const struct option config_options[] = {
 	    1e-6, 1, "0.1"),
 	OPT(time_sync, "history_size", history_size, OPTION_U32, 0, 1, 64,
 	    "10"),
+	OPT(time_sync, "burst", burst, OPTION_U32, 0, 1, 8, "1"),
 	OPT(time_sync, "max_rate_ppm", max_rate_ppm, OPTION_DOUBLE,
 	    OPTION_AGREED, 1, 10000, "200"),
 	OPT(time_sync, "max_slew_ppm", max_slew_ppm, OPTION_DOUBLE, 0, 1, 10000,

@@ -94,6 +94,7 @@ static void a_minimal_file_gets_the_defaults(void **state)
 	assert_true(c.time_sync.drift_threshold == 0.1);
 	assert_true(c.time_sync.adjustment_rate == 0.1);
 	assert_int_equal(c.time_sync.history_size, 10);
+	assert_int_equal(c.time_sync.burst, 1);
 	assert_int_equal(c.raft.lease_ns, 150 * NS_PER_MS);
 	assert_int_equal(c.raft.segment_bytes, 16 * MIB);
 	assert_int_equal(c.raft.snapshot_after_entries, 100000);
@@ -499,7 +500,7 @@ static void the_sample_shows_the_defaults(void **state)
 	}
 	assert_int_equal(load(text, &shown), RFS_ERR_OK);
 	assert_memory_equal(&plain, &shown, sizeof(plain));
-	assert_int_equal(count, 40);
+	assert_int_equal(count, 41);
 }
 
 static void a_missing_file_is_an_io_error(void **state)
