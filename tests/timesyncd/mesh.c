@@ -357,7 +357,9 @@ static void serve(struct mesh *mesh, const struct mesh_packet *request)
 	if (mesh->ruled)
 		reply.exchange.server_hears = carrier_hears(&node->carrier);
 	if (node->lies)
-		reply.exchange.server_clock.offset_ns += mesh->lie_ns;
+		reply.exchange.server_clock.offset_ns +=
+			mesh->two_faced && request->from % 2 ? -mesh->lie_ns :
+							       mesh->lie_ns;
 	transmit(mesh, &reply);
 }
 

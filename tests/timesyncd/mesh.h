@@ -70,6 +70,7 @@ struct mesh {
 	int64_t delay_ns, jitter_ns, asymmetry_ns;
 	double loss;
 	int64_t lie_ns;
+	bool two_faced; /* liars tell nodes of odd index the opposite */
 	/* What the cores tell, by node id; NULL: nobody listens. */
 	void (*told)(void *ctx, uint32_t id, const char *text);
 	void *told_ctx;

@@ -1,0 +1,178 @@
+/* Attackers who pass the MAC, or own the path: what they can do to the clock.
+ *
+ * The sorts of the threat model in docs/SAFETY.md. Strangers, forgers, replayers
+ * and flooders never reach the core: peers_test.c, with real packets.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/units.h"
+#include "tests/timesyncd/mesh.h"
+
+/* Node 0 leads, and all drifts are known. */
+static struct mesh *settled_mesh(uint32_t count, uint64_t seed)
+{
+	struct mesh *mesh = malloc(sizeof(*mesh));
+
+	assert_non_null(mesh);
+	mesh_init(mesh, count, seed);
+	mesh_start_all(mesh);
+	mesh_run(mesh, NS_PER_SEC);
+	mesh_elect(mesh, 0);
+	mesh_run(mesh, 60 * NS_PER_SEC);
+	return mesh;
+}
+
+/* Every clock, between any two events, held the truth and never went back. */
+static void end_mesh(struct mesh *mesh)
+{
+	assert_true(mesh->checks > 0);
+	assert_int_equal(mesh->violations, 0);
+	assert_int_equal(mesh->steps_back, 0);
+	mesh_fini(mesh);
+	free(mesh);
+}
+
+/* The honest ones between leader and liar. */
+static void assert_unmoved(struct mesh *mesh, uint32_t liar)
+{
+	for (uint32_t i = 1; i < mesh->count; i++) {
+		if (i == liar)
+			continue;
+		assert_int_equal(mesh_clock(mesh, i)->disruptions, 0);
+		assert_true(llabs(mesh_error_ns(mesh, i)) < 50 * NS_PER_US);
+	}
+}
+
+static const struct timesync_peer_view *
+view_of(struct timesync_peer_view *views, struct mesh *mesh, uint32_t who,
+	uint32_t whom)
+{
+	uint32_t count = timesync_peers(mesh->nodes[who].timesync, views);
+
+	for (uint32_t i = 0; i < count; i++)
+		if (views[i].id == whom + 1)
+			return &views[i];
+	fail();
+	return NULL;
+}
+
+static void a_two_faced_liar_is_named_by_all_and_moves_nobody(void **state)
+{
+	(void)state;
+
+	for (uint32_t count = 3; count <= 5; count++) {
+		struct timesync_peer_view views[TIMESYNC_PEERS_MAX];
+		struct mesh *mesh = settled_mesh(count, 100 + count);
+		uint32_t liar = count - 1;
+
+		mesh->nodes[liar].lies = true;
+		mesh->two_faced = true;
+		mesh->lie_ns = 20 * NS_PER_MS;
+		mesh_run(mesh, 60 * NS_PER_SEC);
+		assert_unmoved(mesh, liar);
+		for (uint32_t i = 1; i < liar; i++) {
+			const struct timesync_peer_view *view =
+				view_of(views, mesh, i, liar);
+
+			assert_false(view->truechimer);
+			assert_string_equal(
+				view->why,
+				"falseticker: disagrees with the majority");
+		}
+		end_mesh(mesh);
+	}
+}
+
+/* Too small to be seen: smaller than the bounds. */
+static void a_lie_that_nobody_can_name_moves_nobody(void **state)
+{
+	(void)state;
+	struct mesh *mesh = settled_mesh(5, 7);
+
+	mesh->nodes[4].lies = true;
+	mesh->two_faced = true;
+	for (mesh->lie_ns = 5 * NS_PER_US; mesh->lie_ns < 5 * NS_PER_MS;
+	     mesh->lie_ns *= 2) {
+		mesh_run(mesh, 20 * NS_PER_SEC);
+		assert_unmoved(mesh, 4);
+	}
+	end_mesh(mesh);
+}
+
+/* How far a clock moved against the truth in a tenth of a second, at most. */
+static int64_t fastest_ns(struct mesh *mesh, uint32_t index, int64_t for_ns)
+{
+	int64_t before_ns = mesh_error_ns(mesh, index), most_ns = 0;
+
+	for (int64_t t = 0; t < for_ns; t += 100 * NS_PER_MS) {
+		mesh_run(mesh, 100 * NS_PER_MS);
+		int64_t now_ns = mesh_error_ns(mesh, index);
+
+		if (llabs(now_ns - before_ns) > most_ns)
+			most_ns = llabs(now_ns - before_ns);
+		before_ns = now_ns;
+	}
+	return most_ns;
+}
+
+/* All that goes up takes 40 ms more from now on, all that goes down does not.
+ * Offsets look wrong by 20 ms, and so do they to everybody alike. */
+static void a_delayer_widens_bounds_and_steers_no_faster_than_a_slew(
+	void **state)
+{
+	(void)state;
+	struct mesh *mesh = settled_mesh(3, 11);
+
+	mesh->asymmetry_ns = 40 * NS_PER_MS;
+	for (uint32_t i = 1; i < 3; i++) {
+		int64_t most_ns = fastest_ns(mesh, i, 30 * NS_PER_SEC);
+
+		/* max_slew, and the drift that is being learnt. */
+		assert_true(most_ns <=
+			    units_scale_ppb(100 * NS_PER_MS,
+					    500000 + 2 * 200000) +
+				    10 * NS_PER_US);
+		assert_int_equal(mesh_clock(mesh, i)->disruptions, 0);
+	}
+	end_mesh(mesh);
+}
+
+/* Longer than max_rtt: refused, and with it the attacker's influence. */
+static void a_delay_beyond_max_rtt_is_not_listened_to(void **state)
+{
+	(void)state;
+	struct timesync_peer_view views[TIMESYNC_PEERS_MAX];
+	struct mesh *mesh = settled_mesh(3, 13);
+	uint64_t rejected = view_of(views, mesh, 2, 0)->rejected;
+	int64_t drift_ppb = mesh_clock(mesh, 2)->drift_ppb;
+
+	mesh->asymmetry_ns = 600 * NS_PER_MS;
+	mesh_run(mesh, 40 * NS_PER_SEC);
+	assert_true(view_of(views, mesh, 2, 0)->rejected > rejected);
+	/* It runs on what it knew. */
+	assert_true(llabs(mesh_clock(mesh, 2)->drift_ppb - drift_ppb) < 5000);
+	assert_true(llabs(mesh_error_ns(mesh, 2)) < 200 * NS_PER_US);
+	assert_int_equal(mesh_clock(mesh, 2)->disruptions, 0);
+	end_mesh(mesh);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			a_two_faced_liar_is_named_by_all_and_moves_nobody),
+		cmocka_unit_test(a_lie_that_nobody_can_name_moves_nobody),
+		cmocka_unit_test(
+			a_delayer_widens_bounds_and_steers_no_faster_than_a_slew),
+		cmocka_unit_test(a_delay_beyond_max_rtt_is_not_listened_to),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
