@@ -11,10 +11,10 @@ leader=$(leader_by 1)
 wait_until 5 test "$(leader_by 2)$(leader_by 3)" = "$leader$leader"
 ok "all nodes name the same one" $?
 
-rfs 1 put "$0" /file
+rfs 1 put "$SELF" /file
 ok "a file goes in through n1" $?
 for n in 2 3; do
-	rfs "$n" cat /file | cmp - "$0"
+	rfs "$n" cat /file | cmp - "$SELF"
 	ok "and comes out of n$n, byte for byte, at once" $?
 done
 

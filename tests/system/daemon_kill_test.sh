@@ -9,7 +9,7 @@ wait_until 20 leader_by 1
 ok "a leader is elected" $?
 leader=$(leader_by 1)
 follower=$((leader % 3 + 1))
-rfs 1 put "$0" /file
+rfs 1 put "$SELF" /file
 ok "a file goes in" $?
 
 for n in "$leader" "$follower"; do
@@ -22,7 +22,7 @@ for n in "$leader" "$follower"; do
 		}
 		wait_until 10 back
 		ok "n$n: $daemon is back after kill -9" $?
-		serves() { rfs "$n" cat /file | cmp - "$0"; }
+		serves() { rfs "$n" cat /file | cmp - "$SELF"; }
 		wait_until 20 serves
 		ok "n$n serves its files again" $?
 		writes() { echo "$daemon" | rfs "$n" put - "/after-$n-$daemon"; }

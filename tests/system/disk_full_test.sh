@@ -17,7 +17,7 @@ mounts+=("$W/n3/data")
 start 1 2 3
 wait_until 20 leader_by 1
 ok "a leader is elected" $?
-rfs 1 put "$0" /file
+rfs 1 put "$SELF" /file
 ok "a file goes in" $?
 
 head -c 100000000 /dev/zero >"$W/n3/data/ballast" 2>/dev/null

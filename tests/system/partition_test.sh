@@ -11,7 +11,7 @@ ok "a leader is elected" $?
 old=$(leader_by 1)
 others=$(seq 1 3 | grep -v "$old")
 read -r a b <<<"$(echo "$others" | tr '\n' ' ')"
-rfs "$old" put "$0" /before
+rfs "$old" put "$SELF" /before
 ok "a write before the cut" $?
 
 cut "$old" "$a"
@@ -31,7 +31,7 @@ heal
 has() { [ "$(rfs "$1" cat /during 2>/dev/null)" = during ]; }
 wait_until 15 has "$old"
 ok "after healing the old leader has what it missed" $?
-rfs "$old" cat /before | cmp - "$0"
+rfs "$old" cat /before | cmp - "$SELF"
 ok "and what was there before" $?
 
 # One way: the leader's words arrive, the answers do not.

@@ -10,7 +10,7 @@ world 3
 start 1 2 3
 wait_until 20 leader_by 1
 ok "a leader is elected" $?
-rfs 1 put "$0" /file
+rfs 1 put "$SELF" /file
 ok "a file goes in" $?
 
 if grep -q 'probes are off\|probe .* is off' "$W/n1/log"; then

@@ -11,7 +11,7 @@ mv "$W/n3/node.key" "$W/n3/listed.key"
 start 1 2 3
 wait_until 20 leader_by 1
 ok "two nodes elect a leader without the third" $?
-rfs 1 put "$0" /file
+rfs 1 put "$SELF" /file
 ok "and hold files" $?
 sleep 2
 ! timeout 5 "$B/raftfs" -s "$W/n3/run/files.sock" cat /file >/dev/null 2>&1
@@ -33,7 +33,7 @@ ok "and told so" $?
 stop 3
 mv -f "$W/n3/right.conf" "$W/n3/raftfs.conf"
 start 3
-same() { rfs 3 cat /file | cmp - "$0"; }
+same() { rfs 3 cat /file | cmp - "$SELF"; }
 wait_until 20 same
 ok "with the right key and file it joins" $?
 
