@@ -5,11 +5,10 @@
 # of nodes that run already, and looks at their pages for ten seconds. All
 # nodes of one host share one raw clock, so their true difference is known.
 #
-# Names: clock.read.portable.ratio (interval read over clock_gettime(REALTIME),
-# alternating, medians; ".changing": the page rewritten 1000 times a second);
-# clock.sim.SCENARIO.{rms_us,max_us,violations,bound_mean_us,packets_per_s,
-# recover_s,usable_s}: simulated networks (raftfs-clocksim), in which nodes do not
-# share a clock; packets and seconds of simulated time, a node.
+# Names: clock.read.{tsc,portable,clockbound_work}.ratio: an interval read, or
+# the work of a ClockBound reader, over clock_gettime(REALTIME), alternating,
+# median; also .2threads, .changing (the page rewritten 1000 times a second) and
+# both. Without a usable TSC one line says so, and tsc has no figure.
 # clock.pairwise.{error_us,error_max_us,bound_us,violations}.
 set -eu
 cd "$(dirname "$0")/../.."
