@@ -20,6 +20,7 @@
 # by name, mounts by path.
 
 set -u
+# shellcheck disable=SC2034 # for the scripts
 SELF=$(realpath "$0") # a file at hand, for tests that need one
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 2
 B=$(realpath "${B:-build}")
