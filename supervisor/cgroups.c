@@ -16,6 +16,8 @@
 
 #include "common/os/log.h"
 
+#define KILL_PASSES 16
+
 static void none(struct cgroups *groups, const char *what)
 {
 	snprintf(groups->warning, sizeof(groups->warning),
@@ -176,17 +178,38 @@ void cgroups_open(struct cgroups *groups, const char *self,
 	}
 }
 
+/* One pass over what is in there now; false: nothing was. */
+static bool kill_members(int group_fd)
+{
+	int fd = openat(group_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	FILE *members = fd < 0 ? NULL : fdopen(fd, "r");
+	bool any = false;
+	long pid;
+
+	if (members == NULL) {
+		log_warn("cgroup.procs: %s", strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	while (fscanf(members, "%ld", &pid) == 1) {
+		any = true;
+		(void)kill((pid_t)pid, SIGKILL);
+	}
+	fclose(members);
+	return any;
+}
+
+/* Not by cgroup.kill: once that was written, Linux 6.18 kills whatever is
+ * cloned into the directory with CLONE_INTO_CGROUP, for ever. Whoever forks
+ * during one pass is found by the next. */
 void cgroups_kill(const struct cgroups *groups, enum order_child which)
 {
-	int fd;
-
 	if (groups->fd[which] < 0)
 		return;
-	fd = openat(groups->fd[which], "cgroup.kill", O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, "1", 1) != 1)
-		log_warn("cgroup.kill: %s", strerror(errno));
-	if (fd >= 0)
-		close(fd);
+	for (int pass = 0; pass < KILL_PASSES && kill_members(groups->fd[which]);
+	     pass++)
+		;
 }
 
 void cgroups_close(struct cgroups *groups,

@@ -89,6 +89,24 @@ static void what_a_killed_supervisor_left_is_swept(void **state)
 	cgroups_close(&first, names);
 }
 
+/* Who is born there later is not killed with those before. */
+static void expect_a_child_lives(const struct cgroups *groups)
+{
+	const char *const argv[] = { "sh", "-c", "sleep 0.05; exit 7", NULL };
+	const struct spawn spawn = { .path = "/bin/sh",
+				     .argv = argv,
+				     .user = "",
+				     .channel_fd = -1,
+				     .cgroup_fd = groups->fd[ORDER_RAFTD] };
+	int status, pidfd;
+	pid_t pid;
+
+	assert_int_equal(spawn_child(&spawn, &pid, &pidfd), RFS_ERR_OK);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+	close(pidfd);
+}
+
 static void killing_takes_all_a_child_started(void **state)
 {
 	const char *const argv[] = { "sh", "-c", "sleep 1000 & echo; wait",
@@ -112,6 +130,7 @@ static void killing_takes_all_a_child_started(void **state)
 	assert_int_equal(poll(&done, 1, 10000), 1);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	close(done.fd);
+	expect_a_child_lives(&groups);
 	/* The directory can be removed once nobody is left in it. */
 	for (int i = 0; i < 1000 && access(groups.path, F_OK) == 0; i++) {
 		cgroups_close(&groups, names);
