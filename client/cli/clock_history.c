@@ -143,51 +143,51 @@ static double peer_drift_ppm(const DistributedFs__TimesyncPoint *at,
 	return peer == NULL ? NAN : (double)peer->drift_ppb / 1e3;
 }
 
+/* One node's curves; all their numbers in one piece. */
 struct sheet {
-	double *ago_s;
+	double *numbers; /* ago_s, then each curve's values */
 	struct plot_curve curves[CURVES_MAX];
 	size_t count;
 };
 
-static bool add_curve(struct sheet *sheet,
-		      const DistributedFs__TimesyncHistory *from,
-		      value_of *value, uint32_t peer, const char *unit,
-		      const char *title)
+/* Where a curve of from->n_points values goes; NULL: the sheet is full. */
+static struct plot_curve *
+add_curve(struct sheet *sheet, const DistributedFs__TimesyncHistory *from,
+	  value_of *value, uint32_t peer, const char *unit, const char *title)
 {
 	struct plot_curve *curve = &sheet->curves[sheet->count];
 
 	if (sheet->count == CURVES_MAX)
-		return true;
+		return NULL;
+	sheet->count++;
 	*curve = (struct plot_curve){
-		.unit = unit, .count = from->n_points, .ago_s = sheet->ago_s};
+		.unit = unit,
+		.count = from->n_points,
+		.ago_s = sheet->numbers,
+		.value = sheet->numbers + sheet->count * from->n_points,
+	};
 	snprintf(curve->title, sizeof(curve->title), "%s", title);
-	curve->value = calloc(from->n_points + 1, sizeof(*curve->value));
-	if (curve->value == NULL)
-		return false;
 	for (size_t i = 0; i < from->n_points; i++)
 		curve->value[i] = value(from->points[i], peer);
-	sheet->count++;
-	return true;
+	return curve;
 }
 
-static bool add_peer(struct sheet *sheet,
+static void add_peer(struct sheet *sheet,
 		     const DistributedFs__TimesyncHistory *from,
 		     const char *name, uint32_t peer)
 {
 	char title[PLOT_TITLE_BYTES];
-	size_t offset = sheet->count;
+	struct plot_curve *offset;
 
 	snprintf(title, sizeof(title), "%s: raw offset of node %u, off trend",
 		 name, peer);
-	if (!add_curve(sheet, from, peer_offset_us, peer, "us", title))
-		return false;
-	if (sheet->count > offset)
-		plot_detrend(&sheet->curves[offset]);
+	offset = add_curve(sheet, from, peer_offset_us, peer, "us", title);
+	if (offset != NULL)
+		plot_detrend(offset);
 	snprintf(title, sizeof(title), "%s: delay to node %u", name, peer);
-	if (!add_curve(sheet, from, peer_delay_us, peer, "us", title))
-		return false;
+	add_curve(sheet, from, peer_delay_us, peer, "us", title);
 	snprintf(title, sizeof(title), "%s: drift of node %u", name, peer);
-	return add_curve(sheet, from, peer_drift_ppm, peer, "ppm", title);
+	add_curve(sheet, from, peer_drift_ppm, peer, "ppm", title);
 }
 
 /* False: out of memory. */
@@ -197,32 +197,24 @@ static bool fill_sheet(struct sheet *sheet,
 {
 	char title[PLOT_TITLE_BYTES];
 	const DistributedFs__TimesyncPoint *last;
-	bool good;
 
-	sheet->ago_s = calloc(from->n_points + 1, sizeof(*sheet->ago_s));
-	if (sheet->ago_s == NULL)
+	sheet->numbers = calloc((CURVES_MAX + 1) * (from->n_points + 1),
+				sizeof(*sheet->numbers));
+	if (sheet->numbers == NULL)
 		return false;
 	for (size_t i = 0; i < from->n_points; i++)
-		sheet->ago_s[i] = (double)from->points[i]->age_ns / 1e9;
+		sheet->numbers[i] = (double)from->points[i]->age_ns / 1e9;
 	snprintf(title, sizeof(title), "%s: cluster time minus wall clock",
 		 name);
-	good = add_curve(sheet, from, to_wall_us, 0, "us", title);
+	add_curve(sheet, from, to_wall_us, 0, "us", title);
 	snprintf(title, sizeof(title), "%s: bound", name);
-	good = good && add_curve(sheet, from, bound_us, 0, "us", title);
+	add_curve(sheet, from, bound_us, 0, "us", title);
 	snprintf(title, sizeof(title), "%s: drift", name);
-	good = good && add_curve(sheet, from, drift_ppm, 0, "ppm", title);
+	add_curve(sheet, from, drift_ppm, 0, "ppm", title);
 	last = from->n_points > 0 ? from->points[from->n_points - 1] : NULL;
-	for (size_t i = 0; good && last != NULL && i < last->n_peers; i++)
-		good = add_peer(sheet, from, name, last->peers[i]->node);
-	return good;
-}
-
-static void empty_sheet(struct sheet *sheet)
-{
-	for (size_t i = 0; i < sheet->count; i++)
-		free(sheet->curves[i].value);
-	free(sheet->ago_s);
-	*sheet = (struct sheet){0};
+	for (size_t i = 0; last != NULL && i < last->n_peers; i++)
+		add_peer(sheet, from, name, last->peers[i]->node);
+	return true;
 }
 
 /* All nodes' curves in one list, borrowed from the sheets. */
@@ -264,6 +256,6 @@ int clock_plot(const struct ask_nodes *nodes,
 		status = cli_worst(
 			status, write_svg(options->svg, sheets, nodes->count));
 	for (size_t i = 0; i < nodes->count; i++)
-		empty_sheet(&sheets[i]);
+		free(sheets[i].numbers);
 	return status;
 }
