@@ -75,6 +75,7 @@ reason() { # command
 			echo "no /dev/fuse"
 		fi
 		;;
+	*--foreground*) echo "it would run for ever, on the example's addresses" ;;
 	*/sys/fs/bpf/*)
 		[ -d "/sys/fs/bpf/raftfs-v1/n1" ] || echo "no probes are loaded"
 		;;
@@ -88,7 +89,13 @@ run_command() { # page, command
 		skip "$1: $2" "$why"
 		return
 	fi
-	here=${here//\/tmp\/c/$W/c}
+	# A page that starts no cluster of its own means one that is there.
+	if grep -q '^raftfs cluster up' "man/$1" 2>/dev/null; then
+		here=${here//\/tmp\/c/$W/c}
+	else
+		here=${here//\/tmp\/c/$W/main}
+	fi
+	here=${here//\/etc\/raftfs\/node.key/$W/node.key}
 	here=${here//\/mnt/$W/mount}
 	here=${here//\/etc\/raftfs\/raftfs.conf/$W/main/n1/raftfs.conf}
 	here=${here//cluster up/cluster up --base-port $((PORT + 100))}
@@ -98,8 +105,20 @@ run_command() { # page, command
 	[ $status -eq 0 ] || sed 's/^/    /' "$W/out"
 }
 
+# One command a line, but for those that end in a backslash.
+run_lines() { # page, file
+	local command
+	while IFS= read -r command; do
+		[ -z "$command" ] || run_command "$1" "$command"
+	done < <(sed -e ':a' -e '/\\$/N; s/\\\n[ \t]*//; ta' "$2")
+}
+
+# A configuration may follow commands, from its first option on.
 check_conf() { # page, file
-	raftfs config check "$2" >"$W/out" 2>&1
+	sed -n '/^self *=/,$p' "$2" >"$W/example.conf"
+	sed '/^self *=/,$d' "$2" | grep -v '^#' >"$W/before"
+	run_lines "$1" "$W/before"
+	raftfs config check "$W/example.conf" >"$W/out" 2>&1
 	local status=$?
 	ok "$1: the configuration is one" $status
 	[ $status -eq 0 ] || sed 's/^/    /' "$W/out"
@@ -125,9 +144,7 @@ run_block() { # page, file
 	elif grep -qE '^self *=' "$2"; then
 		check_conf "$1" "$2"
 	else
-		while IFS= read -r command; do
-			[ -z "$command" ] || run_command "$1" "$command"
-		done < <(sed -e ':a' -e '/\\$/N; s/\\\n[ \t]*//; ta' "$2")
+		run_lines "$1" "$2"
 	fi
 }
 
