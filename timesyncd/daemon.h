@@ -13,8 +13,10 @@
 #include "timesyncd/core/carrier.h"
 #include "timesyncd/core/timesync.h"
 #include "timesyncd/history.h"
+#include "timesyncd/ntpserve.h"
 #include "timesyncd/peers.h"
 #include "timesyncd/publish.h"
+#include "timesyncd/references.h"
 #include "timesyncd/stamps.h"
 #include "timesyncd/watch.h"
 
@@ -24,6 +26,8 @@ struct daemon {
 	struct timesync_config settings;
 	struct timesync *timesync;
 	struct peers *peers;
+	struct references *references;
+	struct ntpserve *ntpserve; /* NULL: off */
 	struct publish publish;
 	struct watch watch;
 	struct stamps last; /* cross-reading, by the second timer */

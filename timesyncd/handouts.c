@@ -23,6 +23,7 @@ void daemon_settings(struct timesync_config *settings,
 		if (config->nodes[i].id != self->id)
 			settings->peers[settings->peer_count++] =
 				config->nodes[i].id;
+	references_settings(settings, config);
 	settings->sync_interval_ns = config->time_sync.sync_interval_ns;
 	settings->min_peers = config->time_sync.min_peers;
 	settings->max_peers = config->time_sync.max_peers;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <math.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "common/units.h"
 #include "proto/handout.h"
 #include "proto/sockets.h"
+#include "timesyncd/core/reference.h"
 #include "timesyncd/daemon.h"
 #include "timesyncd/driftfile.h"
 
@@ -46,6 +48,15 @@ static volatile sig_atomic_t stop_asked;
 
 static void look_at_mesh(struct daemon *daemon);
 
+static void ask(struct daemon *daemon, uint32_t id)
+{
+	if (reference_is_id(id))
+		references_ask(daemon->references, id,
+			       daemon->settings.timeout_ns);
+	else
+		peers_ask(daemon->peers, id, daemon->settings.timeout_ns);
+}
+
 static void step(struct daemon *daemon, struct timesync_event *event)
 {
 	struct timesync_effects effects;
@@ -58,8 +69,7 @@ static void step(struct daemon *daemon, struct timesync_event *event)
 		tell_supervisor(daemon, &effects.clock);
 	}
 	for (uint32_t i = 0; i < effects.ask_count; i++)
-		peers_ask(daemon->peers, effects.ask[i],
-			  daemon->settings.timeout_ns);
+		ask(daemon, effects.ask[i]);
 
 	int64_t wait_ns = effects.deadline_ns - clock_raw_ns();
 
@@ -89,6 +99,9 @@ static void look_at_consensus(struct daemon *daemon)
 	const struct timesync_clock *clock = timesync_clock(daemon->timesync);
 	struct timesync_event event;
 
+	/* Leaders carry a timeline only where there is no other. */
+	if (daemon->config.time_sync.reference != CONFIG_REFERENCE_CLUSTER)
+		return;
 	if (watch_poll(&daemon->watch,
 		       publish_disruptions(&daemon->publish, clock), &event))
 		step(daemon, &event);
@@ -149,6 +162,66 @@ static void host_timed_out(void *ctx, uint32_t peer)
 					.peer = peer };
 
 	step(daemon, &event);
+}
+
+/* -- the NTP server ------------------------------------------------------ */
+
+/* Strata of a timeline that nobody outside stands for: a cluster's carrier is
+ * what chronyd calls a local reference, which only orphans follow. */
+#define STRATUM_LOCAL 9
+#define REFID_LOCAL   0x7f7f0101u /* 127.127.1.1 */
+
+static uint8_t stratum_below(uint32_t stratum)
+{
+	return stratum < NTP_STRATUM_MAX ? (uint8_t)(stratum + 1) :
+					   NTP_STRATUM_MAX;
+}
+
+/* The best of the references that agree; behind another node if none does. */
+static void identify_by_references(const struct daemon *daemon,
+				   struct ntp_identity *identity)
+{
+	struct timesync_peer_view views[TIMESYNC_PEERS_MAX];
+	uint32_t count = timesync_peers(daemon->timesync, views);
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint8_t stratum;
+		uint32_t refid;
+
+		if (!views[i].truechimer ||
+		    !references_rank(daemon->references, views[i].id, &stratum,
+				     &refid) ||
+		    stratum >= identity->stratum)
+			continue;
+		identity->stratum = stratum_below(stratum);
+		identity->refid = refid;
+	}
+}
+
+static void host_identify(void *ctx, struct ntp_identity *identity)
+{
+	const struct daemon *daemon = ctx;
+	const struct timesync_clock *clock = timesync_clock(daemon->timesync);
+
+	*identity = (struct ntp_identity){
+		.stratum = NTP_STRATUM_MAX,
+		.refid = REFID_LOCAL,
+		.precision = (int8_t)ilogb(
+			(double)daemon->settings.precision_ns / 1e9),
+	};
+	switch (daemon->config.time_sync.reference) {
+	case CONFIG_REFERENCE_CLUSTER:
+		identity->stratum = stratum_below(
+			STRATUM_LOCAL - 1 +
+			(clock->stratum > 0 ? clock->stratum : 2));
+		break;
+	case CONFIG_REFERENCE_SYSTEM:
+		identity->stratum = STRATUM_LOCAL;
+		break;
+	case CONFIG_REFERENCE_NTP:
+		identify_by_references(daemon, identity);
+		break;
+	}
 }
 
 /* -- the drift file ------------------------------------------------------ */
@@ -327,6 +400,32 @@ static void open_mesh(struct daemon *daemon)
 		     daemon->settings.story);
 }
 
+static enum rfs_err open_outside(struct daemon *daemon)
+{
+	const struct references_host references = {
+		.ctx = daemon,
+		.replied = host_replied,
+		.timed_out = host_timed_out,
+	};
+	const struct ntpserve_host ntpserve = {
+		.ctx = daemon,
+		.clock = host_clock,
+		.identify = host_identify,
+	};
+	uint16_t port = daemon->config.time_sync.serve_ntp;
+
+	daemon->references =
+		references_new(daemon->loop, &daemon->config, &references);
+	if (daemon->references == NULL)
+		return RFS_ERR_IO;
+	if (port == 0)
+		return RFS_ERR_OK;
+	daemon->ntpserve =
+		ntpserve_new(daemon->loop, config_self(&daemon->config)->address,
+			     port, &ntpserve);
+	return daemon->ntpserve != NULL ? RFS_ERR_OK : RFS_ERR_IO;
+}
+
 static enum rfs_err open_all(struct daemon *daemon, const struct node_key *key)
 {
 	const struct peers_host host = {
@@ -351,6 +450,8 @@ static enum rfs_err open_all(struct daemon *daemon, const struct node_key *key)
 	daemon->peers = peers_new(daemon->loop, &daemon->config, key, &host);
 	if (daemon->peers == NULL)
 		return RFS_ERR_IO;
+	if (open_outside(daemon) != RFS_ERR_OK)
+		return RFS_ERR_IO;
 	if (daemon->channel_fd < 0)
 		return RFS_ERR_OK;
 	snprintf(path, sizeof(path), "%s/%s", daemon->config.run_dir,
@@ -365,6 +466,8 @@ static void close_all(struct daemon *daemon)
 	if (daemon->timesync != NULL)
 		save_drifts(daemon);
 	control_server_free(daemon->control);
+	ntpserve_free(daemon->ntpserve);
+	references_free(daemon->references);
 	peers_free(daemon->peers);
 	timesync_free(daemon->timesync);
 	watch_fini(&daemon->watch);
@@ -374,6 +477,9 @@ static void close_all(struct daemon *daemon)
 
 int loop_run(struct daemon *daemon, const struct node_key *key)
 {
+	/* UTC is one epoch for ever, and nobody's: see core/reference.h. */
+	struct timesync_event utc = { .type = TIMESYNC_EV_EPOCH,
+				      .epoch = { .epoch = REFERENCE_EPOCH } };
 	struct timesync_event first = { .type = TIMESYNC_EV_TICK };
 	int code = 1;
 
@@ -391,6 +497,9 @@ int loop_run(struct daemon *daemon, const struct node_key *key)
 			   peers_kernel_stamps(daemon->peers) ? "kernel" :
 								"user");
 		step(daemon, &first);
+		if (daemon->config.time_sync.reference !=
+		    CONFIG_REFERENCE_CLUSTER)
+			step(daemon, &utc);
 		/* A page that says UNSYNCED is an answer too. */
 		publish_clock(&daemon->publish,
 			      timesync_clock(daemon->timesync));

@@ -446,19 +446,24 @@ static const char *why_silent(const struct timesync *t,
 static void name_voices(struct timesync *t, const struct select_voice *voices,
 			uint32_t agreeing_mask)
 {
+	static const char falseticker[] =
+		"falseticker: disagrees with the majority";
+
 	for (uint32_t i = 0; i < t->peer_count; i++) {
 		struct peer *peer = &t->peers[i];
 		bool agrees = (agreeing_mask >> i & 1) != 0;
 		bool lies = voices[i].heard && !agrees;
 
-		if (lies && peer->truechimer)
+		/* Whose own clock broke has no say in who lies. */
+		if (lies && (peer->truechimer || (!t->disrupted &&
+						  peer->why != falseticker)))
 			story(&t->config.story,
 			      "node %" PRIu32 " is a falseticker", peer->id);
 		peer->truechimer = agrees;
 		if (agrees)
 			peer->why = "";
 		else if (lies)
-			peer->why = "falseticker: disagrees with the majority";
+			peer->why = falseticker;
 		else
 			peer->why = why_silent(t, peer);
 	}
@@ -758,13 +763,26 @@ static bool is_in_turn(const struct timesync *t, uint32_t index)
 {
 	uint32_t places = t->config.max_peers;
 
-	if (t->peer_count <= places || t->peers[index].id == t->epoch.leader)
+	if (t->peer_count <= places || t->peers[index].id == t->epoch.leader ||
+	    t->config.peer_gap_ns[index] > 0)
 		return true;
 	if (!t->epoch.carried && t->epoch.leader != 0)
 		places--;
 	return (index + t->peer_count - t->turn % t->peer_count) %
 		       t->peer_count <
 	       places;
+}
+
+/* A reference outside is not asked more often than its gap allows. */
+static int64_t due_ns(const struct timesync *t, uint32_t index)
+{
+	const struct schedule *schedule = &t->peers[index].schedule;
+	int64_t gap_ns = t->config.peer_gap_ns[index];
+
+	if (gap_ns == 0 || schedule->asked == 0 ||
+	    schedule->next_ns > schedule->sent_ns + gap_ns)
+		return schedule->next_ns;
+	return schedule->sent_ns + gap_ns;
 }
 
 static void ask_who_is_due(struct timesync *t, int64_t raw_ns,
@@ -777,7 +795,7 @@ static void ask_who_is_due(struct timesync *t, int64_t raw_ns,
 	for (uint32_t i = 0; i < t->peer_count; i++) {
 		struct peer *peer = &t->peers[i];
 
-		if (!is_in_turn(t, i) ||
+		if (!is_in_turn(t, i) || raw_ns < due_ns(t, i) ||
 		    !schedule_is_due(&peer->schedule, raw_ns))
 			continue;
 		schedule_sent(&peer->schedule, raw_ns);
@@ -793,8 +811,8 @@ static int64_t next_deadline_ns(const struct timesync *t)
 		const struct schedule *schedule = &t->peers[i].schedule;
 
 		if (is_in_turn(t, i) && !schedule->outstanding &&
-		    schedule->next_ns < deadline_ns)
-			deadline_ns = schedule->next_ns;
+		    due_ns(t, i) < deadline_ns)
+			deadline_ns = due_ns(t, i);
 	}
 	return deadline_ns;
 }
