@@ -19,22 +19,15 @@ struct answer {
 	DistributedFs__TimesyncPeer *row_pointers[TIMESYNC_PEERS_MAX];
 };
 
-static const char *name_of(const struct config *config, uint32_t id)
-{
-	const struct config_node *node = config_node(config, id);
-	const char *name = node != NULL ? node->name :
-					  references_name(config, id);
-
-	return name != NULL ? name : "";
-}
-
 static void fill_row(DistributedFs__TimesyncPeer *row,
 		     const struct timesync_peer_view *view,
 		     const struct config *config, int64_t raw_ns)
 {
+	const struct config_node *node = config_node(config, view->id);
+
 	distributed_fs__timesync_peer__init(row);
 	row->node = view->id;
-	row->name = (char *)name_of(config, view->id);
+	row->name = node != NULL ? (char *)node->name : "";
 	row->reach = view->reach;
 	row->truechimer = view->truechimer;
 	row->offset_ns = view->offset_ns;

@@ -151,7 +151,7 @@ static void print_bound(const DistributedFs__TimesyncStatus *clock)
 		printf("  bound         none\n");
 		return;
 	}
-	printf("  bound         %s, growing by %.1f ppm; when published:\n",
+	printf("  bound         %s, growing by %.1f ppm; of it:\n",
 	       units_format_duration(clock->bound_ns, text, sizeof(text)),
 	       (double)clock->growth_ppb / 1e3);
 	for (size_t i = 0; i < PART_COUNT; i++)

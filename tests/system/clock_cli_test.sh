@@ -66,6 +66,12 @@ clock --json tracking | python3 -c 'import json, sys
 nodes = json.load(sys.stdin)["nodes"]
 sys.exit(not all(n["clock"]["quality"] == "SYNCED" for n in nodes))'
 ok "--json is JSON" $?
+clock --json | python3 -c 'import json, sys
+parts = ("delay", "dispersion", "drift", "unslewed")
+clocks = [n["clock"] for n in json.load(sys.stdin)["nodes"]]
+sys.exit(any(sum(c["part_%s_ns" % p] for p in parts) != c["bound_ns"]
+             for c in clocks))'
+ok "the parts add up to the bound" $?
 timeout 3 "$B/raftfs" -d "$D" clock --watch sources |
 	grep -c raw.offset | grep -q '^[23]$'
 ok "--watch looks again every second" $?
