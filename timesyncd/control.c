@@ -19,15 +19,22 @@ struct answer {
 	DistributedFs__TimesyncPeer *row_pointers[TIMESYNC_PEERS_MAX];
 };
 
+static const char *name_of(const struct config *config, uint32_t id)
+{
+	const struct config_node *node = config_node(config, id);
+	const char *name = node != NULL ? node->name :
+					  references_name(config, id);
+
+	return name != NULL ? name : "";
+}
+
 static void fill_row(DistributedFs__TimesyncPeer *row,
 		     const struct timesync_peer_view *view,
 		     const struct config *config, int64_t raw_ns)
 {
-	const struct config_node *node = config_node(config, view->id);
-
 	distributed_fs__timesync_peer__init(row);
 	row->node = view->id;
-	row->name = node != NULL ? (char *)node->name : "";
+	row->name = (char *)name_of(config, view->id);
 	row->reach = view->reach;
 	row->truechimer = view->truechimer;
 	row->offset_ns = view->offset_ns;
@@ -65,6 +72,8 @@ static void fill_clock(DistributedFs__TimesyncStatus *status,
 	if (interval_is_empty(now))
 		return;
 	status->bound_ns = (now.high_ns - now.low_ns) / 2;
+	/* What the bound has grown by since asof is age, too. */
+	status->part_drift_ns += status->bound_ns - clock->bound_ns;
 	/* What the bound has grown by since asof is age, too. */
 	status->part_drift_ns += status->bound_ns - clock->bound_ns;
 	status->cluster_ns = now.low_ns + (now.high_ns - now.low_ns) / 2;
