@@ -119,6 +119,29 @@ static void a_lost_packet_is_asked_again_at_once_a_dead_peer_is_not(
 	assert_int_equal(schedule.timeouts, 20);
 }
 
+static void a_peer_that_was_away_is_asked_in_a_burst(void **state)
+{
+	(void)state;
+	struct schedule schedule;
+
+	schedule_init(&schedule, 0);
+	for (int i = 0; i < SCHEDULE_BURST; i++)
+		exchange(&schedule, 100, NS_PER_SEC);
+	for (int i = 0; i < 3; i++) {
+		int64_t raw_ns = schedule.next_ns;
+
+		schedule_sent(&schedule, raw_ns);
+		assert_true(schedule_timed_out(&schedule, raw_ns + NS_PER_SEC,
+					       &prng));
+	}
+	for (int i = 0; i < SCHEDULE_BURST; i++) {
+		int64_t answered_ns = exchange(&schedule, 100, NS_PER_SEC);
+
+		assert_int_equal(schedule.next_ns - answered_ns,
+				 SCHEDULE_GAP_NS);
+	}
+}
+
 static void a_late_timeout_changes_nothing(void **state)
 {
 	(void)state;
@@ -184,6 +207,7 @@ int main(void)
 		cmocka_unit_test(while_something_is_wanting_it_stays_fast),
 		cmocka_unit_test(
 			a_lost_packet_is_asked_again_at_once_a_dead_peer_is_not),
+		cmocka_unit_test(a_peer_that_was_away_is_asked_in_a_burst),
 		cmocka_unit_test(a_late_timeout_changes_nothing),
 		cmocka_unit_test(reach_forgets_after_three_misses),
 		cmocka_unit_test(the_steady_interval_is_what_the_target_allows),

@@ -1,6 +1,9 @@
 /* Polling intervals, reach and retries of one peer. */
 #include "timesyncd/core/schedule.h"
 
+/* A packet was lost; more than that in a row, and it is the peer or the way. */
+#define RETRIES_AT_ONCE 2
+
 static int64_t min_ns(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
@@ -53,6 +56,9 @@ void schedule_answered(struct schedule *schedule, int64_t raw_ns,
 	schedule->outstanding = false;
 	schedule->answered++;
 	schedule->reach |= 1;
+	/* It was away: what is known of it is old. */
+	if (schedule->missed > RETRIES_AT_ONCE)
+		schedule_hurry(schedule, raw_ns);
 	schedule->missed = 0;
 	if (schedule->burst_left > 0) {
 		schedule->burst_left--;
@@ -75,7 +81,7 @@ bool schedule_timed_out(struct schedule *schedule, int64_t raw_ns,
 	schedule->outstanding = false;
 	schedule->timeouts++;
 	/* Twice at once: a packet was lost. Then it is the peer. */
-	int64_t wait_ns = schedule->missed < 2 ? SCHEDULE_GAP_NS :
+	int64_t wait_ns = schedule->missed < RETRIES_AT_ONCE ? SCHEDULE_GAP_NS :
 						 SCHEDULE_FASTEST_NS
 							 << min_ns(schedule->missed, 10);
 

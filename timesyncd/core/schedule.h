@@ -5,7 +5,8 @@
  *	steady    each round as late as target_bound allows, doubling up to it
  *	          a round is one exchange, or a short burst of them: the fastest
  *	          of several tells more than one, at the same cost per minute
- *	missing   after a timeout: soon again, then less often
+ *	missing   after a timeout: soon again, then less often; a burst once it
+ *	          answers again
  *
  * At most one request to a peer is under way at any time.
  */
