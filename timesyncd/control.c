@@ -74,8 +74,6 @@ static void fill_clock(DistributedFs__TimesyncStatus *status,
 	status->bound_ns = (now.high_ns - now.low_ns) / 2;
 	/* What the bound has grown by since asof is age, too. */
 	status->part_drift_ns += status->bound_ns - clock->bound_ns;
-	/* What the bound has grown by since asof is age, too. */
-	status->part_drift_ns += status->bound_ns - clock->bound_ns;
 	status->cluster_ns = now.low_ns + (now.high_ns - now.low_ns) / 2;
 }
 
