@@ -388,7 +388,7 @@ static void learn_prior(struct corridor *corridor)
 
 static void fit(struct corridor *corridor, int64_t base_ns)
 {
-	struct sides sides;
+	struct sides sides = {0};
 
 	learn_trips(corridor);
 	fill_sides(&sides, corridor, base_ns);
@@ -419,7 +419,7 @@ static void make_room(struct corridor *corridor, struct corridor_wall *wall,
 {
 	double worst = -INFINITY;
 	uint32_t worst_index = 0;
-	struct side side;
+	struct side side = {0};
 
 	if (wall->count < CORRIDOR_POINTS)
 		return;
