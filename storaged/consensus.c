@@ -457,6 +457,7 @@ static void on_closed(struct conn *link, void *ctx, enum rfs_err why)
 		return;
 	log_info("raftd link: %s", rfs_err_text(why));
 	lose_link(c);
+	storaged_detached(c->s);
 }
 
 static const struct conn_events link_events = {

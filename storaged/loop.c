@@ -50,6 +50,12 @@ void storaged_restored(struct storaged *s)
 	upkeep_restart(s->upkeep);
 }
 
+void storaged_detached(struct storaged *s)
+{
+	if (s->serve)
+		serve_hang_up(s->serve);
+}
+
 uint32_t storaged_leader(const struct storaged *s, uint64_t *term)
 {
 	struct cons_sample cons;

@@ -190,6 +190,18 @@ void serve_free(struct serve *serve)
 	free(serve);
 }
 
+void serve_hang_up(struct serve *serve)
+{
+	for (struct client *client = serve->first, *next; client;
+	     client = next) {
+		next = client->next;
+		if (client->requests == 0)
+			continue;
+		conn_close(client->conn);
+		forget(client);
+	}
+}
+
 uint32_t serve_clients(const struct serve *serve)
 {
 	return serve->count;

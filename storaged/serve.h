@@ -14,6 +14,11 @@ struct serve;
 struct serve *serve_new(struct storaged *s);
 void serve_free(struct serve *serve);
 
+/* This node's raftd is gone: clients that wait for an answer are hung up on.
+ * Their library asks another node at once if it knows one, else this one
+ * again, under the same ids. Not from inside a client's request. */
+void serve_hang_up(struct serve *serve);
+
 uint32_t serve_clients(const struct serve *serve);
 
 #endif

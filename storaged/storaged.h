@@ -73,6 +73,10 @@ void storaged_fail(struct storaged *s, enum rfs_err why);
  * has to find out anew. */
 void storaged_restored(struct storaged *s);
 
+/* The link to raftd broke: nothing can be committed or read here until it is
+ * back. */
+void storaged_detached(struct storaged *s);
+
 /* Who leads, as far as the consensus page tells; 0: nobody known. */
 uint32_t storaged_leader(const struct storaged *s, uint64_t *term);
 
