@@ -65,13 +65,17 @@ forge "a stale read" '{ print }
 	$1 == "look" && !old { old = $0; split($0, f) }
 	$8 > end { end = $8 }
 	END { print "read", f[2], f[3], f[4], f[5], 0, end "1", end "2" }'
+# A state that somebody read, and one that somebody looked at.
+seen() { # kind
+	awk -v kind="$1" '$1 == kind && $2 == "done" && n++ == 50 { print $5 }' \
+		"$W/history"
+}
 # shellcheck disable=SC2016
 forge "a write told to have failed" '
-	$1 == "put" && $2 == "done" && n++ == 20 { $2 = "not" } { print }'
+	$1 == "put" && $5 == '"$(seen look)"' { $2 = "not" } { print }'
 # shellcheck disable=SC2016
 forge "a write that never was" '
-	$1 == "put" && $2 == "done" && n++ == 20 { lost = $5; next }
-	$1 == "look" && $5 == lost { next } { print }'
+	$1 != "read" && $5 == '"$(seen read)"' { next } { print }'
 # shellcheck disable=SC2016
 forge "two writes at one index" '
 	$1 == "put" && $2 == "done" && n++ == 20 { print; $5 = $5 "7" } { print }'
