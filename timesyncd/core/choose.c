@@ -29,7 +29,8 @@ uint32_t choose_peers(struct candidate *candidates, uint32_t count,
 	uint32_t near_count, far_count, taken = 0;
 
 	shuffle(candidates, count, prng);
-	qsort(candidates, count, sizeof(*candidates), by_distance);
+	if (count > 0) /* else candidates may be NULL */
+		qsort(candidates, count, sizeof(*candidates), by_distance);
 	if (places > count)
 		places = count;
 	near_count = (places + 1) / 2;
