@@ -19,6 +19,7 @@
 #include "timesyncd/core/bound.h"
 #include "timesyncd/core/exchange.h"
 #include "timesyncd/core/filter.h"
+#include "timesyncd/core/patterns.h"
 #include "timesyncd/core/schedule.h"
 #include "timesyncd/core/timesync.h"
 
@@ -39,7 +40,7 @@ struct peer {
 	int64_t heard_ns;	     /* ours then (T4); 0: never */
 	struct peer_claim claim;
 	int64_t contradicted_ns; /* ours; 0: never */
-	bool drifting;		 /* beyond drift_threshold */
+	struct patterns patterns;
 	bool truechimer;
 	const char *why; /* static text: why it does not count */
 	uint64_t rejected, contradictions;

@@ -612,39 +612,13 @@ static void judge(struct timesync *t, int64_t raw_ns)
 
 /* -- events -------------------------------------------------------------- */
 
-static void report_drift(struct timesync *t, struct peer *peer)
-{
-	double limit_ppb = t->config.drift_threshold * 1e6;
-	double drift_ppb = filter_drift_ppb(&peer->filter);
-	double size_ppb = drift_ppb < 0 ? -drift_ppb : drift_ppb;
-
-	if (!peer->filter.drift_known)
-		return;
-	if (!peer->drifting && size_ppb > limit_ppb) {
-		peer->drifting = true;
-		story(&t->config.story,
-		      "node %" PRIu32 " drifts by %.1f ppm, beyond "
-		      "drift_threshold", peer->id, drift_ppb / 1000);
-	} else if (peer->drifting && size_ppb < 0.9 * limit_ppb) {
-		peer->drifting = false;
-		story(&t->config.story,
-		      "node %" PRIu32 " drifts by %.1f ppm again", peer->id,
-		      drift_ppb / 1000);
-	}
-}
-
 /* The estimate was far off: a rate changed, or the way there did. What comes
  * next has to be learnt, and fast. */
-static void report_surprise(struct timesync *t, int64_t raw_ns,
-			    struct peer *peer, bool was_known)
+static void heed_surprise(struct peer *peer, int64_t raw_ns)
 {
 	if (!peer->filter.surprised)
 		return;
 	peer->filter.surprised = false;
-	if (was_known)
-		story(&t->config.story,
-		      "node %" PRIu32 ": its rate or the way to it changed",
-		      peer->id);
 	schedule_hurry(&peer->schedule, raw_ns);
 }
 
@@ -683,8 +657,6 @@ static void on_reply(struct timesync *t, int64_t raw_ns,
 	if (peer == NULL || !peer->schedule.outstanding)
 		return;
 
-	bool was_known = peer->filter.drift_known;
-
 	switch (peer_take(peer, exchange, &t->limits, t->trust_since_ns, raw_ns,
 			  &held, &met)) {
 	case PEER_REFUSED:
@@ -698,8 +670,10 @@ static void on_reply(struct timesync *t, int64_t raw_ns,
 		on_contradiction(t, raw_ns, peer, held, met);
 		break;
 	}
-	report_drift(t, peer);
-	report_surprise(t, raw_ns, peer, was_known);
+	patterns_watch(&peer->patterns, &peer->filter,
+		       t->config.drift_threshold * 1e6, raw_ns, peer->id,
+		       &t->config.story);
+	heed_surprise(peer, raw_ns);
 	if (peer->id == t->epoch.leader && !t->epoch.carried &&
 	    peer->clock.quality == TIMESYNC_DISRUPTED &&
 	    peer->clock.epoch == t->epoch.number)
