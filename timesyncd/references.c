@@ -210,6 +210,7 @@ static bool read_system(struct server *server,
 			/* in us, and as of the kernel's last second */
 			.bound_ns = (int64_t)kernel.maxerror * 1000 + 1500,
 			.void_after_ns = INT64_MAX,
+			.stratum = 1,
 		},
 		.server_boot = 1,
 	};

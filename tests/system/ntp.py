@@ -5,7 +5,8 @@
                                root distance in s
     ntp.py flood HOST COUNT    how many of so many questions are answered
     ntp.py mode HOST MODE      whether a packet of that mode is answered
-    ntp.py lie ADDRESS OFFSET  serve the wall clock plus OFFSET, stratum 2
+    ntp.py serve ADDRESS PORT OFFSET
+                               serve the wall clock plus OFFSET, stratum 3
 """
 import socket
 import struct
@@ -40,7 +41,13 @@ def ask(host, mode=3, wait=1.0):
     t4 = time.time()
     f = HEAD.unpack(data[:48])
     offset = (seconds(f[9]) - t1 + seconds(f[10]) - t4) / 2
-    return f[0] >> 6, f[1], offset, f[4] / 65536 / 2 + f[5] / 65536
+    return t4 - t1, f[0] >> 6, f[1], offset, f[4] / 65536 / 2 + f[5] / 65536
+
+
+def query(host):
+    """The quickest of five answers."""
+    answers = [a for a in (ask(host) for _ in range(5)) if a]
+    return min(answers)[1:] if answers else ["silence"]
 
 
 def flood(host, count):
@@ -57,23 +64,22 @@ def flood(host, count):
     return answered
 
 
-def lie(address, offset):
+def serve(address, port, offset):
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    s.bind((address, 123))
+    s.bind((address, port))
     while True:
         data, who = s.recvfrom(512)
         origin = HEAD.unpack(data[:48])[10]
         now = stamp(time.time() + offset)
-        s.sendto(HEAD.pack(4 << 3 | 4, 2, 6, -20, 1, 1, 0x7F000001,
+        s.sendto(HEAD.pack(4 << 3 | 4, 3, 6, -20, 1, 1, 0x7F000001,
                            now, origin, now, stamp(time.time() + offset)), who)
 
 
 if sys.argv[1] == "query":
-    got = ask(sys.argv[2])
-    print(*got if got else ["silence"])
+    print(*query(sys.argv[2]))
 elif sys.argv[1] == "flood":
     print(flood(sys.argv[2], int(sys.argv[3])))
 elif sys.argv[1] == "mode":
     print("answered" if ask(sys.argv[2], int(sys.argv[3])) else "silence")
-elif sys.argv[1] == "lie":
-    lie(sys.argv[2], float(sys.argv[3]))
+elif sys.argv[1] == "serve":
+    serve(sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))

@@ -226,6 +226,7 @@ enum ntp_verdict ntp_take(const struct ntp_packet *answer, uint64_t nonce,
 		.offset_ns = base_ns,
 		.bound_ns = bound_ns + 1,
 		.void_after_ns = INT64_MAX,
+		.stratum = 1,
 	};
 	return NTP_TAKEN;
 }

@@ -2,8 +2,13 @@
  *
  * UTC is a timeline of its own epoch, carried by nobody: each NTP server, and
  * the host's clock where something else keeps it, is a peer with a proven
- * interval for it, and Marzullo's majority over them, the other nodes and our
- * own extrapolation decides (core/select.h).
+ * interval for it.
+ *
+ * What most of the configured references agree on has the authority that the
+ * leader's word has otherwise (core/select.h): the other nodes, and our own
+ * extrapolation, only pass on what references said, so that they confirm or
+ * contradict, but cannot outvote. Where fewer agree, references are not heard,
+ * and the nodes hold over among themselves. So one liar takes three servers.
  */
 #ifndef RAFTFS_TIMESYNCD_CORE_REFERENCE_H
 #define RAFTFS_TIMESYNCD_CORE_REFERENCE_H
@@ -11,6 +16,7 @@
 #include <stdint.h>
 
 #include "common/units.h"
+#include "timesyncd/core/select.h"
 
 /* The epoch of UTC: above every term of Raft, not a number of the mesh's. */
 #define REFERENCE_EPOCH (UINT64_C(1) << 62)
@@ -23,6 +29,12 @@ static inline int reference_is_id(uint32_t id)
 {
 	return id >= REFERENCE_SYSTEM_ID;
 }
+
+/* What a majority of the references says becomes the claim of the best of
+ * them, whose index this is. -1: there is no such majority, and no reference
+ * is heard any more. gap_ns: of struct timesync_config, not 0 for references. */
+int reference_choose(struct select_voice *voices, const int64_t *gap_ns,
+		     uint32_t count);
 
 /* A server of others is asked no more often than this. */
 #define REFERENCE_SERVER_GAP_NS (2 * NS_PER_SEC)

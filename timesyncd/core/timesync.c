@@ -23,6 +23,7 @@
 #include "timesyncd/core/combine.h"
 #include "timesyncd/core/discipline.h"
 #include "timesyncd/core/peer.h"
+#include "timesyncd/core/reference.h"
 #include "timesyncd/core/schedule.h"
 #include "timesyncd/core/select.h"
 
@@ -532,6 +533,10 @@ static void follow(struct timesync *t, int64_t raw_ns)
 	int leader = leader_index(t, raw_ns);
 
 	hear(t, raw_ns, &self, voices);
+	if (t->epoch.number == REFERENCE_EPOCH)
+		leader = reference_choose(voices, t->config.peer_gap_ns,
+					  t->peer_count);
+
 	struct select_result got =
 		select_judge(&self, voices, t->peer_count, leader);
 	name_voices(t, voices, got.agreeing_mask);
