@@ -133,7 +133,7 @@ static int pin_map(struct bpf_map *map, const char *node)
 
 static enum rfs_err rtt_tcp_up(const struct config *config, const char *cgroup)
 {
-	const char *self = config->self;
+	const char *self = pins_node(cgroup);
 	struct rtt_tcp_bpf *skel = rtt_tcp_bpf__open_and_load();
 	enum rfs_err err = RFS_ERR_OK;
 
@@ -177,7 +177,7 @@ static int fill_sync_peers(struct rtt_sync_bpf *skel,
 
 static enum rfs_err rtt_sync_up(const struct config *config, const char *cgroup)
 {
-	const char *self = config->self;
+	const char *self = pins_node(cgroup);
 	struct rtt_sync_bpf *skel = rtt_sync_bpf__open();
 	enum rfs_err err = RFS_ERR_OK;
 
@@ -206,7 +206,7 @@ enum rfs_err loader_up(const struct config *config, const char *cgroup)
 		rtt_tcp_up,
 		rtt_sync_up,
 	};
-	enum rfs_err result = pins_create(config->self);
+	enum rfs_err result = pins_create(pins_node(cgroup));
 
 	if (result != RFS_ERR_OK)
 		return result;
@@ -220,7 +220,7 @@ enum rfs_err loader_up(const struct config *config, const char *cgroup)
 	return result;
 }
 
-void loader_down(const struct config *config)
+void loader_down(const char *cgroup)
 {
-	pins_remove(config->self);
+	pins_remove(pins_node(cgroup));
 }

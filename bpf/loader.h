@@ -19,6 +19,6 @@ RFS_MUST_USE enum rfs_err loader_up(const struct config *config,
 				    const char *cgroup);
 
 /* Take all pins of this node away; without its links a probe is gone. */
-void loader_down(const struct config *config);
+void loader_down(const char *cgroup);
 
 #endif

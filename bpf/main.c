@@ -20,7 +20,7 @@ static void print_error(void *ctx, const char *text)
 static int usage(void)
 {
 	fprintf(stderr, "usage: raftfs-bpf -c CONFIG -g CGROUP   load and pin\n"
-			"       raftfs-bpf -c CONFIG -u          unload\n");
+			"       raftfs-bpf -g CGROUP -u             unload\n");
 	return 2;
 }
 
@@ -42,15 +42,15 @@ int main(int argc, char **argv)
 		else
 			return usage();
 	}
-	if (!path || optind != argc || unload == (cgroup != NULL))
+	if (!cgroup || optind != argc || unload == (path != NULL))
 		return usage();
 	log_init("raftfs-bpf", NULL);
+	if (unload) {
+		loader_down(cgroup);
+		return 0;
+	}
 	if (config_load(path, &errors, &config) != RFS_ERR_OK)
 		return 1;
 	log_set_node(config.self);
-	if (unload) {
-		loader_down(&config);
-		return 0;
-	}
 	return loader_up(&config, cgroup) == RFS_ERR_OK ? 0 : 1;
 }

@@ -5,12 +5,20 @@
 #include <errno.h>
 #include <linux/magic.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "common/os/log.h"
+
+const char *pins_node(const char *cgroup)
+{
+	const char *slash = strrchr(cgroup, '/');
+
+	return slash ? slash + 1 : cgroup;
+}
 
 void pins_path(const char *node, const char *name, char *path, size_t size)
 {

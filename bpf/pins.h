@@ -9,6 +9,11 @@
 #define PINS_BPFFS "/sys/fs/bpf"
 #define PINS_ROOT  PINS_BPFFS "/raftfs-v1"
 
+/* The name a node's pins go by: that of its cgroup directory, which no other
+ * node of this host has, even one of the same name in another cluster. A view
+ * into cgroup. */
+const char *pins_node(const char *cgroup);
+
 /* "/sys/fs/bpf/raftfs-v1/NODE/NAME" (NAME may be "") into path. */
 void pins_path(const char *node, const char *name, char *path, size_t size);
 

@@ -109,7 +109,7 @@ static void finish(struct supervisor *supervisor)
 
 void probes_stop(struct supervisor *supervisor)
 {
-	const char *const argv[] = { LOADER, "-c", supervisor->config.path,
+	const char *const argv[] = { LOADER, "-g", supervisor->cgroups.path,
 				     "-u", NULL };
 
 	if (supervisor->probes_pid != 0)

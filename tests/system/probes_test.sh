@@ -18,8 +18,13 @@ if grep -q 'probes are off\|probe .* is off' "$W/n1/log"; then
 	exit
 fi
 
+pins_of() { # node: its pins go by the name of its cgroup
+	local own
+	own=$(grep -o "taking .*/raftfs/n$1-[0-9]*" "$W/n$1/log" | tail -n 1)
+	echo "$pins/$(basename "${own:-n$1}")"
+}
 counts() { # node, map, field: the sum over all rows
-	"$bpftool" -j map dump pinned "$pins/n$1/$2" | python3 -c "
+	"$bpftool" -j map dump pinned "$(pins_of "$1")/$2" | python3 -c "
 import json, sys
 print(sum(row['formatted']['value']['$3'] for row in json.load(sys.stdin)))"
 }
@@ -32,7 +37,7 @@ for n in 1 2 3; do
 	wait_until 20 positive "$n" rtt_tcp count
 	ok "n$n: and round trips of its connections" $?
 done
-rows=$("$bpftool" -j map dump pinned "$pins/n1/rtt_sync" | python3 -c "
+rows=$("$bpftool" -j map dump pinned "$(pins_of 1)/rtt_sync" | python3 -c "
 import json, sys
 print(' '.join(sorted(r['formatted']['key']['peer']
 	for r in json.load(sys.stdin))))")
