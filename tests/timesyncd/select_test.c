@@ -86,9 +86,11 @@ static void with_two_nodes_the_leaders_word_is_final(void **state)
 	(void)state;
 	const struct select_voice self = says(900, 910);
 	const struct select_voice peers[] = { says(10, 20) };
+	struct select_result got = select_judge(&self, peers, 1, 0);
 
-	assert_int_equal(select_judge(&self, peers, 1, 0).verdict,
-			 SELECT_SELF_BROKE);
+	assert_int_equal(got.verdict, SELECT_SELF_BROKE);
+	assert_int_equal(got.held.low_ns, 900);
+	assert_int_equal(got.met.high_ns, 20);
 }
 
 static void a_leader_against_the_majority_is_not_believed(void **state)

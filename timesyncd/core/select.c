@@ -43,6 +43,16 @@ static void decide(struct select_result *result, enum select_verdict verdict,
 	result->truth = truth;
 }
 
+/* What we hold cannot be true together with what they say. */
+static void blame_self(struct select_result *result, const struct bench *bench,
+		       struct interval met)
+{
+	result->verdict = SELECT_SELF_BROKE;
+	if (bench->claim_of_self >= 0)
+		result->held = bench->claims[bench->claim_of_self];
+	result->met = met;
+}
+
 /* The leader was heard. */
 static void judge_with_leader(struct select_result *result,
 			      const struct bench *bench,
@@ -60,7 +70,7 @@ static void judge_with_leader(struct select_result *result,
 		truth = interval_intersect(
 			truth, bench->claims[bench->claim_of_self]);
 	if (interval_is_empty(truth)) {
-		result->verdict = SELECT_SELF_BROKE;
+		blame_self(result, bench, leader);
 		return;
 	}
 	decide(result, SELECT_AGREED, truth);
@@ -86,7 +96,7 @@ static void judge_without_leader(struct select_result *result,
 		decide(result, SELECT_AGREED,
 		       interval_intersect(own, selection->interval));
 	else
-		result->verdict = SELECT_SELF_BROKE;
+		blame_self(result, bench, selection->interval);
 }
 
 static void count_agreeing(struct select_result *result,

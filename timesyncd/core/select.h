@@ -35,6 +35,7 @@ enum select_verdict {
 struct select_result {
 	enum select_verdict verdict;
 	struct interval truth;	   /* AGREED and ALONE */
+	struct interval held, met; /* SELF_BROKE: ours, and theirs beside it */
 	uint32_t agreeing_mask;	   /* peers (by index) that agree with truth */
 	uint32_t agreeing_count;   /* of them */
 };

@@ -554,6 +554,11 @@ static void follow(struct timesync *t, int64_t raw_ns)
 				 "the majority contradicts the leader");
 		break;
 	case SELECT_SELF_BROKE:
+		story(&t->config.story,
+		      "the timeline was in [%" PRId64 ", %" PRId64
+		      "], the others say [%" PRId64 ", %" PRId64 "]",
+		      got.held.low_ns, got.held.high_ns, got.met.low_ns,
+		      got.met.high_ns);
 		break_own_clock(t, raw_ns,
 				"this node's clock is in the minority");
 		publish_no_bound(t, raw_ns, t->why);
