@@ -18,6 +18,7 @@
 #include "timesyncd/publish.h"
 #include "timesyncd/references.h"
 #include "timesyncd/stamps.h"
+#include "timesyncd/steer.h"
 #include "timesyncd/watch.h"
 
 struct daemon {
@@ -41,6 +42,7 @@ struct daemon {
 	bool meshed; /* no raftd, no reference: carrier.h decides */
 	struct carrier carrier;
 	struct boundlog boundlog;
+	struct steer steer; /* of this host's clock */
 
 	int channel_fd; /* -1: standalone */
 	ev_io channel;

@@ -48,6 +48,17 @@ static volatile sig_atomic_t stop_asked;
 
 static void look_at_mesh(struct daemon *daemon);
 
+static void steer_host_clock(struct daemon *daemon,
+			     const struct timesync_clock *clock)
+{
+	if (!daemon->steer.on)
+		return;
+	steer_follow(&daemon->steer, clock);
+	daemon->boundlog.of_wall = true;
+	daemon->boundlog.wall_rate_ppb =
+		sysclock_pace_ppb(&daemon->steer.sysclock);
+}
+
 static void ask(struct daemon *daemon, uint32_t id)
 {
 	if (reference_is_id(id))
@@ -65,6 +76,7 @@ static void step(struct daemon *daemon, struct timesync_event *event)
 	timesync_step(daemon->timesync, event, &effects);
 	if (effects.publish) {
 		publish_clock(&daemon->publish, &effects.clock);
+		steer_host_clock(daemon, &effects.clock);
 		boundlog_add(&daemon->boundlog, &effects.clock);
 		tell_supervisor(daemon, &effects.clock);
 	}
@@ -447,6 +459,9 @@ static enum rfs_err open_all(struct daemon *daemon, const struct node_key *key)
 	if (daemon->timesync == NULL)
 		return RFS_ERR_NOMEM;
 	open_mesh(daemon);
+	if (daemon->config.time_sync.discipline_system_clock)
+		steer_init(&daemon->steer, daemon->settings.max_slew_ppb,
+			   daemon->settings.story, NULL);
 	daemon->peers = peers_new(daemon->loop, &daemon->config, key, &host);
 	if (daemon->peers == NULL)
 		return RFS_ERR_IO;

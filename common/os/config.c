@@ -272,6 +272,12 @@ static void check_together(struct config_scan *scan,
 	       "time_sync", "servers",
 	       "must name a server when time_sync.reference is ntp");
 	demand(scan,
+	       config->time_sync.reference != CONFIG_REFERENCE_SYSTEM ||
+		       !config->time_sync.discipline_system_clock,
+	       "time_sync", "discipline_system_clock",
+	       "cannot be with time_sync.reference = system: it would follow "
+	       "itself");
+	demand(scan,
 	       config->raft.election_timeout_min_ns <
 		       config->raft.election_timeout_max_ns,
 	       "raft", "election_timeout_min",

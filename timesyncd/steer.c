@@ -1,0 +1,71 @@
+/* The one place that sets a clock. */
+#include "timesyncd/steer.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "common/os/clock.h"
+#include "common/os/log.h"
+
+static int adjust_kernel(struct timex *kernel)
+{
+	return clock_adjtime(CLOCK_REALTIME, kernel);
+}
+
+static bool set(struct steer *steer, struct timex *kernel)
+{
+	if (steer->adjust(kernel) >= 0)
+		return true;
+	log_warn("this host's clock is not disciplined: %s",
+		 errno == EPERM ? "CAP_SYS_TIME is missing" :
+				  "the kernel refuses");
+	steer->on = false;
+	return false;
+}
+
+void steer_init(struct steer *steer, int64_t max_slew_ppb, struct story story,
+		int (*adjust)(struct timex *kernel))
+{
+	struct timex kernel = { .modes = 0 };
+
+	*steer = (struct steer){
+		.on = true,
+		.adjust = adjust != NULL ? adjust : adjust_kernel,
+	};
+	if (!set(steer, &kernel))
+		return;
+	/* Says nothing that was not so, but takes the privilege. */
+	kernel.modes = ADJ_FREQUENCY;
+	if (!set(steer, &kernel))
+		return;
+	sysclock_init(&steer->sysclock, max_slew_ppb,
+		      sysclock_rate_ppb(kernel.tick, kernel.freq), story);
+}
+
+void steer_follow(struct steer *steer, const struct timesync_clock *clock)
+{
+	struct sysclock_orders orders;
+	struct timex kernel = { 0 };
+	int64_t raw_ns, raw_after_ns, wall_ns, tick, freq;
+
+	if (!steer->on)
+		return;
+	raw_ns = clock_raw_ns();
+	wall_ns = clock_wall_ns();
+	raw_after_ns = clock_raw_ns();
+	sysclock_follow(&steer->sysclock, clock,
+			raw_ns + (raw_after_ns - raw_ns) / 2, wall_ns, &orders);
+	if (!orders.set)
+		return;
+	sysclock_kernel_rate(orders.rate_ppb, &tick, &freq);
+	kernel.modes = ADJ_FREQUENCY | ADJ_TICK | ADJ_STATUS;
+	kernel.tick = tick;
+	kernel.freq = freq;
+	kernel.status = orders.synchronised ? 0 : STA_UNSYNC;
+	if (orders.synchronised) {
+		kernel.modes |= ADJ_MAXERROR | ADJ_ESTERROR;
+		kernel.maxerror = orders.maxerror_us;
+		kernel.esterror = orders.esterror_us;
+	}
+	(void)set(steer, &kernel);
+}
