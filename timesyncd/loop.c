@@ -292,6 +292,11 @@ static void on_look(struct ev_loop *loop, ev_timer *timer, int events)
 	look_at_consensus(daemon);
 	if (daemon->meshed)
 		look_at_mesh(daemon);
+	if (daemon->steer.sysclock.fast) {
+		steer_host_clock(daemon, timesync_clock(daemon->timesync));
+		boundlog_add(&daemon->boundlog,
+			     timesync_clock(daemon->timesync));
+	}
 }
 
 static void on_second(struct ev_loop *loop, ev_timer *timer, int events)
@@ -478,8 +483,10 @@ static enum rfs_err open_all(struct daemon *daemon, const struct node_key *key)
 
 static void close_all(struct daemon *daemon)
 {
-	if (daemon->timesync != NULL)
+	if (daemon->timesync != NULL) {
+		steer_leave(&daemon->steer, timesync_clock(daemon->timesync));
 		save_drifts(daemon);
+	}
 	control_server_free(daemon->control);
 	ntpserve_free(daemon->ntpserve);
 	references_free(daemon->references);

@@ -12,6 +12,14 @@
 #define SUSPEND_MIN_NS (5 * NS_PER_MS)
 #define STAMP_AGE_MAX_NS NS_PER_SEC
 
+/* Of the process, as the clock is. */
+static bool disbelieved;
+
+void stamps_believe(bool believed)
+{
+	disbelieved = !believed;
+}
+
 void stamps_read(struct stamps *now)
 {
 	struct stamps best = { 0 };
@@ -59,7 +67,8 @@ enum stamps_finding stamps_compare(const struct stamps *last,
 	if (raw_ns < 0 || came_apart_ns(now->boot_ns - last->boot_ns, raw_ns,
 					slack_ns + SUSPEND_MIN_NS) > 0)
 		return STAMPS_RAW_DISRUPTED;
-	if (came_apart_ns(now->wall_ns - last->wall_ns, raw_ns, slack_ns) > 0)
+	if (!disbelieved &&
+	    came_apart_ns(now->wall_ns - last->wall_ns, raw_ns, slack_ns) > 0)
 		return STAMPS_WALL_STEPPED;
 	return STAMPS_FINE;
 }
@@ -70,7 +79,7 @@ static int64_t believed_age_ns(const struct stamps *last,
 {
 	int64_t age_ns = now->wall_ns - wall_stamp_ns;
 
-	if (wall_stamp_ns == 0 || age_ns > STAMP_AGE_MAX_NS ||
+	if (disbelieved || wall_stamp_ns == 0 || age_ns > STAMP_AGE_MAX_NS ||
 	    stamps_compare(last, now) != STAMPS_FINE)
 		return -1;
 	return age_ns;

@@ -33,6 +33,10 @@ bool stamps_arrival(const struct stamps *last, const struct stamps *now,
 bool stamps_departure(const struct stamps *last, const struct stamps *now,
 		      int64_t wall_stamp_ns, int64_t *raw_ns);
 
+/* Whether kernel stamps are believed at all, as they are at first: not while
+ * this process itself slews the wall clock fast, which also is no step. */
+void stamps_believe(bool believed);
+
 /* What happened between two cross-readings. */
 enum stamps_finding {
 	STAMPS_FINE,

@@ -6,6 +6,7 @@
 
 #include "common/os/clock.h"
 #include "common/os/log.h"
+#include "timesyncd/stamps.h"
 
 static int adjust_kernel(struct timex *kernel)
 {
@@ -42,11 +43,32 @@ void steer_init(struct steer *steer, int64_t max_slew_ppb, struct story story,
 		      sysclock_rate_ppb(kernel.tick, kernel.freq), story);
 }
 
+static void carry_out(struct steer *steer,
+		      const struct sysclock_orders *orders)
+{
+	struct timex kernel = { .modes = ADJ_FREQUENCY | ADJ_TICK |
+					 ADJ_STATUS };
+	int64_t tick, freq;
+
+	if (!orders->set)
+		return;
+	stamps_believe(!steer->sysclock.fast);
+	sysclock_kernel_rate(orders->rate_ppb, &tick, &freq);
+	kernel.tick = tick;
+	kernel.freq = freq;
+	kernel.status = orders->synchronised ? 0 : STA_UNSYNC;
+	if (orders->synchronised) {
+		kernel.modes |= ADJ_MAXERROR | ADJ_ESTERROR;
+		kernel.maxerror = orders->maxerror_us;
+		kernel.esterror = orders->esterror_us;
+	}
+	(void)set(steer, &kernel);
+}
+
 void steer_follow(struct steer *steer, const struct timesync_clock *clock)
 {
 	struct sysclock_orders orders;
-	struct timex kernel = { 0 };
-	int64_t raw_ns, raw_after_ns, wall_ns, tick, freq;
+	int64_t raw_ns, raw_after_ns, wall_ns;
 
 	if (!steer->on)
 		return;
@@ -55,17 +77,15 @@ void steer_follow(struct steer *steer, const struct timesync_clock *clock)
 	raw_after_ns = clock_raw_ns();
 	sysclock_follow(&steer->sysclock, clock,
 			raw_ns + (raw_after_ns - raw_ns) / 2, wall_ns, &orders);
-	if (!orders.set)
+	carry_out(steer, &orders);
+}
+
+void steer_leave(struct steer *steer, const struct timesync_clock *clock)
+{
+	struct sysclock_orders orders;
+
+	if (!steer->on)
 		return;
-	sysclock_kernel_rate(orders.rate_ppb, &tick, &freq);
-	kernel.modes = ADJ_FREQUENCY | ADJ_TICK | ADJ_STATUS;
-	kernel.tick = tick;
-	kernel.freq = freq;
-	kernel.status = orders.synchronised ? 0 : STA_UNSYNC;
-	if (orders.synchronised) {
-		kernel.modes |= ADJ_MAXERROR | ADJ_ESTERROR;
-		kernel.maxerror = orders.maxerror_us;
-		kernel.esterror = orders.esterror_us;
-	}
-	(void)set(steer, &kernel);
+	sysclock_leave(&steer->sysclock, clock, &orders);
+	carry_out(steer, &orders);
 }

@@ -21,7 +21,11 @@ struct steer {
 void steer_init(struct steer *steer, int64_t max_slew_ppb, struct story story,
 		int (*adjust)(struct timex *kernel));
 
-/* After each publication. */
+/* After each publication. While the clock is slewed fast no kernel stamp is
+ * believed (stamps_believe()). */
 void steer_follow(struct steer *steer, const struct timesync_clock *clock);
+
+/* Leave the clock at cluster time's rate. */
+void steer_leave(struct steer *steer, const struct timesync_clock *clock);
 
 #endif

@@ -48,7 +48,8 @@ static void begin(struct host *host, int64_t away_ns)
 	sysclock_init(&host->sysclock, 500000, 0, story);
 }
 
-static void second(struct host *host, enum timesync_quality quality)
+static void pass(struct host *host, enum timesync_quality quality,
+		 int64_t for_ns)
 {
 	double truth_ns = host->cluster_ns;
 
@@ -70,9 +71,16 @@ static void second(struct host *host, enum timesync_quality quality)
 			    host->orders.maxerror_us * 1000)
 			host->wrong_maxerror++;
 	}
-	host->raw_ns += NS_PER_SEC;
-	host->wall_ns += 1e9 * (1 + (host->rate_ppb + BASE_PPB) / 1e9);
-	host->cluster_ns += 1e9 * (1 + host->true_ppb / 1e9);
+	host->raw_ns += for_ns;
+	host->wall_ns += (double)for_ns *
+			 (1 + (host->rate_ppb + BASE_PPB) / 1e9);
+	host->cluster_ns += (double)for_ns * (1 + host->true_ppb / 1e9);
+}
+
+static void second(struct host *host, enum timesync_quality quality)
+{
+	for (int i = 0; i < 4; i++)
+		pass(host, quality, NS_PER_SEC / 4);
 }
 
 static int64_t away_ns(const struct host *host)
@@ -80,23 +88,47 @@ static int64_t away_ns(const struct host *host)
 	return llabs((int64_t)(host->cluster_ns + 3000 - host->wall_ns));
 }
 
-static void ten_milliseconds_are_slewed_away(void **state)
+static void ten_milliseconds_are_slewed_away_in_two_seconds(void **state)
 {
 	struct host host;
 
 	(void)state;
 	begin(&host, 10 * NS_PER_MS);
+	pass(&host, TIMESYNC_SYNCED, NS_PER_SEC / 4);
+	assert_true(host.orders.rate_ppb > 9000000);
+	assert_true(host.sysclock.fast);
+	second(&host, TIMESYNC_SYNCED);
+	second(&host, TIMESYNC_SYNCED);
+	assert_true(away_ns(&host) < NS_PER_MS);
+	second(&host, TIMESYNC_SYNCED);
 	for (int i = 0; i < 60; i++) {
 		second(&host, TIMESYNC_SYNCED);
-		assert_true(host.orders.set && host.orders.synchronised);
-		assert_true(llabs(host.orders.rate_ppb) <= 550000);
+		assert_true(llabs(host.sysclock.rate_ppb) <= 550000);
+		assert_false(host.sysclock.fast);
 	}
+	pass(&host, TIMESYNC_SYNCED, NS_PER_SEC);
+	pass(&host, TIMESYNC_SYNCED, NS_PER_SEC);
+	assert_true(host.orders.set && host.orders.synchronised);
 	assert_true(away_ns(&host) < 500);
 	assert_int_equal(host.wrong_maxerror, 0);
 	assert_true(host.orders.maxerror_us >= 50 &&
 		    host.orders.maxerror_us < 60);
 	/* What is left is cluster time's own rate, less the kernel's. */
 	assert_true(llabs(host.orders.rate_ppb - (20000 - BASE_PPB)) < 500);
+}
+
+static void no_slew_is_faster_than_one_percent(void **state)
+{
+	struct host host;
+
+	(void)state;
+	begin(&host, 900 * NS_PER_MS);
+	for (int i = 0; i < 120; i++) {
+		second(&host, TIMESYNC_SYNCED);
+		assert_true(llabs(host.sysclock.rate_ppb) <= 10000000);
+	}
+	assert_true(away_ns(&host) < 100000);
+	assert_int_equal(host.wrong_maxerror, 0);
 }
 
 static void a_difference_of_hours_is_left_alone_and_told_once(void **state)
@@ -106,7 +138,7 @@ static void a_difference_of_hours_is_left_alone_and_told_once(void **state)
 	(void)state;
 	begin(&host, 3600 * NS_PER_SEC);
 	for (int i = 0; i < 10; i++) {
-		second(&host, TIMESYNC_SYNCED);
+		pass(&host, TIMESYNC_SYNCED, NS_PER_SEC);
 		assert_false(host.orders.synchronised);
 		assert_true(llabs(host.orders.rate_ppb) < 30000);
 	}
@@ -118,17 +150,21 @@ static void without_a_bound_the_slew_ends_and_the_rate_stays(void **state)
 	struct host host;
 
 	(void)state;
-	begin(&host, 100 * NS_PER_MS);
-	for (int i = 0; i < 30; i++)
-		second(&host, TIMESYNC_SYNCED);
+	begin(&host, SYSCLOCK_NEAR_NS - NS_PER_MS / 10);
+	pass(&host, TIMESYNC_SYNCED, NS_PER_SEC);
 	assert_true(host.orders.rate_ppb > 400000);
-	second(&host, TIMESYNC_UNSYNCED);
+	for (int i = 0; i < 30; i++)
+		pass(&host, TIMESYNC_SYNCED, NS_PER_SEC);
+	host.wall_ns -= 0.99e6;
+	pass(&host, TIMESYNC_SYNCED, NS_PER_SEC);
+	assert_true(host.orders.rate_ppb > 400000);
+	pass(&host, TIMESYNC_UNSYNCED, NS_PER_SEC);
 	assert_true(host.orders.set);
 	assert_false(host.orders.synchronised);
 	assert_true(llabs(host.orders.rate_ppb - (20000 - BASE_PPB)) < 500);
-	second(&host, TIMESYNC_UNSYNCED);
+	pass(&host, TIMESYNC_UNSYNCED, NS_PER_SEC);
 	assert_false(host.orders.set);
-	second(&host, TIMESYNC_DISRUPTED);
+	pass(&host, TIMESYNC_DISRUPTED, NS_PER_SEC);
 	assert_true(host.orders.set && !host.orders.synchronised);
 }
 
@@ -137,11 +173,25 @@ static void looks_are_a_second_apart(void **state)
 	struct host host;
 
 	(void)state;
-	begin(&host, NS_PER_MS);
-	second(&host, TIMESYNC_SYNCED);
+	begin(&host, NS_PER_MS / 2);
+	pass(&host, TIMESYNC_SYNCED, NS_PER_SEC);
 	host.raw_ns -= NS_PER_SEC / 2;
-	second(&host, TIMESYNC_SYNCED);
+	pass(&host, TIMESYNC_SYNCED, NS_PER_SEC);
 	assert_false(host.orders.set);
+}
+
+static void leaving_takes_the_slew_away(void **state)
+{
+	struct host host;
+
+	(void)state;
+	begin(&host, 100 * NS_PER_MS);
+	pass(&host, TIMESYNC_SYNCED, NS_PER_SEC);
+	assert_true(host.sysclock.fast);
+	sysclock_leave(&host.sysclock, &host.clock, &host.orders);
+	assert_true(host.orders.set && !host.orders.synchronised);
+	assert_int_equal(host.orders.rate_ppb, 20000);
+	assert_false(host.sysclock.fast);
 }
 
 static void rates_are_what_the_kernel_understands(void **state)
@@ -149,10 +199,10 @@ static void rates_are_what_the_kernel_understands(void **state)
 	int64_t tick, freq;
 
 	(void)state;
-	for (int64_t ppb = -900000; ppb <= 900000; ppb += 12345) {
+	for (int64_t ppb = -50000000; ppb <= 50000000; ppb += 12345) {
 		sysclock_kernel_rate(ppb, &tick, &freq);
 		assert_true(llabs(freq) <= 500 << 16);
-		assert_true(tick >= 9990 && tick <= 10010);
+		assert_true(tick >= 9000 && tick <= 11000);
 		assert_true(llabs(sysclock_rate_ppb(tick, freq) - ppb) <= 1);
 	}
 	sysclock_kernel_rate(100000, &tick, &freq);
@@ -219,12 +269,15 @@ static void without_the_privilege_it_goes_on_without(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ten_milliseconds_are_slewed_away),
+		cmocka_unit_test(
+			ten_milliseconds_are_slewed_away_in_two_seconds),
+		cmocka_unit_test(no_slew_is_faster_than_one_percent),
 		cmocka_unit_test(
 			a_difference_of_hours_is_left_alone_and_told_once),
 		cmocka_unit_test(
 			without_a_bound_the_slew_ends_and_the_rate_stays),
 		cmocka_unit_test(looks_are_a_second_apart),
+		cmocka_unit_test(leaving_takes_the_slew_away),
 		cmocka_unit_test(rates_are_what_the_kernel_understands),
 		cmocka_unit_test(
 			the_kernel_is_told_rates_and_errors_and_never_a_time),

@@ -5,11 +5,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "common/units.h"
-
 #define LOOK_EVERY_NS (900 * NS_PER_MS)
+#define LOOK_FAST_NS  (200 * NS_PER_MS)
 #define FAR_NS	      NS_PER_SEC
 #define SLEW_SHARE    0.5 /* of the difference, per second */
+#define FAST_SHARE    3.0
 #define LEARN_SHARE   0.125
 /* Beyond this it was not the kernel's rounding but somebody's hand. */
 #define BASE_MAX_PPB  100000.0
@@ -56,6 +56,25 @@ static void note_far(struct sysclock *s, int64_t away_ns)
 	s->too_far = too_far;
 }
 
+static void set_rate(struct sysclock *s, const struct timesync_clock *clock,
+		     int64_t away_ns)
+{
+	double own_ppb = (double)clock->drift_ppb - s->base_ppb;
+	double limit_ppb = SYSCLOCK_RATE_MAX_PPB;
+	double slew_ppb = clip((double)away_ns * SLEW_SHARE,
+			       (double)s->max_slew_ppb);
+	bool was_fast = llabs(s->rate_ppb) > SYSCLOCK_RATE_MAX_PPB;
+
+	if (s->too_far) {
+		slew_ppb = 0;
+	} else if (llabs(away_ns) > SYSCLOCK_NEAR_NS) {
+		limit_ppb = SYSCLOCK_RATE_FAST_PPB;
+		slew_ppb = (double)away_ns * FAST_SHARE;
+	}
+	s->rate_ppb = llround(clip(own_ppb + slew_ppb, limit_ppb));
+	s->fast = was_fast || llabs(s->rate_ppb) > SYSCLOCK_RATE_MAX_PPB;
+}
+
 /* No bound: go on at cluster time's last rate, without the slew. The kernel
  * itself lets maxerror grow meanwhile. */
 static void coast(struct sysclock *s, const struct timesync_clock *clock,
@@ -74,10 +93,10 @@ void sysclock_follow(struct sysclock *s, const struct timesync_clock *clock,
 {
 	struct interval now = timesync_clock_at(clock, raw_ns);
 	int64_t away_ns, error_ns;
-	double slew_ppb;
 
 	*orders = (struct sysclock_orders){ 0 };
-	if (s->looked && raw_ns - s->raw_ns < LOOK_EVERY_NS)
+	if (s->looked && raw_ns - s->raw_ns <
+				 (s->fast ? LOOK_FAST_NS : LOOK_EVERY_NS))
 		return;
 	if (s->looked)
 		learn_base(s, raw_ns, wall_ns);
@@ -94,12 +113,7 @@ void sysclock_follow(struct sysclock *s, const struct timesync_clock *clock,
 
 	away_ns = now.low_ns + (now.high_ns - now.low_ns) / 2 - wall_ns;
 	note_far(s, away_ns);
-	slew_ppb = s->too_far ? 0 :
-				clip((double)away_ns * SLEW_SHARE,
-				     (double)s->max_slew_ppb);
-	s->rate_ppb = llround(clip((double)clock->drift_ppb - s->base_ppb +
-					   slew_ppb,
-				   SYSCLOCK_RATE_MAX_PPB));
+	set_rate(s, clock, away_ns);
 	s->steering = true;
 	error_ns = larger(llabs(wall_ns - now.low_ns),
 			  llabs(now.high_ns - wall_ns));
@@ -110,6 +124,17 @@ void sysclock_follow(struct sysclock *s, const struct timesync_clock *clock,
 		.maxerror_us = error_ns / 1000 + 1,
 		.esterror_us = llabs(away_ns) / 1000 + 1,
 	};
+}
+
+void sysclock_leave(struct sysclock *s, const struct timesync_clock *clock,
+		    struct sysclock_orders *orders)
+{
+	s->rate_ppb = llround(clip((double)clock->drift_ppb - s->base_ppb,
+				   SYSCLOCK_RATE_MAX_PPB));
+	s->fast = false;
+	*orders = (struct sysclock_orders){ .set = s->steering,
+					    .rate_ppb = s->rate_ppb };
+	s->steering = false;
 }
 
 int64_t sysclock_pace_ppb(const struct sysclock *s)

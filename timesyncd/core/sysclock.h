@@ -3,9 +3,11 @@
  *
  * About once a second the difference is looked at, and the rate set to cluster
  * time's own plus a slew that takes away half of the difference in a second, or
- * as much as max_slew allows. What the kernel's clock does at frequency 0 (its
+ * as much as max_slew allows. More than SYSCLOCK_NEAR_NS, at the start or after
+ * somebody set the clock, goes faster, by 1 % at most, with looks five times a
+ * second: a kernel that nobody corrects any more goes on at its last rate. What the kernel's clock does at frequency 0 (its
  * tick is rounded) is learnt on the way. A difference beyond a second is not
- * slewed: that would take an hour, and means that somebody has to set the clock.
+ * slewed: it means that somebody has to set the clock.
  *
  * maxerror is what is certain: the distance to the far end of the interval.
  */
@@ -15,10 +17,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/units.h"
 #include "timesyncd/core/timesync.h"
 
-/* Faster, and conversions of kernel stamps would not hold (docs/CLOCK.md). */
+/* Faster, and conversions of kernel stamps do not hold (docs/CLOCK.md). */
 #define SYSCLOCK_RATE_MAX_PPB 900000
+#define SYSCLOCK_RATE_FAST_PPB 10000000
+#define SYSCLOCK_NEAR_NS       NS_PER_MS
 
 struct sysclock {
 	int64_t max_slew_ppb;
@@ -28,6 +33,8 @@ struct sysclock {
 	int64_t raw_ns, wall_ns; /* at the last look */
 	bool steering; /* what was ordered last had a slew in it */
 	bool too_far;  /* told */
+	bool fast; /* the rate is, or was until the last look, beyond
+		    * SYSCLOCK_RATE_MAX_PPB */
 	struct story story;
 };
 
@@ -42,10 +49,16 @@ struct sysclock_orders {
 void sysclock_init(struct sysclock *sysclock, int64_t max_slew_ppb,
 		   int64_t rate_ppb, struct story story);
 
-/* After each publication; wall_ns was read at raw_ns. */
+/* After each publication, and while `fast` a few times a second; wall_ns was
+ * read at raw_ns. */
 void sysclock_follow(struct sysclock *sysclock,
 		     const struct timesync_clock *clock, int64_t raw_ns,
 		     int64_t wall_ns, struct sysclock_orders *orders);
+
+/* The last orders before nobody gives any: no slew. */
+void sysclock_leave(struct sysclock *sysclock,
+		    const struct timesync_clock *clock,
+		    struct sysclock_orders *orders);
 
 /* How fast the host's clock may run against raw, either way, until orders are
  * set again. */
