@@ -1,4 +1,5 @@
 /* raftfs-mount: mount a cluster's file tree. */
+#include <errno.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -41,6 +42,15 @@ static const struct fuse_opt option_table[] = {
 	FUSE_OPT_END,
 };
 
+static int take_mountpoint(struct options *options, const char *arg)
+{
+	options->mountpoint = realpath(arg, NULL);
+	if (options->mountpoint == NULL)
+		fprintf(stderr, "raftfs-mount: %s: %s\n", arg,
+			strerror(errno));
+	return options->mountpoint == NULL ? -1 : 0;
+}
+
 /* The two operands; every other option is the kernel's or libfuse's. */
 static int take_operand(void *data, const char *arg, int key,
 			struct fuse_args *args)
@@ -53,7 +63,7 @@ static int take_operand(void *data, const char *arg, int key,
 	if (options->where == NULL)
 		options->where = strdup(arg);
 	else if (options->mountpoint == NULL)
-		options->mountpoint = realpath(arg, NULL);
+		return take_mountpoint(options, arg);
 	else
 		return -1;
 	return options->where == NULL ? -1 : 0;
@@ -180,8 +190,7 @@ static int check(const struct options *options, int parsed)
 		return EXIT_USAGE;
 	}
 	if (options->mountpoint == NULL) {
-		fprintf(stderr, "raftfs-mount: no such mount point, or none "
-				"given\n");
+		fprintf(stderr, "raftfs-mount: no mount point given\n");
 		usage(stderr);
 		return EXIT_USAGE;
 	}
