@@ -210,6 +210,7 @@ enum rfs_err loader_up(const struct config *config, const char *cgroup)
 
 	if (result != RFS_ERR_OK)
 		return result;
+	pins_sweep(cgroup);
 	libbpf_set_print(keep_last);
 	for (size_t i = 0; i < sizeof(probes) / sizeof(*probes); i++) {
 		enum rfs_err err = probes[i](config, cgroup);

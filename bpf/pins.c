@@ -4,7 +4,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <linux/magic.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -54,6 +57,32 @@ enum rfs_err pins_create(const char *node)
 		return err;
 	}
 	return RFS_ERR_OK;
+}
+
+static bool is_left_behind(const char *node, const char *cgroup)
+{
+	const char *dash = strrchr(node, '-');
+	int beside = (int)(pins_node(cgroup) - cgroup);
+	char path[512];
+	long pid = dash ? strtol(dash + 1, NULL, 10) : 0;
+
+	if (pid <= 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH)
+		return false;
+	snprintf(path, sizeof(path), "%.*s%s", beside, cgroup, node);
+	return access(path, F_OK) != 0;
+}
+
+void pins_sweep(const char *cgroup)
+{
+	struct dirent *entry;
+	DIR *dir = opendir(PINS_ROOT);
+
+	if (!dir)
+		return;
+	while ((entry = readdir(dir)) != NULL)
+		if (is_left_behind(entry->d_name, cgroup))
+			pins_remove(entry->d_name);
+	closedir(dir);
 }
 
 void pins_remove(const char *node)

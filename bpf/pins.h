@@ -21,6 +21,10 @@ void pins_path(const char *node, const char *name, char *path, size_t size);
  * Logged when it cannot be done: NOTSUP (no bpffs), DENIED, IO. */
 RFS_MUST_USE enum rfs_err pins_create(const char *node);
 
+/* Remove what nodes named NAME-PID left behind when their supervisor, PID, was
+ * killed: that process is gone, and so is their cgroup beside this one. */
+void pins_sweep(const char *cgroup);
+
 /* Remove all pins of the node, and its directory. */
 void pins_remove(const char *node);
 
