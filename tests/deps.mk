@@ -7,7 +7,7 @@ BUILD_DEPS := gcc make pkg-config protobuf-c-compiler libprotobuf-c-dev \
 BPF_DEPS   := clang llvm libbpf-dev linux-libc-dev bpftool
 RUN_DEPS   := fuse3 procps
 CHECK_DEPS := clang clang-tidy cppcheck shellcheck mandoc python3 iproute2 \
-	nftables util-linux libc6-dev e2fsprogs
+	nftables util-linux libc6-dev e2fsprogs xz-utils
 # besides, for `make fuzz` and `make check-full`
 FUZZ_DEPS  := clang libclang-rt-14-dev
 ALL_DEPS   := $(sort $(BUILD_DEPS) $(BPF_DEPS) $(RUN_DEPS) $(CHECK_DEPS))
