@@ -89,8 +89,8 @@ static enum rfs_err open_files(struct loop *loop, struct restart *restart)
 	uint64_t segment_bytes = loop->config->raft.segment_bytes;
 	enum rfs_err err;
 
-	if (segment_bytes < WAL_SEGMENT_BYTES_MIN)
-		segment_bytes = WAL_SEGMENT_BYTES_MIN;
+	/* The configuration's lower end; common/os cannot see the log's. */
+	CHECK(segment_bytes >= WAL_SEGMENT_BYTES_MIN);
 	segment_bytes &= ~(uint64_t)(WAL_PAGE_BYTES - 1);
 	err = process_make_dir(restart->wal_dir);
 	if (err != RFS_ERR_OK)

@@ -111,13 +111,13 @@ static void units_and_quotes_are_understood(void **state)
 	(void)state;
 	assert_int_equal(
 		load("# comment\n" HEAD NODES
-		     "raft {\n lease = 0.25s // leases\n segment = '1 MiB'\n}\n"
+		     "raft {\n lease = 0.25s // leases\n segment = '8 MiB'\n}\n"
 		     "/* two\nlines */ supervisor { bpf = off cgroups=no }\n"
 		     "log { level = debug }",
 		     &c),
 		RFS_ERR_OK);
 	assert_int_equal(c.raft.lease_ns, 250 * NS_PER_MS);
-	assert_int_equal(c.raft.segment_bytes, MIB);
+	assert_int_equal(c.raft.segment_bytes, 8 * MIB);
 	assert_false(c.supervisor.bpf);
 	assert_false(c.supervisor.cgroups);
 	assert_int_equal(c.log_level, LOG_LEVEL_DEBUG);
@@ -162,7 +162,7 @@ static void a_repeated_option_is_refused(void **state)
 static void a_repeated_section_is_refused(void **state)
 {
 	(void)state;
-	refuses(HEAD NODES "raft { lease = 1s }\nraft { segment = 1MiB }",
+	refuses(HEAD NODES "raft { lease = 1s }\nraft { segment = 8MiB }",
 		"a.conf:28: raft: section already opened at line 27");
 	refuses(HEAD NODES NODE("n1", "4", "740", K1),
 		"a.conf:27: node: \"n1\" already described at a.conf:3");

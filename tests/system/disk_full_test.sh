@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 extra_conf='raft {
-	segment = 1MiB
+	segment = 8MiB
 }
 storage {
 	reserve = 8MiB

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 extra_conf='raft {
-	segment = 1MiB
+	segment = 8MiB
 	snapshot_after_entries = 3000
 }
 storage {

@@ -6,7 +6,7 @@
 
 extra_conf='raft {
 	snapshot_after_entries = 300
-	segment = 1MiB
+	segment = 8MiB
 }'
 world 3
 start 1 2 3
