@@ -1,8 +1,9 @@
 /* Loading the probes: open, set, load, fill, attach, pin; go on without, if
  * refused.
  *
- * Maps and links are pinned under <bpffs>/raftfs-v1/<node>/ (mode 0700), so
- * that they go on counting without a process, and bpftool finds them by name.
+ * Maps and links are pinned under <bpffs>/raftfs-v1/<node>/ (mode 0700, the
+ * name is that of the cgroup directory, see bpf/pins.h), so that they go on
+ * counting without a process, and bpftool finds them by name.
  */
 #ifndef RAFTFS_BPF_LOADER_H
 #define RAFTFS_BPF_LOADER_H
@@ -18,7 +19,7 @@
 RFS_MUST_USE enum rfs_err loader_up(const struct config *config,
 				    const char *cgroup);
 
-/* Take all pins of this node away; without its links a probe is gone. */
+/* Take all pins of the node with that cgroup directory away; without its links a probe is gone. */
 void loader_down(const char *cgroup);
 
 #endif

@@ -16,7 +16,9 @@
 
 #define HANDOUT_FD 3
 
-/* In brackets: who receives it, and whether it comes before READY is due. */
+/* In brackets: who receives it, and when. What hangs on a sibling that starts
+ * later (raftd's first LINK, timesyncd's first CONS_READER) comes after START.
+ */
 enum handout_kind {
 	HANDOUT_CONFIG = 1,	/* [all, first] raftfs.conf, validated, read-only */
 	HANDOUT_CLOCK_WRITER,	/* [timesyncd, start] unsealed: map, then seal */
