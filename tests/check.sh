@@ -11,6 +11,7 @@ logs=$B/check
 passed=0
 failed=0
 started=$SECONDS
+failures=()
 mkdir -p "$logs"
 
 count() { # name, passed, failed
@@ -18,6 +19,13 @@ count() { # name, passed, failed
 	failed=$((failed + $3))
 	printf '%-28s %5d passed %3d failed   %4ds\n' "$1" "$2" "$3" \
 		$((SECONDS - started))
+}
+
+# What failed, said once more at the end where nobody has to look for it.
+blame() { # name; lines on stdin
+	while read -r line; do
+		failures+=("$1: $line")
+	done
 }
 
 # One command that either works or does not.
@@ -29,6 +37,7 @@ step() { # name, command...
 	else
 		count "$name" 0 1
 		tail -n 40 "$logs/$name.log"
+		blame "$name" <<<"exit status of: $*"
 	fi
 }
 
@@ -45,7 +54,10 @@ tally() { # name, command...
 	[ -n "$f" ] || f=1
 	[ "$status" -eq 0 ] || [ "$f" -gt 0 ] || f=1
 	count "$name" "${p:-0}" "$f"
-	[ "$f" -eq 0 ] || tail -n 60 "$logs/$name.log"
+	[ "$f" -eq 0 ] && return
+	tail -n 60 "$logs/$name.log"
+	blame "$name" < <(grep -hE '^(==|not ok)|without a verdict' \
+		"$logs/$name.log" | grep -B 1 -vE '^(==|--)')
 }
 
 # All cmocka programs below a build directory.
@@ -65,6 +77,7 @@ unit() { # name, build directory
 		if [ "$bad" -gt 0 ]; then
 			echo "-- $program: exit $status"
 			grep -vE '^ok ' <<<"$out" | tail -n 30
+			blame "$name" <<<"$program"
 		fi
 		p=$((p + ok))
 		f=$((f + bad))
@@ -98,5 +111,6 @@ if [ -n "${FULL:-}" ]; then
 	tally sim-long "$B/raftfs-sim" --seed 100000 --seeds 2000
 fi
 
+[ "$failed" -eq 0 ] || printf 'FAILED %s\n' "${failures[@]}"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
