@@ -105,14 +105,14 @@ static void need_majority(struct world *world, uint32_t node_id,
 {
 	uint32_t holders = 0;
 
-	for (uint32_t i = 0; i < world->options.node_count; i++)
+	for (uint32_t i = 0; i < world->node_count; i++)
 		holders += disk_holds(&world->nodes[i], fact);
-	if (holders * 2 <= world->options.node_count)
+	if (holders * 2 <= world->node_count)
 		world_violate(world, node_id, "committed-durable",
 			      "entry %" PRIu64 " term %" PRIu64
 			      " on %u disks of %u %s",
 			      fact->index, fact->term, holders,
-			      world->options.node_count, when);
+			      world->node_count, when);
 }
 
 /* Everything committed by leaders of earlier terms. */
@@ -210,7 +210,7 @@ static uint32_t cold_voters(const struct world *world, uint32_t leader,
 {
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < world->options.node_count; i++) {
+	for (uint32_t i = 0; i < world->node_count; i++) {
 		const struct node *voter = &world->nodes[i];
 		uint64_t met = voter->host.met_term;
 
@@ -239,7 +239,7 @@ static void check_cold_start(struct world *world, struct node *node,
 		return;
 	world_cover(world, COVER_COLD_STARTS);
 	if (cold_voters(world, node->id, first->term) * 2 <=
-	    world->options.node_count)
+	    world->node_count)
 		world_violate(
 			world, node->id, "cold-start",
 			"the wall clock moved a living timeline by %" PRId64
@@ -417,7 +417,7 @@ static void commit_new(struct world *world, struct node *node, uint64_t from,
 		commit_one(world, factlog_at(&node->host.log, i), last->term);
 	world_trace(world, node->id, "COMMITTED to %" PRIu64, to);
 	need_majority(world, node->id, last, "at commit");
-	for (uint32_t i = 0; i < world->options.node_count; i++)
+	for (uint32_t i = 0; i < world->node_count; i++)
 		if (i != node->index)
 			check_exclusive(world, &world->nodes[i]);
 }
@@ -593,7 +593,7 @@ bool checks_converged(struct world *world)
 {
 	const struct node *first = &world->nodes[0];
 
-	for (uint32_t i = 0; i < world->options.node_count; i++) {
+	for (uint32_t i = 0; i < world->node_count; i++) {
 		const struct node *node = &world->nodes[i];
 		const struct raft_view *view = &node->host.view;
 

@@ -65,7 +65,7 @@ static uint32_t choose_node(struct world *world, const struct client *client)
 	/* Writes want the leader; reads go anywhere, old leaders included. */
 	if (world_chance(world, client->read ? 0.5 : 0.85))
 		return world->clients->hint;
-	return (uint32_t)world_between(world, 0, world->options.node_count - 1);
+	return (uint32_t)world_between(world, 0, world->node_count - 1);
 }
 
 static void attempt(struct world *world, uint32_t slot)
@@ -159,7 +159,7 @@ void clients_reply(struct world *world, struct event *event)
 	}
 	if (client->pinned < 0)
 		world->clients->hint = (uint32_t)world_between(
-			world, 0, world->options.node_count - 1);
+			world, 0, world->node_count - 1);
 	client->token = 0;
 	wake(world, event->node, world_between(world, 1, 10) * NS_PER_MS);
 }
@@ -185,7 +185,7 @@ void clients_timeout(struct world *world, struct event *event)
 	client->timeouts++;
 	if (client->pinned < 0)
 		clients->hint = (uint32_t)world_between(
-			world, 0, world->options.node_count - 1);
+			world, 0, world->node_count - 1);
 	if (!client->probe && client->timeouts > 2 &&
 	    clients->identities < KV_IDENTITIES - NODE_CLIENTS &&
 	    world_chance(world, 0.1)) {
@@ -200,7 +200,7 @@ void clients_probe(struct world *world)
 {
 	struct clients *clients = world->clients;
 
-	for (uint32_t i = 0; i <= world->options.node_count; i++) {
+	for (uint32_t i = 0; i <= world->node_count; i++) {
 		struct client *client = &clients->slots[CLIENTS_COUNT + i];
 
 		*client = (struct client){
@@ -215,7 +215,7 @@ void clients_probe(struct world *world)
 
 bool clients_probes_done(const struct world *world)
 {
-	for (uint32_t i = 0; i <= world->options.node_count; i++)
+	for (uint32_t i = 0; i <= world->node_count; i++)
 		if (!world->clients->slots[CLIENTS_COUNT + i].done)
 			return false;
 	return true;

@@ -37,8 +37,8 @@ static struct timesync_config config_of(struct world *world, struct node *node)
 	struct timesync_config config = {
 		.self = node->id,
 		.sync_interval_ns = 2 * NS_PER_SEC,
-		.min_peers = world->options.node_count < 3
-				     ? world->options.node_count
+		.min_peers = world->node_count < 3
+				     ? world->node_count
 				     : 3,
 		.max_peers = 5,
 		.timeout_ns = REPLY_TIMEOUT_NS,
@@ -54,7 +54,7 @@ static struct timesync_config config_of(struct world *world, struct node *node)
 		.seed = prng_next(&world->prng),
 	};
 
-	for (uint32_t i = 0; i < world->options.node_count; i++)
+	for (uint32_t i = 0; i < world->node_count; i++)
 		if (i != node->index)
 			config.peers[config.peer_count++] = i + 1;
 	if (world->options.tracing)
@@ -97,7 +97,7 @@ static void ask(struct world *world, struct node *node, uint32_t peer)
 	uint64_t number = ++timing->asked_count;
 
 	CHECK(packet);
-	CHECK(peer >= 1 && peer <= world->options.node_count);
+	CHECK(peer >= 1 && peer <= world->node_count);
 	packet->from = node->index;
 	packet->to = peer - 1;
 	packet->number = number;

@@ -20,14 +20,14 @@ struct faults {
 static struct node *some_node(struct world *world)
 {
 	return &world->nodes[world_between(world, 0,
-					   world->options.node_count - 1)];
+					   world->node_count - 1)];
 }
 
 static struct node *leader_node(struct world *world)
 {
 	struct node *leader = NULL;
 
-	for (uint32_t i = 0; i < world->options.node_count; i++)
+	for (uint32_t i = 0; i < world->node_count; i++)
 		if (world->nodes[i].page.role == RAFT_LEADER &&
 		    (!leader || world->nodes[i].page.term > leader->page.term))
 			leader = &world->nodes[i];
@@ -77,7 +77,7 @@ static void outage(struct world *world)
 	int64_t duration_ns = some_time(world);
 
 	world_cover(world, COVER_OUTAGES);
-	for (uint32_t i = 0; i < world->options.node_count; i++)
+	for (uint32_t i = 0; i < world->node_count; i++)
 		node_reboot(world, &world->nodes[i],
 			    duration_ns + some_time(world) / 8);
 }
@@ -110,7 +110,7 @@ static void isolate(struct world *world)
 	bool in = world_chance(world, 0.6),
 	     out = !in || world_chance(world, 0.6);
 
-	for (uint32_t i = 0; i < world->options.node_count; i++) {
+	for (uint32_t i = 0; i < world->node_count; i++) {
 		cut[i][alone] = i != alone && in;
 		cut[alone][i] = i != alone && out;
 	}
@@ -124,11 +124,14 @@ static void isolate(struct world *world)
 static void split(struct world *world)
 {
 	bool cut[SIM_NODES_MAX][SIM_NODES_MAX] = {{false}};
-	uint32_t side = (uint32_t)world_between(
-		world, 1, (1 << world->options.node_count) - 2);
+	uint32_t side;
 
-	for (uint32_t i = 0; i < world->options.node_count; i++)
-		for (uint32_t j = 0; j < world->options.node_count; j++)
+	if (world->node_count < 2)
+		return;
+	side = (uint32_t)world_between(world, 1, (1 << world->node_count) - 2);
+
+	for (uint32_t i = 0; i < world->node_count; i++)
+		for (uint32_t j = 0; j < world->node_count; j++)
 			cut[i][j] = ((side >> i) & 1) != ((side >> j) & 1);
 	world_cover(world, COVER_PARTITIONS);
 	world_trace(world, 0, "split, one side %x", side);
@@ -165,7 +168,7 @@ static void cut_off(struct world *world, uint32_t alone, int64_t duration_ns)
 {
 	bool cut[SIM_NODES_MAX][SIM_NODES_MAX] = {{false}};
 
-	for (uint32_t i = 0; i < world->options.node_count; i++)
+	for (uint32_t i = 0; i < world->node_count; i++)
 		cut[i][alone] = cut[alone][i] = i != alone;
 	world_cover(world, COVER_PARTITIONS);
 	world_trace(world, alone + 1, "cut off for %.3f ms",
@@ -183,7 +186,7 @@ static void depose(struct world *world)
 
 	if (!leader)
 		return;
-	for (uint32_t i = 0; i < world->options.node_count; i++)
+	for (uint32_t i = 0; i < world->node_count; i++)
 		if (i != leader->index)
 			node_peer_lost(world, i, leader->index);
 	if (world_chance(world, 0.5)) {
@@ -200,7 +203,7 @@ static void depose(struct world *world)
 static void abandon(struct world *world, const struct node *node)
 {
 	cut_off(world, node->index, some_time(world));
-	for (uint32_t i = 0; i < world->options.node_count; i++)
+	for (uint32_t i = 0; i < world->node_count; i++)
 		if (i != node->index)
 			node_peer_lost(world, i, node->index);
 }
@@ -365,7 +368,7 @@ void faults_end(struct world *world)
 	world_trace(world, 0, "all faults end");
 	network_heal_all(world);
 	node_heal_all(world);
-	for (uint32_t i = 0; i < world->options.node_count; i++)
+	for (uint32_t i = 0; i < world->node_count; i++)
 		world->nodes[i].host.stall = false;
 }
 

@@ -267,8 +267,8 @@ void network_heal(struct world *world, uint32_t partition)
 		return;
 	healed->active = false;
 	world_trace(world, 0, "partition %u heals", partition);
-	for (uint32_t i = 0; i < world->options.node_count; i++)
-		for (uint32_t j = 0; j < world->options.node_count; j++) {
+	for (uint32_t i = 0; i < world->node_count; i++)
+		for (uint32_t j = 0; j < world->node_count; j++) {
 			if (!healed->cut[i][j])
 				continue;
 			if (--network->blocked[i][j] == 0)

@@ -18,24 +18,30 @@ int64_t node_raw(const struct world *world, const struct node *node)
 	return clocks_raw(&node->clock, world->now_ns);
 }
 
+struct node *node_add(struct world *world)
+{
+	struct node *node = &world->nodes[world->node_count];
+
+	CHECK(world->node_count < SIM_NODES_MAX);
+	node->world = world;
+	node->index = world->node_count++;
+	node->id = node->index + 1;
+	clocks_init(world, &node->clock);
+	disks_init(&node->disk);
+	node->timing.boot = (uint64_t)node->id << 32;
+	world_post(world, world_between(world, 0, NS_PER_SEC),
+		   (struct event){.kind = EVENT_CLOCK_WANDER,
+				  .node = node->index});
+	return node;
+}
+
 void node_init_all(struct world *world)
 {
-	world->nodes = calloc(world->options.node_count, sizeof(struct node));
+	world->nodes = calloc(SIM_NODES_MAX, sizeof(struct node));
 	CHECK(world->nodes);
-	for (uint32_t i = 0; i < world->options.node_count; i++) {
-		struct node *node = &world->nodes[i];
-
-		node->world = world;
-		node->index = i;
-		node->id = i + 1;
-		clocks_init(world, &node->clock);
-		disks_init(&node->disk);
-		node->timing.boot = (uint64_t)node->id << 32;
-		world_post(
-			world, world_between(world, 0, NS_PER_SEC),
-			(struct event){.kind = EVENT_CLOCK_WANDER, .node = i});
-	}
-	for (uint32_t i = 0; i < world->options.node_count; i++)
+	while (world->node_count < world->options.node_count)
+		node_add(world);
+	for (uint32_t i = 0; i < world->node_count; i++)
 		node_start(world, &world->nodes[i], ALL_PROCS);
 }
 
@@ -106,7 +112,7 @@ static void stop(struct world *world, struct node *node, enum proc proc)
 static void tell_death(struct world *world, struct node *node,
 		       uint64_t term_led)
 {
-	for (uint32_t i = 0; i < world->options.node_count; i++) {
+	for (uint32_t i = 0; i < world->node_count; i++) {
 		int64_t mean_ns = world_chance(world, 0.9) ? NS_PER_MS :
 							     NS_PER_SEC;
 
@@ -137,7 +143,7 @@ void node_crash(struct world *world, struct node *node, uint32_t procs,
 	world_trace(world, node->id, "crash of processes %x for %.3f ms",
 		    stopped, (double)after_ns / 1e6);
 	if (stopped & (1u << PROC_RAFTD))
-		for (uint32_t i = 0; i < world->options.node_count; i++)
+		for (uint32_t i = 0; i < world->node_count; i++)
 			if (i != node->index && world_chance(world, 0.7))
 				node_peer_lost(world, i, node->index);
 	if (stopped & (1u << PROC_RAFTD) && term_led != 0)
@@ -214,7 +220,7 @@ void node_restart(struct world *world, struct event *event)
 
 void node_heal_all(struct world *world)
 {
-	for (uint32_t i = 0; i < world->options.node_count; i++) {
+	for (uint32_t i = 0; i < world->node_count; i++) {
 		struct node *node = &world->nodes[i];
 
 		node->disk.slow_ns = 0;

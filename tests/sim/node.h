@@ -18,7 +18,8 @@
 
 #define NODE_PROPOSALS_MAX 64
 #define NODE_SNAPSHOTS	   2
-#define NODE_CLIENTS	   12 /* client slots, probes included */
+/* Client slots: six clients, and the probes of the last phase. */
+#define NODE_CLIENTS (7 + SIM_NODES_MAX)
 
 struct process {
 	bool alive;
@@ -135,8 +136,11 @@ struct node {
 	struct storage storage;
 };
 
-/* All nodes, started. */
+/* The nodes it begins with, started. */
 void node_init_all(struct world *world);
+
+/* One more machine, not started yet: its clock runs, its disk is empty. */
+struct node *node_add(struct world *world);
 
 int64_t node_raw(const struct world *world, const struct node *node);
 

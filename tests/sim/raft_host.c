@@ -43,7 +43,7 @@ static struct raft_config config_of(struct world *world, struct node *node)
 	const struct world_profile *profile = &world->profile;
 	struct raft_config config = {
 		.self = node->id,
-		.member_count = world->options.node_count,
+		.member_count = world->node_count,
 		.election_timeout_min_ns = profile->election_min_ns,
 		.election_timeout_max_ns = profile->election_max_ns,
 		.heartbeat_min_ns = profile->heartbeat_ns,
@@ -314,7 +314,7 @@ static void send_one(struct world *world, struct node *node,
 	const struct stored_snapshot *snapshot;
 	uint32_t to = message->to - 1;
 
-	if (message->to < 1 || message->to > world->options.node_count ||
+	if (message->to < 1 || message->to > world->node_count ||
 	    to == node->index || message->from != node->id) {
 		world_violate(world, node->id, "addressing",
 			      "message from %u to %u", message->from,
@@ -452,7 +452,7 @@ static void step(struct world *world, struct node *node,
 	raft_view(host->raft, &host->view);
 	host->carrying = true;
 	host->decided_raw_ahead_ns = node->clock.raw_ahead_ns;
-	for (uint32_t i = 0; i < world->options.node_count; i++)
+	for (uint32_t i = 0; i < world->node_count; i++)
 		host->decided_oscillator_ns[i] = clocks_oscillator(
 			&world->nodes[i].clock, world->now_ns);
 	world_digest(world, host->view.term ^ (host->view.last_index << 32) ^

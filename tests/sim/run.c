@@ -46,7 +46,7 @@ static void break_clock_rule(struct world *world)
 {
 	struct sim_clock *clock =
 		&world->nodes[world_between(world, 0,
-					    world->options.node_count - 1)]
+					    world->node_count - 1)]
 			 .clock;
 
 	world->clock_rule_broken = true;
@@ -61,7 +61,7 @@ static bool led(const struct world *world)
 {
 	const struct raft_view *first = &world->nodes[0].host.view;
 
-	for (uint32_t i = 0; i < world->options.node_count; i++) {
+	for (uint32_t i = 0; i < world->node_count; i++) {
 		const struct raft_view *view = &world->nodes[i].host.view;
 
 		if (view->leader == RAFT_NOBODY || view->term != first->term ||

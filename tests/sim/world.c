@@ -18,14 +18,7 @@ static bool event_before(const struct event *a, const struct event *b)
 	return a->at_ns != b->at_ns ? a->at_ns < b->at_ns : a->order < b->order;
 }
 
-static void heap_swap(struct world *world, uint64_t a, uint64_t b)
-{
-	struct event held = world->heap[a];
-
-	world->heap[a] = world->heap[b];
-	world->heap[b] = held;
-}
-
+/* Both ways by moving a hole: an event is copied once per level. */
 static void heap_push(struct world *world, const struct event *event)
 {
 	uint64_t at = world->heap_count++;
@@ -37,33 +30,30 @@ static void heap_push(struct world *world, const struct event *event)
 				world->heap_capacity * sizeof(*world->heap));
 		CHECK(world->heap);
 	}
-	world->heap[at] = *event;
-	while (at > 0 &&
-	       event_before(&world->heap[at], &world->heap[(at - 1) / 2])) {
-		heap_swap(world, at, (at - 1) / 2);
+	while (at > 0 && event_before(event, &world->heap[(at - 1) / 2])) {
+		world->heap[at] = world->heap[(at - 1) / 2];
 		at = (at - 1) / 2;
 	}
+	world->heap[at] = *event;
 }
 
 static struct event heap_pop(struct world *world)
 {
 	struct event top = world->heap[0];
-	uint64_t at = 0;
+	struct event *heap = world->heap;
+	uint64_t at = 0, child, count = --world->heap_count;
 
-	world->heap[0] = world->heap[--world->heap_count];
-	for (;;) {
-		uint64_t least = at, left = 2 * at + 1;
-
-		for (uint64_t child = left;
-		     child < left + 2 && child < world->heap_count; child++)
-			if (event_before(&world->heap[child],
-					 &world->heap[least]))
-				least = child;
-		if (least == at)
-			return top;
-		heap_swap(world, at, least);
-		at = least;
+	while ((child = 2 * at + 1) < count) {
+		if (child + 1 < count &&
+		    event_before(&heap[child + 1], &heap[child]))
+			child++;
+		if (event_before(&heap[count], &heap[child]))
+			break;
+		heap[at] = heap[child];
+		at = child;
 	}
+	heap[at] = heap[count];
+	return top;
 }
 
 struct world *world_new(const struct sim_options *options,

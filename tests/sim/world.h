@@ -25,8 +25,9 @@
 
 #include "common/prng.h"
 #include "common/units.h"
+#include "raftd/core/raft.h"
 
-#define SIM_NODES_MAX 5
+#define SIM_NODES_MAX RAFT_NODES_MAX
 
 /* What a run must have exercised; counted per seed, summed by main.
  *        name              text                          essential */
@@ -105,7 +106,7 @@ struct sim_result {
 
 struct sim_options {
 	uint64_t seed;
-	uint32_t node_count; /* 3 or 5 */
+	uint32_t node_count; /* that it begins with: 3, 5 or 7 */
 	int64_t duration_ns; /* of the fault phase, true time */
 	enum sim_scenario scenario;
 	const char *skip; /* names of checks left out, or NULL */
@@ -206,7 +207,8 @@ struct world {
 	struct event *heap;
 	uint64_t heap_count, heap_capacity, posted;
 
-	struct node *nodes; /* options.node_count of them */
+	struct node *nodes; /* room for SIM_NODES_MAX */
+	uint32_t node_count;
 	struct network *network;
 	struct facts *facts;
 	struct checks *checks;
