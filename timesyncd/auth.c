@@ -45,6 +45,12 @@ static void derive(const struct auth *auth, const struct timepacket_head *head,
 			   sizeof(auth->secret));
 }
 
+bool auth_same(const struct auth *a, const struct auth *b)
+{
+	return sodium_memcmp(a->secret, b->secret, sizeof(a->secret)) == 0 &&
+	       strcmp(a->cluster_id, b->cluster_id) == 0;
+}
+
 static void mac_of(const struct auth *auth, const struct timepacket_head *head,
 		   const uint8_t *packet, uint8_t mac[TIMEPACKET_MAC_BYTES])
 {

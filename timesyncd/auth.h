@@ -28,6 +28,9 @@ RFS_MUST_USE enum rfs_err auth_init(struct auth *auth,
 				    const char *cluster_id);
 void auth_fini(struct auth *auth);
 
+/* Both derive the same keys. */
+bool auth_same(const struct auth *a, const struct auth *b);
+
 /* MAC the packet, whose header says from whom to whom, in place. */
 void auth_seal(const struct auth *auth, const struct timepacket_head *head,
 	       uint8_t packet[TIMEPACKET_BYTES]);

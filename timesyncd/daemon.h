@@ -24,6 +24,7 @@
 struct daemon {
 	struct ev_loop *loop;
 	struct config config;
+	const struct node_key *key; /* borrowed */
 	struct timesync_config settings;
 	struct timesync *timesync;
 	struct peers *peers;

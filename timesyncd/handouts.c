@@ -19,6 +19,7 @@ void daemon_settings(struct timesync_config *settings,
 
 	settings->self = self->id;
 	settings->peer_count = 0;
+	memset(settings->peer_gap_ns, 0, sizeof(settings->peer_gap_ns));
 	for (uint32_t i = 0; i < config->node_count; i++)
 		if (config->nodes[i].id != self->id)
 			settings->peers[settings->peer_count++] =
@@ -41,31 +42,53 @@ void daemon_settings(struct timesync_config *settings,
 	settings->max_rtt_ns = config->time_sync.max_rtt_ns;
 }
 
+/* Between two steps. Nodes that stay keep their history, new ones are asked,
+ * and the clock goes on. */
+static enum rfs_err reconfigure(struct daemon *daemon,
+				const struct config *config)
+{
+	const char *blocker = config_reload_blocker(&daemon->config, config);
+	const struct config_node *was = config_self(&daemon->config);
+	const struct config_node *is = config_self(config);
+	enum rfs_err err;
+
+	if (blocker != NULL || was->id != is->id) {
+		log_warn("%s changed: takes effect at the next start",
+			 blocker != NULL ? blocker : "self");
+		return RFS_ERR_OK;
+	}
+	if (strcmp(was->address, is->address) != 0 ||
+	    was->time_port != is->time_port)
+		log_warn("this node's address changed: still listening on %s "
+			 "port %u until the next start",
+			 was->address, was->time_port);
+	err = peers_configure(daemon->peers, config, daemon->key);
+	if (err != RFS_ERR_OK)
+		return err;
+	daemon->config = *config;
+	daemon_settings(&daemon->settings, &daemon->config);
+	memset(daemon->settings.peer_drift_ppb, 0,
+	       sizeof(daemon->settings.peer_drift_ppb));
+	timesync_configure(daemon->timesync, &daemon->settings);
+	log_notice("configuration reloaded, %u other nodes",
+		   daemon->config.node_count - 1);
+	return RFS_ERR_OK;
+}
+
 static enum rfs_err take_config(struct daemon *daemon, int fd)
 {
 	const struct config_errors errors = { .line = log_finding };
-	struct config config;
-	const char *blocker;
+	static struct config config;
 	enum rfs_err err = config_load_fd(fd, "raftfs.conf", &errors, &config);
 
+	if (err == RFS_ERR_OK && daemon->ready)
+		err = reconfigure(daemon, &config);
+	else if (err == RFS_ERR_OK)
+		daemon->config = config;
 	if (err != RFS_ERR_OK)
 		return err;
-	if (daemon->ready) {
-		blocker = config_reload_blocker(&daemon->config, &config);
-		if (blocker != NULL) {
-			log_warn("%s changed: takes effect at the next start",
-				 blocker);
-			return RFS_ERR_OK;
-		}
-	}
-	daemon->config = config;
 	log_set_node(daemon->config.self);
 	log_set_level(daemon->config.log_level);
-	if (daemon->ready) {
-		daemon_settings(&daemon->settings, &daemon->config);
-		timesync_configure(daemon->timesync, &daemon->settings);
-		log_notice("configuration reloaded");
-	}
 	return RFS_ERR_OK;
 }
 

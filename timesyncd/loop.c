@@ -284,6 +284,7 @@ static void catch_signals(void)
 
 static void on_channel(struct ev_loop *loop, ev_io *io, int events)
 {
+	struct timesync_event tick = { .type = TIMESYNC_EV_TICK };
 	struct daemon *daemon = io->data;
 	bool started;
 	enum rfs_err err;
@@ -292,8 +293,11 @@ static void on_channel(struct ev_loop *loop, ev_io *io, int events)
 	do
 		err = daemon_take_handout(daemon, &started);
 	while (err == RFS_ERR_OK);
-	if (err == RFS_ERR_BUSY)
+	if (err == RFS_ERR_BUSY) {
+		/* Other settings count from now on, not from the next tick. */
+		step(daemon, &tick);
 		return;
+	}
 	if (err == RFS_ERR_CLOSED)
 		log_notice("the supervisor is gone: stopping");
 	else
@@ -388,7 +392,7 @@ static enum rfs_err open_outside(struct daemon *daemon)
 	return daemon->ntpserve != NULL ? RFS_ERR_OK : RFS_ERR_IO;
 }
 
-static enum rfs_err open_all(struct daemon *daemon, const struct node_key *key)
+static enum rfs_err open_all(struct daemon *daemon)
 {
 	const struct peers_host host = {
 		.ctx = daemon,
@@ -412,7 +416,8 @@ static enum rfs_err open_all(struct daemon *daemon, const struct node_key *key)
 	if (daemon->config.time_sync.discipline_system_clock)
 		steer_init(&daemon->steer, daemon->settings.max_slew_ppb,
 			   daemon->settings.story, NULL);
-	daemon->peers = peers_new(daemon->loop, &daemon->config, key, &host);
+	daemon->peers = peers_new(daemon->loop, &daemon->config, daemon->key,
+				  &host);
 	if (daemon->peers == NULL)
 		return RFS_ERR_IO;
 	if (open_outside(daemon) != RFS_ERR_OK)
@@ -450,13 +455,14 @@ int loop_run(struct daemon *daemon, const struct node_key *key)
 	struct timesync_event first = { .type = TIMESYNC_EV_TICK };
 	int code = 1;
 
+	daemon->key = key;
 	/* Not the default loop: that one listens for signals by a pipe. */
 	daemon->loop = ev_loop_new(EVFLAG_AUTO);
 	if (daemon->loop == NULL) {
 		log_error("libev finds no way to wait");
 		return 1;
 	}
-	if (open_all(daemon, key) == RFS_ERR_OK) {
+	if (open_all(daemon) == RFS_ERR_OK) {
 		start_watchers(daemon);
 		log_notice("serving cluster time on %s port %u, %s stamps",
 			   config_self(&daemon->config)->address,

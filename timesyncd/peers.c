@@ -56,7 +56,7 @@ struct peers {
 	uint32_t self;
 	uint8_t boot[TIMEPACKET_BOOT_BYTES];
 	uint64_t counter;
-	struct peer_link links[CONFIG_NODES_MAX];
+	struct peer_link *links[CONFIG_NODES_MAX];
 	uint32_t count;
 	struct peers_counters counters;
 };
@@ -317,8 +317,8 @@ static void on_reply(struct peer_link *link, const struct timepacket_head *head,
 static struct peer_link *link_by_id(struct peers *peers, uint32_t id)
 {
 	for (uint32_t i = 0; i < peers->count; i++)
-		if (peers->links[i].id == id)
-			return &peers->links[i];
+		if (peers->links[i]->id == id)
+			return peers->links[i];
 	return NULL;
 }
 
@@ -495,33 +495,116 @@ void peers_ask(struct peers *peers, uint32_t peer, int64_t timeout_ns)
 
 /* -- life ---------------------------------------------------------------- */
 
-static enum rfs_err add_link(struct peers *peers, const struct config *config,
-			     const struct config_node *node,
-			     const struct node_key *key)
+static void free_link(struct peer_link *link)
 {
-	struct peer_link *link = &peers->links[peers->count];
+	if (link == NULL)
+		return;
+	ev_timer_stop(link->peers->loop, &link->timeout);
+	ev_timer_stop(link->peers->loop, &link->retry);
+	auth_fini(&link->auth);
+	free(link);
+}
 
+static enum rfs_err new_link(struct peers *peers, const struct config *config,
+			     const struct config_node *node,
+			     const struct node_key *key,
+			     struct peer_link **out)
+{
+	struct peer_link *link = calloc(1, sizeof(*link));
+
+	if (link == NULL) {
+		log_error("peers: out of memory");
+		return RFS_ERR_NOMEM;
+	}
 	link->peers = peers;
 	link->id = node->id;
-	if (!address_parse(node->address, node->time_port, &link->address,
-			   &link->address_bytes)) {
-		log_error("node %s: %s is not an address", node->name,
-			  node->address);
-		return RFS_ERR_INVALID;
-	}
-	if (auth_init(&link->auth, key, node->key, config->cluster_id) !=
-	    RFS_ERR_OK) {
-		log_error("node %s: its public key is not a key", node->name);
-		return RFS_ERR_INVALID;
-	}
-	bucket_init(&link->bucket, BUCKET_CAPACITY, BUCKET_PER_SECOND,
-		    clock_raw_ns());
 	ev_init(&link->timeout, on_timeout);
 	link->timeout.data = link;
 	ev_init(&link->retry, on_retry);
 	link->retry.repeat = RETRY_S;
 	link->retry.data = link;
-	peers->count++;
+	bucket_init(&link->bucket, BUCKET_CAPACITY, BUCKET_PER_SECOND,
+		    clock_raw_ns());
+	if (!address_parse(node->address, node->time_port, &link->address,
+			   &link->address_bytes)) {
+		log_error("node %s: %s is not an address", node->name,
+			  node->address);
+		free_link(link);
+		return RFS_ERR_INVALID;
+	}
+	if (auth_init(&link->auth, key, node->key, config->cluster_id) !=
+	    RFS_ERR_OK) {
+		log_error("node %s: its public key is not a key", node->name);
+		free_link(link);
+		return RFS_ERR_INVALID;
+	}
+	*out = link;
+	return RFS_ERR_OK;
+}
+
+/* Another key is another machine's: nothing learnt of the old one holds. A
+ * request under way ends by its timeout. */
+static void readdress(struct peer_link *link, const struct peer_link *as)
+{
+	link->address = as->address;
+	link->address_bytes = as->address_bytes;
+	if (auth_same(&link->auth, &as->auth))
+		return;
+	link->auth = as->auth;
+	link->boot_known = false;
+	link->hello_nonce = 0;
+	link->request_nonce = 0;
+	link->hello_ns = 0;
+	replay_reset(&link->replay);
+}
+
+/* The link that was there before, as the new one says; NULL: there was none. */
+static struct peer_link *reuse(struct peers *peers, const struct peer_link *as)
+{
+	for (uint32_t i = 0; i < peers->count; i++) {
+		struct peer_link *link = peers->links[i];
+
+		if (link->id != as->id)
+			continue;
+		readdress(link, as);
+		peers->links[i] = peers->links[--peers->count];
+		return link;
+	}
+	return NULL;
+}
+
+enum rfs_err peers_configure(struct peers *peers, const struct config *config,
+			     const struct node_key *key)
+{
+	struct peer_link *links[CONFIG_NODES_MAX];
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < config->node_count; i++) {
+		enum rfs_err err;
+
+		if (config->nodes[i].id == peers->self)
+			continue;
+		err = new_link(peers, config, &config->nodes[i], key,
+			       &links[count]);
+		if (err != RFS_ERR_OK) {
+			while (count > 0)
+				free_link(links[--count]);
+			return err;
+		}
+		count++;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		struct peer_link *known = reuse(peers, links[i]);
+
+		if (known == NULL)
+			continue;
+		free_link(links[i]);
+		links[i] = known;
+	}
+	while (peers->count > 0)
+		free_link(peers->links[--peers->count]);
+	memcpy(peers->links, links, count * sizeof(links[0]));
+	peers->count = count;
 	return RFS_ERR_OK;
 }
 
@@ -543,32 +626,23 @@ struct peers *peers_new(struct ev_loop *loop, const struct config *config,
 	stamps_read(&peers->last);
 	peers->fd = udp_open(self->address, self->time_port,
 			     &peers->kernel_stamps);
-	if (peers->fd < 0)
-		goto fail;
-	for (uint32_t i = 0; i < config->node_count; i++)
-		if (config->nodes[i].id != self->id &&
-		    add_link(peers, config, &config->nodes[i], key) !=
-			    RFS_ERR_OK)
-			goto fail;
+	if (peers->fd < 0 ||
+	    peers_configure(peers, config, key) != RFS_ERR_OK) {
+		peers_free(peers);
+		return NULL;
+	}
 	ev_io_init(&peers->readable, on_readable, peers->fd, EV_READ);
 	peers->readable.data = peers;
 	ev_io_start(loop, &peers->readable);
 	return peers;
-
-fail:
-	peers_free(peers);
-	return NULL;
 }
 
 void peers_free(struct peers *peers)
 {
 	if (peers == NULL)
 		return;
-	for (uint32_t i = 0; i < peers->count; i++) {
-		ev_timer_stop(peers->loop, &peers->links[i].timeout);
-		ev_timer_stop(peers->loop, &peers->links[i].retry);
-		auth_fini(&peers->links[i].auth);
-	}
+	while (peers->count > 0)
+		free_link(peers->links[--peers->count]);
 	if (ev_is_active(&peers->readable))
 		ev_io_stop(peers->loop, &peers->readable);
 	if (peers->fd >= 0)

@@ -47,6 +47,14 @@ struct peers *peers_new(struct ev_loop *loop, const struct config *config,
 			const struct peers_host *host);
 void peers_free(struct peers *peers);
 
+/* Another list of nodes: who is still in it keeps its boot id and a request
+ * under way, who is not is a stranger from now on, and of its request under way
+ * nothing more is heard. This node's own address stays as it was bound. Errors,
+ * logged, with nothing changed: INVALID, NOMEM. */
+RFS_MUST_USE enum rfs_err peers_configure(struct peers *peers,
+					  const struct config *config,
+					  const struct node_key *key);
+
 /* Begin one exchange; exactly one of replied and timed_out follows. */
 void peers_ask(struct peers *peers, uint32_t peer, int64_t timeout_ns);
 

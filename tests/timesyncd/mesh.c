@@ -251,18 +251,36 @@ static void tell(void *ctx, const char *text)
 			   text);
 }
 
-void mesh_start(struct mesh *mesh, uint32_t index)
+static struct timesync_config config_of(struct mesh *mesh, uint32_t index,
+					uint32_t mask)
 {
-	struct mesh_node *node = &mesh->nodes[index];
 	struct timesync_config config = mesh->config;
-	struct timesync_event tick = { .type = TIMESYNC_EV_TICK };
 
 	config.self = index + 1;
 	config.seed = prng_next(&mesh->prng);
-	config.story = (struct story){ .line = tell, .ctx = node };
+	config.story = (struct story){ .line = tell,
+				       .ctx = &mesh->nodes[index] };
 	for (uint32_t i = 0; i < mesh->count; i++)
-		if (i != index)
+		if (i != index && (mask >> i & 1) != 0)
 			config.peers[config.peer_count++] = i + 1;
+	return config;
+}
+
+void mesh_list(struct mesh *mesh, uint32_t index, uint32_t mask)
+{
+	struct timesync_config config = config_of(mesh, index, mask);
+	struct timesync_event tick = { .type = TIMESYNC_EV_TICK };
+
+	timesync_configure(mesh->nodes[index].timesync, &config);
+	step(mesh, index, &tick);
+}
+
+void mesh_start(struct mesh *mesh, uint32_t index)
+{
+	struct mesh_node *node = &mesh->nodes[index];
+	struct timesync_config config = config_of(mesh, index, UINT32_MAX);
+	struct timesync_event tick = { .type = TIMESYNC_EV_TICK };
+
 	node->timesync = timesync_new(&config, raw_of(mesh, index));
 	CHECK(node->timesync != NULL);
 	if (mesh->ruled) {

@@ -98,6 +98,9 @@ void mesh_start(struct mesh *mesh, uint32_t index);
 void mesh_stop(struct mesh *mesh, uint32_t index);
 void mesh_start_all(struct mesh *mesh);
 
+/* The node is told another list of nodes: bit i is index i, its own included. */
+void mesh_list(struct mesh *mesh, uint32_t index, uint32_t mask);
+
 /* A new leader goes on from what true cluster time is, in the next epoch. */
 void mesh_elect(struct mesh *mesh, uint32_t leader);
 /* Nobody leads any more; the old timeline stays in force. */

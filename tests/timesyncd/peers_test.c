@@ -211,6 +211,94 @@ static void a_restarted_peer_is_known_again_by_its_new_boot(void **state)
 	end_world(w);
 }
 
+static void relist(struct world *w, uint32_t node_count)
+{
+	w->config[0].node_count = node_count;
+	assert_int_equal(peers_configure(w->side[0].peers, &w->config[0],
+					 &w->key[0]),
+			 RFS_ERR_OK);
+}
+
+static void a_changed_list_keeps_who_stays_and_drops_who_leaves(void **state)
+{
+	(void)state;
+	struct world *w = new_world();
+
+	open_side(w, 0);
+	open_side(w, 1);
+	ask(w);
+	uint64_t packets = peers_counters(w->side[0].peers)->packets_out;
+
+	/* Node 3 joins; node 2 is known: its next exchange is one packet. */
+	w->config[0].nodes[2] = w->config[0].nodes[1];
+	w->config[0].nodes[2].id = 3;
+	w->config[0].nodes[2].time_port = free_port();
+	relist(w, 3);
+	ask(w);
+	assert_int_equal(peers_counters(w->side[0].peers)->packets_out,
+			 packets + 1);
+
+	/* Not within a request to it: that one ends as it would have. */
+	peers_ask(w->side[0].peers, 2, 300 * NS_PER_MS);
+	relist(w, 3);
+	run_for(w, 0.1);
+	assert_int_equal(w->side[0].replies, 3);
+
+	/* Gone: a stranger, and nothing comes of the request under way. */
+	peers_ask(w->side[0].peers, 2, 50 * NS_PER_MS);
+	relist(w, 1);
+	peers_ask(w->side[1].peers, 1, 100 * NS_PER_MS);
+	run_for(w, 0.2);
+	assert_int_equal(w->side[0].replies, 3);
+	assert_int_equal(w->side[0].timeouts, 0);
+	assert_int_equal(w->side[1].replies, 0);
+	assert_int_equal(w->side[1].timeouts, 1);
+
+	/* Back again. */
+	relist(w, 2);
+	ask(w);
+	assert_int_equal(w->side[0].replies, 4);
+	end_world(w);
+}
+
+static void a_list_that_is_wrong_changes_nothing(void **state)
+{
+	(void)state;
+	struct world *w = new_world();
+	struct config wrong;
+
+	open_side(w, 0);
+	open_side(w, 1);
+	wrong = w->config[0];
+	snprintf(wrong.nodes[1].address, sizeof(wrong.nodes[1].address),
+		 "nowhere");
+	assert_int_equal(peers_configure(w->side[0].peers, &wrong, &w->key[0]),
+			 RFS_ERR_INVALID);
+	ask(w);
+	assert_int_equal(w->side[0].replies, 1);
+	end_world(w);
+}
+
+static void a_node_with_a_new_key_is_learnt_anew(void **state)
+{
+	(void)state;
+	struct world *w = new_world();
+
+	open_side(w, 0);
+	open_side(w, 1);
+	ask(w);
+	close_side(w, 1);
+	assert_int_equal(keys_generate(&w->key[1]), RFS_ERR_OK);
+	for (int i = 0; i < 2; i++)
+		memcpy(w->config[i].nodes[1].key, w->key[1].public_key,
+		       sizeof(w->config[i].nodes[1].key));
+	open_side(w, 1);
+	relist(w, 2);
+	ask(w);
+	assert_int_equal(w->side[0].replies, 2);
+	end_world(w);
+}
+
 static void nobody_there_is_a_timeout(void **state)
 {
 	(void)state;
@@ -524,6 +612,10 @@ int main(void)
 		cmocka_unit_test(two_strangers_learn_each_other_and_exchange),
 		cmocka_unit_test(
 			a_restarted_peer_is_known_again_by_its_new_boot),
+		cmocka_unit_test(
+			a_changed_list_keeps_who_stays_and_drops_who_leaves),
+		cmocka_unit_test(a_list_that_is_wrong_changes_nothing),
+		cmocka_unit_test(a_node_with_a_new_key_is_learnt_anew),
 		cmocka_unit_test(nobody_there_is_a_timeout),
 		cmocka_unit_test(a_node_with_another_key_is_met_with_silence),
 		cmocka_unit_test(strangers_get_not_one_byte),

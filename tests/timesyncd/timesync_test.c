@@ -381,6 +381,70 @@ static void at_most_max_peers_are_asked(void **state)
 	end_mesh(mesh);
 }
 
+static void nodes_come_and_go_while_the_clock_goes_on(void **state)
+{
+	(void)state;
+	struct timesync_peer_view before[TIMESYNC_PEERS_MAX];
+	struct timesync_peer_view after[TIMESYNC_PEERS_MAX];
+	struct mesh *mesh = new_mesh(5, 54);
+
+	mesh_start_all(mesh);
+	for (uint32_t i = 0; i < 5; i++)
+		mesh_list(mesh, i, 0x0f);
+	mesh_elect(mesh, 0);
+	mesh_run(mesh, 60 * NS_PER_SEC);
+	assert_int_equal(timesync_peers(mesh->nodes[1].timesync, before), 3);
+
+	/* Node 5 joins: the others are known as they were. */
+	mesh_list(mesh, 1, 0x1f);
+	assert_int_equal(timesync_peers(mesh->nodes[1].timesync, after), 4);
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_int_equal(after[i].id, before[i].id);
+		assert_int_equal(after[i].answered, before[i].answered);
+		assert_int_equal(after[i].drift_ppb, before[i].drift_ppb);
+	}
+	assert_true(mesh_is_synced(mesh, 1));
+	mesh_run(mesh, 10 * NS_PER_SEC);
+	timesync_peers(mesh->nodes[1].timesync, after);
+	assert_int_equal(after[3].id, 5);
+	assert_true(after[3].truechimer);
+
+	/* Nodes 3 and 4 leave, the leader and node 5 stay. */
+	mesh_list(mesh, 1, 0x13);
+	assert_int_equal(timesync_peers(mesh->nodes[1].timesync, after), 2);
+	assert_int_equal(after[0].id, 1);
+	assert_int_equal(after[1].id, 5);
+	assert_true(after[0].answered >= before[0].answered);
+	mesh_run(mesh, 10 * NS_PER_SEC);
+	assert_true(mesh_is_synced(mesh, 1));
+	assert_int_equal(mesh_clock(mesh, 1)->disruptions, 0);
+	end_mesh(mesh);
+}
+
+static void the_bound_holds_whoever_is_listed(void **state)
+{
+	(void)state;
+
+	for (uint64_t seed = 0; seed < 20; seed++) {
+		struct mesh *mesh = new_mesh(6, 900 + seed);
+
+		mesh->config.max_peers = 2 + (uint32_t)seed % 4;
+		mesh_start_all(mesh);
+		mesh_elect(mesh, 0);
+		for (int i = 0; i < 60; i++) {
+			mesh_run(mesh,
+				 (int64_t)prng_below(&mesh->prng,
+						     3 * NS_PER_SEC));
+			mesh_list(mesh,
+				  (uint32_t)prng_below(&mesh->prng, 6),
+				  (uint32_t)prng_below(&mesh->prng, 64));
+			if (i % 20 == 19)
+				mesh_elect(mesh, (uint32_t)i / 20);
+		}
+		end_mesh(mesh);
+	}
+}
+
 static void nonsense_in_a_reply_is_dropped(void **state)
 {
 	(void)state;
@@ -530,6 +594,8 @@ int main(void)
 			steady_polling_is_as_slow_as_the_target_allows),
 		cmocka_unit_test(sync_interval_is_the_slow_end),
 		cmocka_unit_test(at_most_max_peers_are_asked),
+		cmocka_unit_test(nodes_come_and_go_while_the_clock_goes_on),
+		cmocka_unit_test(the_bound_holds_whoever_is_listed),
 		cmocka_unit_test(nonsense_in_a_reply_is_dropped),
 		cmocka_unit_test(the_bound_holds_whatever_happens),
 	};

@@ -106,17 +106,58 @@ struct timesync *timesync_new(const struct timesync_config *config,
 	return t;
 }
 
+static bool is_listed(const struct timesync_config *config, uint32_t id)
+{
+	for (uint32_t i = 0; i < config->peer_count; i++)
+		if (config->peers[i] == id)
+			return true;
+	return false;
+}
+
+static void swap_peers(struct timesync *t, uint32_t a, uint32_t b)
+{
+	struct peer held = t->peers[a];
+
+	t->peers[a] = t->peers[b];
+	t->peers[b] = held;
+}
+
+/* The list of the configuration, in its order: who stays keeps all that is
+ * known of it, who is new is asked at once. */
+static void take_peers(struct timesync *t, const struct timesync_config *config)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < t->peer_count; i++)
+		if (is_listed(config, t->peers[i].id))
+			swap_peers(t, kept++, i);
+	for (uint32_t i = 0; i < config->peer_count; i++) {
+		uint32_t at = i;
+
+		while (at < kept && t->peers[at].id != config->peers[i])
+			at++;
+		if (at == kept)
+			peer_init(&t->peers[kept++], config->peers[i],
+				  config->history_size,
+				  config->peer_drift_ppb[i], t->clock.asof_ns);
+		swap_peers(t, i, at);
+	}
+	t->peer_count = kept;
+	CHECK(t->peer_count == config->peer_count);
+}
+
 void timesync_configure(struct timesync *t,
 			const struct timesync_config *config)
 {
 	bool resized = config->history_size != t->config.history_size;
 
-	CHECK(config->peer_count == t->peer_count);
+	CHECK(config->self == t->config.self);
+	CHECK(config->peer_count <= TIMESYNC_PEERS_MAX);
+	take_peers(t, config);
 	take_settings(t, config);
 	for (uint32_t i = 0; i < t->peer_count; i++) {
 		struct filter *filter = &t->peers[i].filter;
 
-		CHECK(config->peers[i] == t->peers[i].id);
 		if (resized)
 			filter_init(filter, config->history_size,
 				    filter_drift_ppb(filter));

@@ -141,7 +141,10 @@ struct timesync *timesync_new(const struct timesync_config *config,
 			      int64_t raw_ns);
 void timesync_free(struct timesync *timesync);
 
-/* Other settings from the next step on; self and peers must be the same. */
+/* Other settings from the next step on, which should come at once; self must
+ * be the same. Peers that are still listed keep what is known of them and their
+ * requests under way, new ones (distinct ids) are asked, the others are
+ * forgotten. The clock goes on as it is. */
 void timesync_configure(struct timesync *timesync,
 			const struct timesync_config *config);
 
