@@ -1,5 +1,5 @@
 /* A thread for what may take long and is needed soon: writing out spare
- * segments, removing old ones, hashing and syncing snapshots.
+ * segments, removing old ones, reading, hashing and syncing snapshots.
  *
  * The loop adds a chore; the thread does its work; the loop gets it back.
  */

@@ -21,13 +21,20 @@
 #define RETRY_NS   (1 * NS_PER_SEC)
 #define PATH_BYTES 400
 
-/* The stream to one peer. */
+/* The stream to one peer. A read under way outlives it: fd and chunk are the
+ * thread's until then, and the next stream waits for them. */
 struct outgoing {
+	struct chore read; /* first: a read is its stream's */
+	struct transfer *transfer;
 	uint32_t node;
 	bool active;
 	bool for_raft; /* else it was asked for */
 	struct snapfile_meta meta;
 	int fd; /* a copy of ours */
+	uint8_t *chunk;
+	bool reading;
+	uint64_t read_offset;
+	ssize_t read_bytes;
 	uint64_t sent;
 	uint64_t acked;
 	bool asked_where; /* the first ack tells where to begin */
@@ -90,7 +97,6 @@ struct transfer {
 	struct outgoing out[CONFIG_NODES_MAX];
 	struct incoming in;
 	struct check_chore check;
-	uint8_t chunk[TRANSFER_CHUNK_BYTES];
 };
 
 static void meta_to_wire(const struct snapfile_meta *meta,
@@ -140,8 +146,18 @@ static struct outgoing *outgoing_to(struct transfer *transfer, uint32_t node)
 			unused = &transfer->out[i];
 	}
 	CHECK(unused != NULL);
+	unused->transfer = transfer;
 	unused->node = node;
 	return unused;
+}
+
+static void close_outgoing(struct outgoing *out)
+{
+	close(out->fd);
+	free(out->chunk);
+	*out = (struct outgoing){ .transfer = out->transfer,
+				  .node = out->node,
+				  .again_raw_ns = out->again_raw_ns };
 }
 
 static void stop_sending(struct transfer *transfer, struct outgoing *out,
@@ -150,11 +166,12 @@ static void stop_sending(struct transfer *transfer, struct outgoing *out,
 	bool for_raft = out->for_raft;
 	uint32_t node = out->node;
 
-	close(out->fd);
-	*out = (struct outgoing){ .node = node };
+	out->active = false;
+	out->again_raw_ns = why ? clock_raw_ns() + RETRY_NS : 0;
+	if (!out->reading)
+		close_outgoing(out);
 	if (why == NULL)
 		return;
-	out->again_raw_ns = clock_raw_ns() + RETRY_NS;
 	log_warn("snapshot: sending to %s broke off: %s",
 		 node_name(transfer, node), why);
 	if (for_raft)
@@ -172,31 +189,62 @@ static bool send_chunk(struct transfer *transfer, struct outgoing *out,
 	meta_to_wire(&out->meta, &meta);
 	chunk.meta = &meta;
 	chunk.offset = out->sent;
-	chunk.data.data = transfer->chunk;
+	chunk.data.data = out->chunk;
 	chunk.data.len = bytes;
 	return peers_send_frame(transfer->peers, out->node,
 				FRAME_PEER_SNAPSHOT_CHUNK,
 				&chunk.base) == RFS_ERR_OK;
 }
 
+static void read_work(struct chore *chore)
+{
+	struct outgoing *out = (struct outgoing *)chore;
+
+	out->read_bytes = pread(out->fd, out->chunk, TRANSFER_CHUNK_BYTES,
+				(off_t)out->read_offset);
+	if (out->read_bytes <= 0)
+		log_errno("snapshot: reading at offset %ju",
+			  (uintmax_t)out->read_offset);
+}
+
+static void send_more(struct transfer *transfer, struct outgoing *out);
+
+static void read_done(struct chore *chore)
+{
+	struct outgoing *out = (struct outgoing *)chore;
+	struct transfer *transfer = out->transfer;
+
+	out->reading = false;
+	if (!out->active) { /* stopped meanwhile */
+		close_outgoing(out);
+		return;
+	}
+	if (out->read_bytes <= 0) {
+		stop_sending(transfer, out, "cannot read it");
+		return;
+	}
+	/* Anything else than what comes next was asked for before the receiver
+	 * said that it holds less. */
+	if (out->read_offset == out->sent) {
+		if (!send_chunk(transfer, out, (size_t)out->read_bytes))
+			return;
+		out->sent += (uint64_t)out->read_bytes;
+	}
+	send_more(transfer, out);
+}
+
+/* One read at a time; each, when it has been sent, begins the next. */
 static void send_more(struct transfer *transfer, struct outgoing *out)
 {
-	while (out->sent < out->meta.bytes &&
-	       out->sent - out->acked <
-		       TRANSFER_IN_FLIGHT * (uint64_t)TRANSFER_CHUNK_BYTES) {
-		ssize_t n = pread(out->fd, transfer->chunk,
-				  sizeof(transfer->chunk), (off_t)out->sent);
-
-		if (n <= 0) {
-			log_errno("snapshot: reading at offset %ju",
-				  (uintmax_t)out->sent);
-			stop_sending(transfer, out, "cannot read it");
-			return;
-		}
-		if (!send_chunk(transfer, out, (size_t)n))
-			return;
-		out->sent += (uint64_t)n;
-	}
+	if (out->reading || out->sent >= out->meta.bytes ||
+	    out->sent - out->acked >=
+		    TRANSFER_IN_FLIGHT * (uint64_t)TRANSFER_CHUNK_BYTES)
+		return;
+	out->reading = true;
+	out->read_offset = out->sent;
+	out->read.work = read_work;
+	out->read.done = read_done;
+	chores_add(transfer->chores, &out->read);
 }
 
 static void start_sending(struct transfer *transfer, uint32_t node,
@@ -208,18 +256,21 @@ static void start_sending(struct transfer *transfer, uint32_t node,
 
 	/* Nobody to send to: the raft, or the asker, comes again. */
 	peers_get_status(transfer->peers, node, &connected, &refused);
-	if (out->active || transfer->newest_fd < 0 || !connected ||
-	    clock_raw_ns() < out->again_raw_ns)
+	if (out->active || out->reading || transfer->newest_fd < 0 ||
+	    !connected || clock_raw_ns() < out->again_raw_ns)
 		return;
 	*out = (struct outgoing){
+		.transfer = transfer,
 		.node = node,
 		.active = true,
 		.for_raft = for_raft,
 		.meta = transfer->newest,
 		.fd = dup(transfer->newest_fd),
+		.chunk = malloc(TRANSFER_CHUNK_BYTES),
 		.progress_raw_ns = clock_raw_ns(),
 	};
 	CHECK(out->fd >= 0);
+	CHECK(out->chunk != NULL);
 	log_notice("snapshot: sending %ju (%ju bytes) to %s",
 		   (uintmax_t)out->meta.at.index, (uintmax_t)out->meta.bytes,
 		   node_name(transfer, node));
@@ -671,8 +722,8 @@ void transfer_free(struct transfer *transfer)
 		return;
 	ev_timer_stop(transfer->ev, &transfer->tick);
 	for (uint32_t i = 0; i < CONFIG_NODES_MAX; i++) {
-		if (transfer->out[i].active)
-			close(transfer->out[i].fd);
+		if (transfer->out[i].chunk)
+			close_outgoing(&transfer->out[i]);
 	}
 	if (transfer->in.fd >= 0)
 		close(transfer->in.fd);

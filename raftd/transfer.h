@@ -1,8 +1,9 @@
 /* Snapshots on their way: to peers that lag, from a leader, into storaged.
  *
- * Sending: 256 KiB chunks, a few in flight; each is acknowledged with the
- * offset the receiver holds, so a broken stream goes on where it was. A stream
- * without progress for TRANSFER_STALL_NS is given up and reported.
+ * Sending: 256 KiB chunks, read beside the loop, a few in flight; each is
+ * acknowledged with the offset the receiver holds, so a broken stream goes on
+ * where it was. A stream without progress for TRANSFER_STALL_NS is given up and
+ * reported.
  *
  * Receiving: into incoming.snap, hashed and synced beside the loop, then handed
  * to storaged; only when that has made it its state is the raft told.
