@@ -96,7 +96,7 @@ const struct option config_options[] = {
 	    20 * MS, 10 * MIN, "3s"),
 	OPT(raft, "heartbeat_min", heartbeat_min_ns, D, 0, 1 * MS, MIN, "10ms"),
 	OPT(raft, "lease", lease_ns, D, OPTION_AGREED, 0, MIN, "150ms"),
-	OPT(raft, "segment", segment_bytes, S, OPTION_FIXED, 0x1p16, 0x1p30,
+	OPT(raft, "segment", segment_bytes, S, OPTION_FIXED, 0x1p23, 0x1p30,
 	    "16MiB"),
 	OPT(raft, "snapshot_after", snapshot_after_bytes, S, 0, 0x1p16, 0x1p40,
 	    "64MiB"),

@@ -208,6 +208,8 @@ static void values_out_of_range_name_the_range(void **state)
 		"a.conf:28: time_sync.history_size: must be from 1 to 64");
 	refuses(HEAD NODES "time_sync {\n adjustment_rate = nan\n}",
 		"a.conf:28: time_sync.adjustment_rate: must be a number");
+	refuses(HEAD NODES "raft {\n segment = 4MiB\n}",
+		"a.conf:28: raft.segment: must be from 8.0 MiB to 1.0 GiB");
 	refuses(HEAD NODES "raft {\n segment = 5 parsecs\n}",
 		"a.conf:28: raft: expected: option = value");
 	refuses(HEAD NODES "raft {\n segment = 5parsecs\n}",
@@ -408,12 +410,12 @@ static void conf_d_adds_and_may_not_contradict(void **state)
 	snprintf(path, sizeof(path), "%s/conf.d", dir);
 	assert_int_equal(mkdir(path, 0700), 0);
 	put(dir, "raftfs.conf", HEAD NODES "raft { lease = 1s }\n");
-	put(path, "10-raft.conf", "\nraft { segment = 1MiB }\n");
+	put(path, "10-raft.conf", "\nraft { segment = 9MiB }\n");
 	put(path, "ignored.txt", "}");
 	snprintf(path, sizeof(path), "%s/raftfs.conf", dir);
 	assert_int_equal(config_load(path, &errors, &c), RFS_ERR_OK);
 	assert_int_equal(c.raft.lease_ns, NS_PER_SEC);
-	assert_int_equal(c.raft.segment_bytes, MIB);
+	assert_int_equal(c.raft.segment_bytes, 9 * MIB);
 
 	snprintf(path, sizeof(path), "%s/conf.d", dir);
 	put(path, "20-raft.conf", "\n\nraft { lease = 2s }\n");

@@ -14,7 +14,7 @@ wait_until 20 leader_by 1
 ok "a leader is elected" $?
 mkdir -p "$W/src"
 for i in $(seq 1 150); do
-	head -c $((i * 97)) /dev/urandom >"$W/src/f$i"
+	head -c $((i * 400)) /dev/urandom >"$W/src/f$i"
 done
 head -c 2500000 /dev/urandom >"$W/src/big"
 rfs 1 put -r "$W/src" /one >/dev/null
@@ -32,7 +32,9 @@ done
 start "$away"
 caught_up() { [ "$(rfs "$away" ls /more3 2>/dev/null | wc -l)" -eq 151 ]; }
 wait_until 30 caught_up
-ok "n$away catches up, by snapshot" $?
+ok "n$away catches up" $?
+grep -q 'snapshot: received' "$W/n$away/log"
+ok "by snapshot" $?
 rm -rf "$W/dst"
 rfs "$away" get -r /two "$W/dst" >/dev/null
 diff -r "$W/src" "$W/dst"
