@@ -17,6 +17,7 @@ static void load_fields(const struct conspage *page, struct cons_sample *s)
 	s->epoch = SEQLOCK_GET(page->epoch);
 	s->epoch_raw_ns = SEQLOCK_GET(page->epoch_raw_ns);
 	s->epoch_ts_ns = SEQLOCK_GET(page->epoch_ts_ns);
+	s->limbo_index = SEQLOCK_GET(page->limbo_index);
 	s->incarnation = SEQLOCK_GET(page->incarnation);
 }
 
@@ -70,6 +71,7 @@ void conspage_write(struct conspage *page, const struct cons_sample *s)
 	SEQLOCK_PUT(page->epoch, s->epoch);
 	SEQLOCK_PUT(page->epoch_raw_ns, s->epoch_raw_ns);
 	SEQLOCK_PUT(page->epoch_ts_ns, s->epoch_ts_ns);
+	SEQLOCK_PUT(page->limbo_index, s->limbo_index);
 	SEQLOCK_PUT(page->incarnation, s->incarnation);
 	seqlock_write_end(&page->seq, odd);
 }

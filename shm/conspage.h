@@ -10,6 +10,12 @@
  *	&& raw now < lease_until_raw_ns
  *	&& clock page's disruptions == lease_disruptions
  *	&& applied >= commit_index
+ *	&& (limbo_index == 0 || applied >= limbo_index
+ *	    || no command in (commit_index, limbo_index] can change the answer)
+ * The last is rule R2, for a leader whose lease is an earlier leader's: those
+ * commands may be committed, or not. They are the same for as long as the page
+ * says this term and this limbo_index; raftd tells storaged which they are, and
+ * who does not hold them for exactly that pair has no lease.
  * A pause between check and answer is harmless: the read linearizes at the
  * check. A pause before the check fails it.
  */
@@ -25,7 +31,7 @@
 #include "shm/page.h"
 
 #define CONSPAGE_MAGIC     0x5246534cu /* "RFSL" */
-#define CONSPAGE_VERSION   1u
+#define CONSPAGE_VERSION   2u
 #define CONSPAGE_RETRY_MAX 64
 
 enum conspage_role {
@@ -45,6 +51,7 @@ struct cons_sample {
 	int64_t lease_until_raw_ns;
 	uint64_t commit_index;
 	uint64_t last_index;
+	uint64_t limbo_index; /* 0: nothing in limbo; else above commit_index */
 	uint64_t epoch; /* timeline in force; 0: none yet */
 	/* Leader only: the epoch's first instant on its raw clock and on the
 	 * cluster's. From these its own timesyncd publishes the timeline. */
@@ -71,14 +78,16 @@ struct conspage {
 	_Atomic int64_t epoch_raw_ns;
 	_Atomic int64_t epoch_ts_ns;
 	_Atomic uint64_t incarnation;
-	uint8_t reserved[40];
+	_Atomic uint64_t limbo_index;
+	uint8_t reserved[32];
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct conspage) == 192, "three cache lines");
-_Static_assert(offsetof(struct conspage, term) == 72, "layout v1");
+_Static_assert(offsetof(struct conspage, term) == 72, "layout v2");
 _Static_assert(offsetof(struct conspage, lease_until_raw_ns) == 96,
-	       "layout v1");
-_Static_assert(offsetof(struct conspage, epoch_raw_ns) == 128, "layout v1");
+	       "layout v2");
+_Static_assert(offsetof(struct conspage, epoch_raw_ns) == 128, "layout v2");
+_Static_assert(offsetof(struct conspage, limbo_index) == 152, "layout v2");
 
 /* As clockpage_read(); also RFS_ERR_STALE when the page is revoked or
  * superseded: its writer is gone, nothing in it may be relied on. */

@@ -6,7 +6,8 @@
 bool lease_holds(const struct cons_sample *cons,
 		 const struct clock_sample *clock, int64_t raw_now_ns)
 {
-	return cons->lease_valid && raw_now_ns < cons->lease_until_raw_ns &&
+	return cons->lease_valid && cons->limbo_index == 0 &&
+	       raw_now_ns < cons->lease_until_raw_ns &&
 	       clock->disruptions == cons->lease_disruptions &&
 	       clock->quality != CLOCK_DISRUPTED;
 }

@@ -239,7 +239,10 @@ void reads_index_reply_receive(struct raft *raft,
 void reads_advance(struct raft *raft);
 void reads_fail(struct raft *raft); /* leadership or leader lost */
 int64_t reads_deadline_ns(const struct raft *raft);
-/* R1 and R2: may this leader read at its commit index, and how long? */
+/* R1: may this leader read at its commit index, and how long? */
 bool reads_lease_until(const struct raft *raft, int64_t *until_raw_ns);
+/* R2: the last command inherited and not settled, whose effects such a read
+ * must not depend on, nor on any before it; 0: none. */
+uint64_t reads_limbo(const struct raft *raft);
 
 #endif

@@ -539,6 +539,7 @@ void raft_view(const struct raft *raft, struct raft_view *view)
 		.heartbeat_ns = rtt_heartbeat_ns(raft),
 		.counters = raft->counters,
 	};
+	view->limbo_index = reads_limbo(raft);
 	view->lease_valid = reads_lease_until(raft, &view->lease_until_raw_ns);
 	raft_view_peers(raft, view);
 }

@@ -332,9 +332,9 @@ enum raft_role {
 
 /* What the consensus page and `raftfs status` show. lease_until_raw_ns is the
  * last instant on this node's raw clock at which a local read is allowed by
- * R1 and R2 (limbo included: while it forbids reads, lease_valid is false). Who
- * reads by it without asking sends a RAFT_EV_READ once less than half of D is
- * left, so that the lease is renewed while reads flow (E1). */
+ * R1, and by R2 if no command in (commit_index, limbo_index] can change its
+ * answer. Who reads by it without asking sends a RAFT_EV_READ once less than
+ * half of D is left, so that the lease is renewed while reads flow (E1). */
 struct raft_view {
 	enum raft_role role;
 	uint64_t term;
@@ -343,6 +343,9 @@ struct raft_view {
 	uint64_t commit_index;
 	uint64_t last_index;
 	uint64_t first_index;
+	uint64_t limbo_index; /* leader: the last command it inherited and does
+			       * not know committed; 0: none. Fixed for a
+			       * term until an entry of it commits */
 	bool lease_valid;
 	int64_t lease_until_raw_ns;
 	uint32_t lease_disruptions; /* clock page counter it was computed under */

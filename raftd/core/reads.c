@@ -2,7 +2,9 @@
  *
  *   R1  a leader whose last committed entry is surely younger than D answers
  *	 at its commit index; the entry may be an earlier leader's
- *   R2  in that last case only while no inherited command is unsettled (limbo)
+ *   R2  in that last case only what no unsettled inherited command may change:
+ *	 who knows which (storaged) sees the lease and how far limbo reaches;
+ *	 a read asked here, whose keys we cannot know, waits
  *   F1  otherwise a quorum must answer a round begun after the read arrived,
  *	 and an entry of our own term must be committed (thesis 6.4)
  *   I10 once the lease is given up only entries after that give a new one
@@ -22,6 +24,14 @@
 static bool reads_own_term_committed(const struct raft *raft)
 {
 	return raft->commit_index >= raft->term_first_index;
+}
+
+uint64_t reads_limbo(const struct raft *raft)
+{
+	if (raft->role != RAFT_LEADER || reads_own_term_committed(raft) ||
+	    raft->limbo_last_command <= raft->commit_index)
+		return 0;
+	return raft->limbo_last_command;
 }
 
 static bool reads_lease_possible(const struct raft *raft)
@@ -47,8 +57,7 @@ bool reads_lease_until(const struct raft *raft, int64_t *until_raw_ns)
 	if (reads_own_term_committed(raft))
 		until = lease_own_until(entry.received_raw_ns,
 					raft->config.lease_ns);
-	else if (raft->limbo_last_command > commit ||
-		 !lease_inherited_until(&raft->clock, &entry,
+	else if (!lease_inherited_until(&raft->clock, &entry,
 					raft->config.lease_ns,
 					raft->now.raw_ns, &until))
 		return false;
@@ -67,8 +76,7 @@ static const char *reads_why_no_lease(const struct raft *raft)
 		return "no lease without cluster time";
 	if (raft->transfer_to != RAFT_NOBODY)
 		return "no lease while handing over";
-	if (!reads_own_term_committed(raft) &&
-	    raft->limbo_last_command > raft->commit_index)
+	if (reads_limbo(raft) > 0)
 		return "inherited commands are unsettled";
 	if (raft->commit_index <= raft->relinquished_index)
 		return "lease was given up";
@@ -155,7 +163,7 @@ static void reads_ask_leader(struct raft *raft, uint32_t from, uint64_t id)
 {
 	int64_t until_ns;
 
-	if (reads_lease_until(raft, &until_ns)) {
+	if (reads_limbo(raft) == 0 && reads_lease_until(raft, &until_ns)) {
 		raft->counters.reads_by_lease++;
 		raft_story(raft,
 			   "lease holds %lld ms more -> local read at commit %llu",

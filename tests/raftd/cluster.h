@@ -9,7 +9,7 @@
  *	one leader a term; committed entries never change, stamps strictly rise;
  *	nobody may read by lease, not even a reader that outlives its raftd and
  *	has only its last view, while a command is committed that it would not
- *	see; no read is answered below the commands committed when it was asked.
+ *	see and that its limbo does not reach; no read is answered below the commands committed when it was asked.
  */
 #ifndef RAFTFS_TESTS_RAFTD_CLUSTER_H
 #define RAFTFS_TESTS_RAFTD_CLUSTER_H
@@ -41,6 +41,8 @@ void cluster_settle(struct cluster *cluster);
 
 void cluster_propose(struct cluster *cluster, uint32_t node, const char *text);
 void cluster_read(struct cluster *cluster, uint32_t node);
+/* A line about what storaged sees on its consensus page. */
+void cluster_page(struct cluster *cluster, uint32_t node);
 void cluster_peer_lost(struct cluster *cluster, uint32_t node, uint32_t peer);
 /* The supervisor of `peer` revokes its page and tells `node` that it died. */
 void cluster_death(struct cluster *cluster, uint32_t node, uint32_t peer);

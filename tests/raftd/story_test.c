@@ -8,7 +8,7 @@
  *	cluster nodes=3 lease_ms=400 [log=64] [window=64]
  *	run ms=500			pass time
  *	propose node=1 [count=1] text=x
- *	read node=1
+ *	read node=1 | page node=1	asked of the core; what storaged sees
  *	cut node=3 | heal node=3	both ways; from=1 to=2: one way
  *	crash node=1 | restart node=1
  *	lost peer=1			all hosts' hint; node=2: only its
@@ -135,6 +135,8 @@ static void command_run(struct cluster **cluster, const char *line)
 		command_propose(*cluster, line);
 	else if (strcmp(verb, "read") == 0)
 		cluster_read(*cluster, node);
+	else if (strcmp(verb, "page") == 0)
+		cluster_page(*cluster, node);
 	else if (strcmp(verb, "cut") == 0 || strcmp(verb, "heal") == 0)
 		command_cut(*cluster, line, verb[0] == 'c');
 	else if (strcmp(verb, "crash") == 0)

@@ -59,6 +59,7 @@ static struct cons_sample sample_of(uint64_t n)
 		.lease_until_raw_ns = (int64_t)n * 5,
 		.commit_index = n * 7,
 		.last_index = n * 9,
+		.limbo_index = n * 8,
 		.epoch = n + 4,
 		.epoch_raw_ns = (int64_t)n * 11,
 		.epoch_ts_ns = -(int64_t)n,
@@ -78,6 +79,7 @@ static void assert_same(const struct cons_sample *a,
 	assert_int_equal(a->lease_until_raw_ns, b->lease_until_raw_ns);
 	assert_int_equal(a->commit_index, b->commit_index);
 	assert_int_equal(a->last_index, b->last_index);
+	assert_int_equal(a->limbo_index, b->limbo_index);
 	assert_int_equal(a->epoch, b->epoch);
 	assert_int_equal(a->epoch_raw_ns, b->epoch_raw_ns);
 	assert_int_equal(a->epoch_ts_ns, b->epoch_ts_ns);

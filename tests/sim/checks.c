@@ -376,9 +376,15 @@ static bool page_lets_read(const struct world *world, const struct node *node)
 
 static void check_exclusive(struct world *world, const struct node *node)
 {
+	uint64_t seen = node->page.commit_index;
+
+	/* What may have been committed before its election is left to the keys
+	 * (R2), and so to the histories. */
+	if (seen < node->page.limbo_index)
+		seen = node->page.limbo_index;
 	/* An entry that changes no state makes no read stale. */
 	if (world->clock_rule_broken || !page_lets_read(world, node) ||
-	    node->page.commit_index >= world->checks->command_last)
+	    seen >= world->checks->command_last)
 		return;
 	world_violate(world, node->id, "lease-exclusive",
 		      "lease of term %" PRIu64

@@ -32,6 +32,7 @@ static const struct row rows[EVENT_COUNT] = {
 	[EVENT_RAFT_SNAPSHOT_FAILED] = {raft_host_hint, PROC_RAFTD, true},
 	[EVENT_STORE_COMMITTED] = {storage_committed, PROC_STORAGED, true},
 	[EVENT_STORE_PROPOSED] = {storage_proposed, PROC_STORAGED, true},
+	[EVENT_STORE_LIMBO] = {storage_limbo, PROC_STORAGED, true},
 	[EVENT_STORE_READ] = {storage_read, PROC_STORAGED, true},
 	[EVENT_STORE_REQUEST] = {storage_request, PROC_STORAGED, false},
 	[EVENT_STORE_SNAPSHOT] = {storage_body, PROC_NONE, false},

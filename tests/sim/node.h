@@ -35,6 +35,7 @@ struct consensus_page {
 	uint64_t term;
 	uint32_t leader;
 	uint64_t commit_index;
+	uint64_t limbo_index;
 	bool lease_valid;
 	int64_t lease_until_raw_ns;
 	uint32_t lease_disruptions;
@@ -115,6 +116,11 @@ struct request {
 struct storage {
 	struct kv kv;
 	struct request requests[NODE_CLIENTS]; /* by client slot */
+	struct limbo_set {
+		uint64_t term;
+		uint64_t limbo_index; /* 0: none came since the start */
+		uint64_t keys; /* bits: which those commands write */
+	} limbo;
 	struct stored_snapshot {
 		struct raft_snapshot_meta meta; /* index 0: none */
 		struct kv kv;

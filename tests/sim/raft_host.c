@@ -150,18 +150,43 @@ void raft_host_stop(struct world *world, struct node *node)
 	checks_crashed(world, node);
 }
 
+/* What a new leader tells its storaged: the keys that may have changed. */
+static void tell_limbo(struct world *world, struct node *node)
+{
+	const struct raft_view *view = &node->host.view;
+	struct limbo_set *set = calloc(1, sizeof(*set));
+
+	CHECK(set);
+	*set = (struct limbo_set){view->term, view->limbo_index, 0};
+	for (uint64_t i = view->commit_index + 1; i <= view->limbo_index; i++) {
+		const struct raft_entry *entry =
+			raft_log_at(node->host.raft, i);
+		struct kv_command command;
+
+		if (entry->kind != RAFT_ENTRY_COMMAND)
+			continue;
+		memcpy(&command, entry->data, sizeof(command));
+		set->keys |= UINT64_C(1) << command.key;
+	}
+	node_post(world, node->index, PROC_STORAGED, NODE_IPC_NS,
+		  (struct event){.kind = EVENT_STORE_LIMBO, .payload = set});
+}
+
 static void publish(struct world *world, struct node *node)
 {
 	const struct raft_view *view = &node->host.view;
 	struct consensus_page *page = &node->page;
 	bool moved = page->leader != view->leader || page->term != view->term ||
 		     page->role != view->role || page->epoch != view->epoch;
+	bool limbo = view->limbo_index > 0 &&
+		     (page->limbo_index == 0 || page->term != view->term);
 
 	*page = (struct consensus_page){
 		.role = view->role,
 		.term = view->term,
 		.leader = view->leader,
 		.commit_index = view->commit_index,
+		.limbo_index = view->limbo_index,
 		.lease_valid = view->lease_valid,
 		.lease_until_raw_ns = view->lease_until_raw_ns,
 		.lease_disruptions = view->lease_disruptions,
@@ -171,6 +196,8 @@ static void publish(struct world *world, struct node *node)
 	};
 	if (page->lease_valid)
 		world_cover(world, COVER_LEASES_SHOWN);
+	if (limbo)
+		tell_limbo(world, node);
 	if (moved)
 		node_post(world, node->index, PROC_TIMESYNCD,
 			  world_exponential(world, NS_PER_MS),

@@ -15,6 +15,7 @@ void storage_start(struct world *world, struct node *node)
 
 	for (uint32_t i = 0; i < NODE_CLIENTS; i++)
 		storage->requests[i].state = REQUEST_NONE;
+	storage->limbo = (struct limbo_set){0};
 	/* Its database survived, or is as old as its last snapshot. */
 	if (world_chance(world, 0.5)) {
 		if (storage->snapshots[0].meta.index)
@@ -52,7 +53,7 @@ static void reply(struct world *world, struct node *node,
 }
 
 /* The page may be older than the process: who wrote it is not asked. */
-static bool lease_allows(struct world *world, struct node *node)
+static bool lease_holds(struct world *world, struct node *node)
 {
 	const struct consensus_page *page = &node->page;
 
@@ -60,6 +61,26 @@ static bool lease_allows(struct world *world, struct node *node)
 	       page->lease_disruptions == node->clock_page.disruptions &&
 	       node_raw(world, node) < page->lease_until_raw_ns &&
 	       node->storage.kv.applied >= page->commit_index;
+}
+
+/* R2: may what this leader inherited, and cannot settle yet, write the key? */
+static bool limbo_spares(const struct node *node, uint32_t key)
+{
+	const struct limbo_set *set = &node->storage.limbo;
+
+	if (node->page.limbo_index == 0)
+		return true;
+	return set->term == node->page.term &&
+	       set->limbo_index == node->page.limbo_index &&
+	       (set->keys >> key & 1) == 0;
+}
+
+void storage_limbo(struct world *world, struct event *event)
+{
+	struct storage *storage = &world->nodes[event->node].storage;
+
+	storage->limbo = *(struct limbo_set *)event->payload;
+	world_drop(event);
 }
 
 static void start_read(struct world *world, struct node *node,
@@ -70,8 +91,11 @@ static void start_read(struct world *world, struct node *node,
 	bool foreign =
 		last && page->role == RAFT_LEADER && last->term != page->term;
 
-	if (lease_allows(world, node)) {
+	if (lease_holds(world, node) &&
+	    limbo_spares(node, request->command.key)) {
 		world_cover(world, COVER_READS_LEASE);
+		if (page->limbo_index > 0)
+			world_cover(world, COVER_LIMBO_READS);
 		if (foreign)
 			world_cover(world, COVER_READS_INHERITED);
 		world_trace(world, node->id, "read by lease, commit %" PRIu64,

@@ -20,6 +20,7 @@ const struct stored_snapshot *storage_snapshot(const struct node *node,
 void storage_request(struct world *world, struct event *event);
 void storage_committed(struct world *world, struct event *event);
 void storage_proposed(struct world *world, struct event *event);
+void storage_limbo(struct world *world, struct event *event);
 void storage_read(struct world *world, struct event *event);
 void storage_body(struct world *world, struct event *event);
 

@@ -47,6 +47,7 @@
 	X(C1_WAITS, "commits that waited for a lease (C1)", true)              \
 	X(C1_SKIPS, "commits that need not wait: lease given up", true)        \
 	X(LIMBO_PARKS, "reads parked in limbo (R2)", true)                     \
+	X(LIMBO_READS, "reads past a limbo that cannot change them (R2)", true) \
 	X(TRUNCATIONS, "log truncations", true)                                \
 	X(COMPACTIONS, "log compactions", true)                                \
 	X(SNAPSHOTS_SENT, "snapshots streamed", true)                          \
@@ -140,6 +141,7 @@ enum event_kind {
 	EVENT_RAFT_SNAPSHOT_FAILED,    /* a: peer id */
 	EVENT_STORE_COMMITTED,	       /* a: index */
 	EVENT_STORE_PROPOSED, /* a: token, b: index, c: term; 0: refused */
+	EVENT_STORE_LIMBO,    /* payload: limbo_set */
 	EVENT_STORE_READ,     /* a: token, b: index, c: error */
 	EVENT_STORE_REQUEST,  /* payload: request of a client */
 	EVENT_STORE_SNAPSHOT, /* payload: streamed snapshot body */

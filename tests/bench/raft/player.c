@@ -152,7 +152,7 @@ static bool lease_holds(const struct player *player)
 	return player->consensus != NULL && player->clock != NULL &&
 	       conspage_read(player->consensus, &cons) == RFS_ERR_OK &&
 	       clockpage_read(player->clock, &clock) == RFS_ERR_OK &&
-	       cons.lease_valid &&
+	       cons.lease_valid && cons.limbo_index == 0 &&
 	       clock.disruptions == cons.lease_disruptions &&
 	       clock_raw_ns() < cons.lease_until_raw_ns &&
 	       player->state->applied >= cons.commit_index;
