@@ -7,8 +7,8 @@
 
 struct status {
 	DistributedFs__RaftStatus raft;
-	DistributedFs__RaftPeer peer[RAFT_NODES_MAX];
-	DistributedFs__RaftPeer *peers[RAFT_NODES_MAX];
+	DistributedFs__RaftPeer peer[RAFT_PEERS_MAX];
+	DistributedFs__RaftPeer *peers[RAFT_PEERS_MAX];
 };
 
 static char *name_of(const struct loop *loop, uint32_t node)

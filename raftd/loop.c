@@ -561,7 +561,7 @@ static void on_heartbeat(struct ev_loop *ev, ev_timer *timer, int revents)
 /* ---- handing over ---- */
 
 static void get_connected(const struct loop *loop,
-			  bool connected[RAFT_NODES_MAX])
+			  bool connected[RAFT_PEERS_MAX])
 {
 	const char *refused;
 
@@ -575,7 +575,7 @@ static void on_fitness(struct ev_loop *ev, ev_timer *timer, int revents)
 	struct loop *loop = timer->data;
 	struct raft_event event = { .type = RAFT_EV_TRANSFER };
 	int64_t now_ns = clock_raw_ns();
-	bool connected[RAFT_NODES_MAX];
+	bool connected[RAFT_PEERS_MAX];
 
 	(void)ev;
 	(void)revents;
@@ -610,7 +610,7 @@ static void on_farewell(struct ev_loop *ev, ev_timer *timer, int revents)
 static void say_farewell(struct loop *loop)
 {
 	struct raft_event event = { .type = RAFT_EV_TRANSFER };
-	bool connected[RAFT_NODES_MAX];
+	bool connected[RAFT_PEERS_MAX];
 
 	if (loop->stopping)
 		return;

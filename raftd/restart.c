@@ -125,7 +125,7 @@ static void fill_config(const struct loop *loop, struct raft_config *raft)
 	raft->self = config_self(config)->id;
 	raft->member_count = config->node_count;
 	for (uint32_t i = 0; i < config->node_count; i++)
-		raft->members[i] = config->nodes[i].id;
+		raft->members[i].id = config->nodes[i].id;
 	raft->election_timeout_min_ns = config->raft.election_timeout_min_ns;
 	raft->election_timeout_max_ns = config->raft.election_timeout_max_ns;
 	raft->heartbeat_min_ns = config->raft.heartbeat_min_ns;

@@ -76,6 +76,7 @@ struct read {
 struct raft {
 	struct raft_config config;
 	struct members members;
+	struct raft_membership membership;
 	uint32_t self_position;
 	struct prng prng;
 	struct raft_now now;

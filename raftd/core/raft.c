@@ -38,12 +38,21 @@ static void raft_load_members(struct raft *raft)
 	CHECK(config->member_count <= RAFT_NODES_MAX);
 	raft->members.count = config->member_count;
 	for (uint32_t i = 0; i < config->member_count; i++) {
-		CHECK(config->members[i] != RAFT_NOBODY);
-		CHECK(i == 0 || config->members[i] > config->members[i - 1]);
-		raft->members.ids[i] = config->members[i];
+		CHECK(config->members[i].id != RAFT_NOBODY);
+		CHECK(i == 0 ||
+		      config->members[i].id > config->members[i - 1].id);
+		raft->members.ids[i] = config->members[i].id;
 	}
 	raft->self_position = members_position(&raft->members, config->self);
 	CHECK(raft->self_position != MEMBERS_NONE);
+	raft->membership = (struct raft_membership){
+		.last_id = config->members[config->member_count - 1].id,
+		.count = config->member_count,
+	};
+	for (uint32_t i = 0; i < config->member_count; i++) {
+		raft->membership.members[i] = config->members[i];
+		raft->membership.members[i].voter = true;
+	}
 }
 
 /* The snapshot was ahead of a log write that a crash undid: what the disk holds
@@ -357,6 +366,13 @@ static void raft_dispatch(struct raft *raft, const struct raft_event *event)
 	case RAFT_EV_TRANSFER:
 		transfer_start(raft, event->peer);
 		break;
+	case RAFT_EV_CONFIGURE:
+		raft->proposals_done[raft->proposal_done_count++] =
+			(struct raft_proposal_done){
+				.id = event->configure.id,
+				.err = RFS_ERR_NOTSUP,
+			};
+		break;
 	}
 }
 
@@ -499,6 +515,20 @@ uint64_t raft_log_last(const struct raft *raft)
 	return log_last_index(&raft->log);
 }
 
+const struct raft_membership *raft_membership(const struct raft *raft)
+{
+	return &raft->membership;
+}
+
+const struct raft_membership *raft_membership_at(const struct raft *raft,
+						 uint64_t index)
+{
+	bool held = index >= raft->snapshot.index &&
+		    index <= log_last_index(&raft->log);
+
+	return held ? &raft->membership : NULL;
+}
+
 static void raft_view_peers(const struct raft *raft, struct raft_view *view)
 {
 	view->peer_count = raft->members.count;
@@ -507,6 +537,8 @@ static void raft_view_peers(const struct raft *raft, struct raft_view *view)
 
 		view->peers[i] = (struct raft_peer_view){
 			.id = raft->members.ids[i],
+			.member = true,
+			.voter = true,
 			.match_index = peer->progress.match_index,
 			.next_index = peer->progress.next_index,
 			.rtt_ns = peer->rtt.smoothed_ns,
@@ -537,6 +569,7 @@ void raft_view(const struct raft *raft, struct raft_view *view)
 		.epoch_ts_ns = raft->timeline.ts_ns,
 		.election_timeout_ns = rtt_election_timeout_ns(raft),
 		.heartbeat_ns = rtt_heartbeat_ns(raft),
+		.standing = RAFT_VOTER,
 		.counters = raft->counters,
 	};
 	view->limbo_index = reads_limbo(raft);

@@ -5,8 +5,8 @@
  * but from its seed, and allocates only in raft_new().
  *
  * Terms follow the Raft paper, figure 2, and Ongaro's thesis (pre-vote 9.6,
- * check-quorum 6.2, ReadIndex 6.4); leases follow LeaseGuard (arXiv
- * 2512.15659); time follows shm/clockpage.h.
+ * check-quorum 6.2, ReadIndex 6.4, membership changes 4); leases follow
+ * LeaseGuard (arXiv 2512.15659); time follows shm/clockpage.h.
  *
  * Durability contract.  Effects are carried out in field order.  Hard state
  * is durable before anything later in the same effects happens.  Entries are
@@ -26,7 +26,8 @@
 #include "common/interval.h"
 #include "common/story.h"
 
-#define RAFT_NODES_MAX   9
+#define RAFT_NODES_MAX   9 /* members, learners and those leaving included */
+#define RAFT_PEERS_MAX   (2 * RAFT_NODES_MAX)
 #define RAFT_NOBODY      0u /* node ids start at 1 */
 #define RAFT_ENTRIES_MAX 256 /* per AppendEntries */
 #define RAFT_PROPOSALS_MAX 4096 /* per event */
@@ -44,6 +45,7 @@ enum raft_entry_kind {
 	RAFT_ENTRY_COMMAND = 1, /* a client's command, opaque */
 	RAFT_ENTRY_EXTEND = 2,	/* no data: renews the lease (rule E1) */
 	RAFT_ENTRY_RELINQUISH = 3, /* no data: gives the lease up (I10) */
+	RAFT_ENTRY_CONFIG = 4, /* data: a whole membership, by its image */
 };
 
 struct raft_entry {
@@ -69,6 +71,48 @@ void raft_handover_encode(const struct raft_handover *handover,
 			  uint8_t image[RAFT_HANDOVER_BYTES]);
 RFS_MUST_USE enum rfs_err raft_handover_decode(const void *image, size_t bytes,
 					       struct raft_handover *handover);
+
+/* Who takes part (thesis, chapter 4).
+ *
+ * The list is replicated state: a node goes by the newest one its log holds,
+ * committed or not, and by the one before when a truncation takes it away; else
+ * by its snapshot's, else by raft_config's. A change of voters is two entries:
+ * a joint membership, in which both the voters and the voters before must
+ * agree to everything, and, as soon as that is committed, the voters alone.
+ * Learners get the log and count nowhere.
+ */
+#define RAFT_ABOUT_MAX 192
+struct raft_member {
+	uint32_t id;
+	bool voter;	   /* in the set that is, or is to be, in force */
+	bool voter_before; /* joint: in the set that is being replaced */
+	bool promote;	   /* learner: a voter as soon as it has caught up */
+	uint32_t replaces; /* promote: this voter leaves in the same step */
+	uint16_t about_bytes;
+	uint8_t about[RAFT_ABOUT_MAX]; /* the host's: how it is reached */
+};
+struct raft_membership {
+	uint64_t index; /* of the entry that brought it; 0: raft_config's own */
+	bool joint;
+	uint32_t last_id; /* the highest id ever used; ids never come back */
+	uint32_t count;	  /* 0: a joiner, who knows none yet */
+	struct raft_member members[RAFT_NODES_MAX]; /* by id, ascending */
+};
+
+/* Little-endian image, versioned, index included; its length is returned. */
+#define RAFT_MEMBERSHIP_BYTES_MAX                                              \
+	(20u + RAFT_NODES_MAX * (11u + RAFT_ABOUT_MAX))
+uint32_t
+raft_membership_encode(const struct raft_membership *membership,
+		       uint8_t image[RAFT_MEMBERSHIP_BYTES_MAX]);
+/* VERSION: of a later version. CORRUPT: no correct leader made this; count is
+ * at least 1, and there is a voter. */
+RFS_MUST_USE enum rfs_err
+raft_membership_decode(const void *image, size_t bytes,
+		       struct raft_membership *membership);
+/* NULL: not a member. */
+const struct raft_member *
+raft_membership_find(const struct raft_membership *membership, uint32_t id);
 
 /* "Now". Every event carries it; within one raft, raw_ns never goes back.
  * The cluster clock part is what the clock page says at raw_ns: cluster time
@@ -102,7 +146,8 @@ enum raft_message_type {
 	RAFT_MSG_TIMEOUT_NOW = 8,  /* leadership transfer */
 };
 
-/* What a snapshot stands for; also the header of the snapshot file. */
+/* What a snapshot stands for; also the header of the snapshot file. With it
+ * goes the membership at its index, by raft_membership_at(). */
 struct raft_snapshot_meta {
 	uint64_t index;
 	uint64_t term;
@@ -171,6 +216,38 @@ enum raft_event_type {
 	RAFT_EV_SNAPSHOT_INSTALLED, /* one from the leader is in place */
 	RAFT_EV_SNAPSHOT_FAILED,    /* sending to a peer broke off */
 	RAFT_EV_TRANSFER,	/* operator: hand leadership to a peer */
+	RAFT_EV_CONFIGURE,	/* operator: change the membership */
+};
+
+enum raft_change {
+	RAFT_CHANGE_ADD = 1,	 /* node: as a learner, then a voter */
+	RAFT_CHANGE_ADD_LEARNER, /* node: as a learner, for good */
+	RAFT_CHANGE_PROMOTE,	 /* node, a learner: a voter once caught up */
+	RAFT_CHANGE_REMOVE,	 /* node: learner or voter, the leader too */
+	RAFT_CHANGE_REPLACE,	 /* node, new, takes the place of `replaces` */
+	RAFT_CHANGE_ABOUT,	 /* node: it is reached in another way now */
+};
+
+/* Answered in effects.proposals. OK: appended at index and term; the change is
+ * made for good if that very entry is committed, and over once raft_membership()
+ * is committed, not joint, and no learner waits to be promoted. Else nothing
+ * happened:
+ *   NOT_LEADER
+ *   BUSY     the change before is not committed, or this leader has committed
+ *	      nothing in its term yet: ask again
+ *   EXIST    the id is, or once was, a member's; a promoted one is a voter
+ *   NOENT    node, or `replaces`, is no member
+ *   INVALID  no such change; no voter would be left; `replaces` is no voter,
+ *	      or is being replaced; `about` is too long
+ *   FULL     RAFT_NODES_MAX members; or the log has no room
+ * A learner that never catches up holds up nothing: REMOVE takes it back. */
+struct raft_configure {
+	uint64_t id; /* the host's; comes back in effects.proposals */
+	enum raft_change change;
+	uint32_t node;	   /* ADD, ADD_LEARNER, REPLACE: above last_id */
+	uint32_t replaces; /* REPLACE only */
+	const void *about; /* ADD, ADD_LEARNER, REPLACE, ABOUT */
+	uint32_t about_bytes;
 };
 
 struct raft_proposal {
@@ -214,7 +291,12 @@ struct raft_event {
 		uint32_t peer; /* PEER_LOST, SNAPSHOT_FAILED, TRANSFER */
 		/* SNAPSHOT_TAKEN, _INSTALLED. The host puts one in place only
 		 * while its index is above effects.commit_index. */
-		struct raft_snapshot_meta snapshot;
+		struct {
+			struct raft_snapshot_meta snapshot;
+			/* INSTALLED: at its index; NULL: raft_config's. */
+			const struct raft_membership *membership;
+		};
+		struct raft_configure configure; /* CONFIGURE */
 	};
 };
 
@@ -257,6 +339,7 @@ struct raft_effects {
 	uint32_t send_count;
 
 	uint64_t commit_index; /* always: entries up to here may be applied */
+	bool membership_changed; /* raft_membership() is another one now */
 
 	const struct raft_proposal_done *proposals;
 	uint32_t proposal_count;
@@ -270,11 +353,15 @@ struct raft_effects {
 	int64_t deadline_raw_ns; /* always: when the next TICK is due */
 };
 
-/* Fixed for the life of a raft. All members vote (membership is static here;
- * the peers' handshake refuses a node whose member list or lease differs). */
+/* Fixed for the life of a raft, but for the members: those are who began the
+ * cluster, all voters, self among them, and count only while neither log nor
+ * snapshot brings a membership. None: a joiner. It takes entries from any leader
+ * the host lets through, gives no vote and never stands, until a membership
+ * comes; it refuses one that has it as a voter already, for then it has been
+ * one, and has forgotten what it promised. */
 struct raft_config {
 	uint32_t self;
-	uint32_t members[RAFT_NODES_MAX]; /* self included, ascending */
+	struct raft_member members[RAFT_NODES_MAX]; /* id, about; ascending */
 	uint32_t member_count;
 	int64_t election_timeout_min_ns; /* floor; actual follows measured RTT */
 	int64_t election_timeout_max_ns; /* ceiling */
@@ -299,6 +386,8 @@ struct raft_restart {
 	uint32_t voted_for;
 	uint64_t supported_term;
 	struct raft_snapshot_meta snapshot;
+	const struct raft_membership *membership; /* at the snapshot; copied.
+						   * NULL: raft_config's */
 	const struct raft_entry *entries;
 	uint64_t entry_count;
 };
@@ -323,11 +412,27 @@ const struct raft_entry *raft_log_at(const struct raft *raft, uint64_t index);
 uint64_t raft_log_first(const struct raft *raft); /* <= snapshot index + 1 */
 uint64_t raft_log_last(const struct raft *raft);
 
+/* Who takes part now. Valid until the next step; never NULL. */
+const struct raft_membership *raft_membership(const struct raft *raft);
+/* The same as of a log index that is not below the snapshot's; NULL for what is
+ * not held. The host keeps it beside a snapshot it takes there. */
+const struct raft_membership *raft_membership_at(const struct raft *raft,
+						 uint64_t index);
+
 enum raft_role {
 	RAFT_FOLLOWER = 0,
 	RAFT_PRECANDIDATE = 1,
 	RAFT_CANDIDATE = 2,
 	RAFT_LEADER = 3,
+};
+
+/* How this node stands to the cluster. */
+enum raft_standing {
+	RAFT_JOINER = 0, /* in no membership yet */
+	RAFT_LEARNER = 1,
+	RAFT_VOTER = 2,
+	RAFT_LEAVING = 3, /* left out by one that is not known committed */
+	RAFT_REMOVED = 4, /* for good: never stands, disturbs nobody */
 };
 
 /* What the consensus page and `raftfs status` show. lease_until_raw_ns is the
@@ -355,14 +460,20 @@ struct raft_view {
 	int64_t epoch_ts_ns;	    /* cluster time, at the epoch's first instant */
 	int64_t election_timeout_ns;
 	int64_t heartbeat_ns;
+	enum raft_standing standing;
+	uint64_t membership_index;
+	/* The members in their order, then who just left and is still told
+	 * so: the host keeps its link to that one while it is listed here. */
 	struct raft_peer_view {
 		uint32_t id;
+		bool member;
+		bool voter; /* in either set, when joint */
 		uint64_t match_index;
 		uint64_t next_index;
 		int64_t rtt_ns;		/* smoothed; 0: not measured */
 		int64_t last_heard_raw_ns;
 		bool snapshotting;
-	} peers[RAFT_NODES_MAX]; /* leader: meaningful in full */
+	} peers[RAFT_PEERS_MAX]; /* leader: meaningful in full */
 	uint32_t peer_count;
 	struct raft_counters {
 		uint64_t elections_started;

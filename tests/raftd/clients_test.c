@@ -307,7 +307,7 @@ static struct raft *raft_of(uint64_t base)
 	static struct raft_entry entries[ENTRY_COUNT];
 	const struct raft_config config = {
 		.self = 1,
-		.members = { 1, 2, 3 },
+		.members = { { .id = 1 }, { .id = 2 }, { .id = 3 } },
 		.member_count = 3,
 		.election_timeout_min_ns = NS_PER_SEC,
 		.election_timeout_max_ns = 2 * NS_PER_SEC,

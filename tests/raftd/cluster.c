@@ -458,7 +458,7 @@ struct cluster *cluster_new(const struct cluster_options *options)
 			.story = { node_line, node },
 		};
 		for (uint32_t k = 0; k < options->node_count; k++)
-			node->config.members[k] = k + 1;
+			node->config.members[k].id = k + 1;
 		node_start_in_order(node);
 	}
 	return cluster;

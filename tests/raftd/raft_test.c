@@ -157,7 +157,7 @@ static struct raft *restarted(const struct raft_restart *restart)
 	struct raft *raft = raft_new(
 		&(struct raft_config){
 			.self = 1,
-			.members = { 1, 2, 3 },
+			.members = { { .id = 1 }, { .id = 2 }, { .id = 3 } },
 			.member_count = 3,
 			.election_timeout_min_ns = 100 * MS,
 			.election_timeout_max_ns = 100 * MS,
@@ -640,7 +640,7 @@ static uint64_t commits_at_once(uint64_t own_support, uint64_t told_support)
 	};
 	const struct raft_config config = {
 		.self = 3,
-		.members = { 1, 2, 3 },
+		.members = { { .id = 1 }, { .id = 2 }, { .id = 3 } },
 		.member_count = 3,
 		.election_timeout_min_ns = 100 * NS_PER_MS,
 		.election_timeout_max_ns = 100 * NS_PER_MS,

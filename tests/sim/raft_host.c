@@ -57,7 +57,7 @@ static struct raft_config config_of(struct world *world, struct node *node)
 	};
 
 	for (uint32_t i = 0; i < config.member_count; i++)
-		config.members[i] = i + 1;
+		config.members[i].id = i + 1;
 	if (world->options.tracing)
 		config.story = (struct story){story_line, node};
 	return config;
