@@ -130,6 +130,9 @@ static void out_opened(struct conn *conn, void *ctx)
 	hello.node = config_self(peers->config)->id;
 	hello.config_digest.data = (uint8_t *)peers->config->digest;
 	hello.config_digest.len = sizeof(peers->config->digest);
+	hello.nodes_digest.data = (uint8_t *)peers->config->nodes_digest;
+	hello.nodes_digest.len = sizeof(peers->config->nodes_digest);
+	hello.joining = peers->config->join;
 	hello.incarnation = peers->incarnation;
 	if (conn_send(conn, FRAME_PEER_HELLO, &hello.base, -1) != RFS_ERR_OK)
 		log_warn("peer %s: no hello", peer->node->name);
@@ -283,13 +286,44 @@ static bool key_is_a_nodes(void *ctx, const uint8_t *key)
 	return false;
 }
 
+static bool same_digest(const ProtobufCBinaryData *theirs,
+			const uint8_t ours[32])
+{
+	return theirs->len == 32 && memcmp(theirs->data, ours, 32) == 0;
+}
+
+/* What all nodes agree on, and what those must that start a cluster. Empty:
+ * they do. */
+static void compare(const struct peers *peers,
+		    const DistributedFs__PeerHello *hello, const char *theirs,
+		    char why[160])
+{
+	const struct config *config = peers->config;
+	char hash[17], ours[17];
+
+	why[0] = '\0';
+	if (!same_digest(&hello->config_digest, config->digest)) {
+		digest_text(hello->config_digest.data,
+			    hello->config_digest.len, hash);
+		digest_text(config->digest, sizeof(config->digest), ours);
+		snprintf(why, 160,
+			 "the configurations differ: %s has digest %s, %s has "
+			 "%s",
+			 theirs, hash, config_self(config)->name, ours);
+	} else if (!hello->joining && !config->join &&
+		   !same_digest(&hello->nodes_digest, config->nodes_digest)) {
+		snprintf(why, 160,
+			 "the configurations differ: %s and %s start with "
+			 "other nodes",
+			 theirs, config_self(config)->name);
+	}
+}
+
 /* Empty: welcome. */
 static void judge_hello(struct peers *peers, struct inbound *inbound,
 			const DistributedFs__PeerHello *hello,
 			struct peer **peer, char why[160])
 {
-	char theirs[17], ours[17];
-
 	why[0] = '\0';
 	*peer = peer_by_id(peers, hello->node);
 	if (*peer == NULL || memcmp((*peer)->node->key,
@@ -300,17 +334,7 @@ static void judge_hello(struct peers *peers, struct inbound *inbound,
 			 hello->node);
 		return;
 	}
-	if (hello->config_digest.len == sizeof(peers->config->digest) &&
-	    memcmp(hello->config_digest.data, peers->config->digest,
-		   sizeof(peers->config->digest)) == 0)
-		return;
-	digest_text(hello->config_digest.data, hello->config_digest.len,
-		    theirs);
-	digest_text(peers->config->digest, sizeof(peers->config->digest), ours);
-	snprintf(why, 160,
-		 "the configurations differ: %s has digest %s, %s has %s",
-		 (*peer)->node->name, theirs, config_self(peers->config)->name,
-		 ours);
+	compare(peers, hello, (*peer)->node->name, why);
 }
 
 static void welcome(struct peer *peer, struct inbound *inbound,

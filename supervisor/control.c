@@ -10,7 +10,7 @@
 static DistributedFs__SupervisorStatus status_reply;
 static DistributedFs__ChildStatus child_replies[ORDER_CHILDREN];
 static DistributedFs__ChildStatus *child_pointers[ORDER_CHILDREN];
-static char *warning_pointers[2 + ORDER_CHILDREN];
+static char *warning_pointers[3 + ORDER_CHILDREN];
 static char held_texts[ORDER_CHILDREN][96];
 
 static void fill_child(const struct child *child, int64_t now_ns,
@@ -35,6 +35,8 @@ static size_t fill_warnings(struct supervisor *supervisor)
 		warning_pointers[count++] = supervisor->cgroups.warning;
 	if (supervisor->probes_warning[0] != '\0')
 		warning_pointers[count++] = supervisor->probes_warning;
+	if (supervisor->members_warning[0] != '\0')
+		warning_pointers[count++] = supervisor->members_warning;
 	for (int i = 0; i < ORDER_CHILDREN; i++) {
 		if (supervisor->children[i].life.state != SUPERVISE_HELD)
 			continue;

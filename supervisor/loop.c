@@ -27,6 +27,7 @@
 #include "proto/sockets.h"
 #include "supervisor/deaths.h"
 #include "supervisor/handouts.h"
+#include "supervisor/members.h"
 #include "supervisor/pidfile.h"
 #include "supervisor/probes.h"
 #include "supervisor/spawn.h"
@@ -352,6 +353,8 @@ static void on_notified(struct ev_loop *loop, ev_io *watcher, int events)
 			take_ready(child);
 		if (notify.watchdog)
 			step(child, SUPERVISE_EV_HEARTBEAT);
+		if (notify.members_index != 0 && child->which == ORDER_RAFTD)
+			members_changed(supervisor, notify.members_index);
 	}
 }
 
@@ -383,13 +386,29 @@ static void log_config_error(void *ctx, const char *text)
 	log_error("%s", text);
 }
 
+enum rfs_err supervisor_install(struct supervisor *supervisor,
+				const struct config *fresh)
+{
+	int fd = handouts_make_config(fresh);
+
+	if (fd < 0)
+		return RFS_ERR_IO;
+	close(supervisor->config_fd);
+	supervisor->config_fd = fd;
+	supervisor->config = *fresh;
+	supervisor->config_generation++;
+	set_policy(supervisor);
+	log_set_level(fresh->log_level);
+	handouts_config(supervisor);
+	return RFS_ERR_OK;
+}
+
 /* Read, check, compare; all or nothing. */
 static enum rfs_err reload(struct supervisor *supervisor)
 {
 	static struct config fresh;
 	const struct config_errors errors = { log_config_error, NULL };
 	const char *blocker;
-	int fd;
 	enum rfs_err err =
 		config_load(supervisor->config.path, &errors, &fresh);
 
@@ -401,17 +420,10 @@ static enum rfs_err reload(struct supervisor *supervisor)
 			  blocker);
 		return RFS_ERR_NOTSUP;
 	}
-	fd = handouts_make_config(&fresh);
-	if (fd < 0)
-		return RFS_ERR_IO;
-	close(supervisor->config_fd);
-	supervisor->config_fd = fd;
-	supervisor->config = fresh;
-	supervisor->config_generation++;
-	set_policy(supervisor);
-	log_set_level(fresh.log_level);
-	handouts_config(supervisor);
-	return RFS_ERR_OK;
+	if (!members_may_reload(supervisor, &fresh))
+		return RFS_ERR_NOTSUP;
+	members_overlay(supervisor, &fresh);
+	return supervisor_install(supervisor, &fresh);
 }
 
 static void on_reload(struct ev_loop *loop, ev_signal *watcher, int events)
@@ -581,6 +593,7 @@ int supervisor_run(const struct config *config, const struct node_key *key,
 	static struct supervisor supervisor;
 
 	init(&supervisor, config, key);
+	members_overlay(&supervisor, &supervisor.config);
 	if (open_all(&supervisor) != RFS_ERR_OK) {
 		close_all(&supervisor);
 		return EXIT_FAILURE;

@@ -49,6 +49,21 @@ fail:
 	return -1;
 }
 
+/* 0: not a number, or too large for one. */
+static uint64_t number(const char *text)
+{
+	uint64_t value = 0;
+
+	for (; *text >= '0' && *text <= '9'; text++) {
+		uint64_t digit = (uint64_t)(*text - '0');
+
+		if (value > (UINT64_MAX - digit) / 10)
+			return 0;
+		value = value * 10 + digit;
+	}
+	return *text == '\0' ? value : 0;
+}
+
 void notify_parse(char *text, struct notify *notify)
 {
 	char *rest = text;
@@ -61,6 +76,8 @@ void notify_parse(char *text, struct notify *notify)
 			notify->stopping = true;
 		else if (strcmp(line, "WATCHDOG=1") == 0)
 			notify->watchdog = true;
+		else if (strncmp(line, "X_MEMBERS=", 10) == 0)
+			notify->members_index = number(line + 10);
 		if (strncmp(line, "STATUS=", 7) != 0)
 			continue;
 		notify->has_status = true;

@@ -7,6 +7,7 @@
 #define RAFTFS_SUPERVISOR_NOTIFY_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "common/err.h"
@@ -19,6 +20,8 @@ struct notify {
 	bool ready;
 	bool stopping;
 	bool watchdog;
+	uint64_t members_index; /* "X_MEMBERS=7": raftd wrote members.conf as
+				 * of this log entry; 0: nothing said */
 	bool has_status;
 	char status[NOTIFY_STATUS_MAX]; /* printable, one line */
 };

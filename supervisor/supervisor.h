@@ -35,6 +35,9 @@ struct supervisor {
 	struct node_key key; /* signs death notices */
 	int config_fd;	     /* sealed memfd of the effective configuration */
 	uint64_t config_generation;
+	enum config_standing standing; /* what members.conf says of us */
+	uint64_t members_index;	       /* of the one in force; 0: not known */
+	char members_warning[160];
 	struct supervise_policy policy;
 	struct child children[ORDER_CHILDREN];
 	struct page_slot clock;
@@ -76,6 +79,11 @@ extern const char *const supervisor_names[ORDER_CHILDREN]; /* "raftd" */
  * Returns the process's exit status. Once per process. */
 int supervisor_run(const struct config *config, const struct node_key *key,
 		   void (*started)(void *ctx), void *ctx);
+
+/* Make this the configuration in force and hand it to the children. IO: told,
+ * nothing changed. */
+RFS_MUST_USE enum rfs_err supervisor_install(struct supervisor *supervisor,
+					     const struct config *fresh);
 
 /* The answer to raftfs(1) on the control socket. */
 enum rfs_err supervisor_answer(void *ctx,

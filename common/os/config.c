@@ -12,6 +12,7 @@
 
 #include <confuse.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -173,8 +174,8 @@ static void set_defaults(struct config *config)
 	}
 }
 
-/* Pass 3: required options. */
-static void check_required(struct config_scan *scan)
+/* Pass 3: required options; nodes_only: of the node sections. */
+static void check_required(struct config_scan *scan, bool nodes_only)
 {
 	for (size_t i = 0; i < config_option_count; i++) {
 		const struct option *option = &config_options[i];
@@ -183,7 +184,8 @@ static void check_required(struct config_scan *scan)
 		int from = per_node ? 0 : -1;
 		int to = per_node ? scan->node_count : 0;
 
-		if (!(option->flags & OPTION_REQUIRED))
+		if (!(option->flags & OPTION_REQUIRED) ||
+		    (nodes_only && !per_node))
 			continue;
 		for (int node = from; node < to; node++) {
 			if (config_scan_find(scan, option, node) == NULL)
@@ -198,51 +200,33 @@ static void check_required(struct config_scan *scan)
 }
 
 static void node_clash(struct config_scan *scan, const char *option, uint32_t a,
-		       uint32_t b, const char *what)
+		       uint32_t b)
 {
+	bool port = strstr(option, "port") != NULL;
 	char reason[OPTION_REASON_MAX];
 
-	snprintf(reason, sizeof(reason), "%s node \"%s\"", what,
-		 scan->nodes[a].name);
+	snprintf(reason, sizeof(reason), "%s%s%s node \"%s\"",
+		 port ? "port already used by" : "already the ",
+		 port ? "" : option, port ? "" : " of", scan->nodes[a].name);
 	config_scan_option_fault(scan, option_find("node", option), (int)b,
 				 reason);
 }
 
-/* Ports of one address: raft and storage listen on TCP; time, and raft for
- * death notices, on UDP. */
-static void check_ports(struct config_scan *scan, const struct config *config,
-			uint32_t a, uint32_t b)
+/* That names differ, the first pass has seen to. */
+static void check_nodes(struct config_scan *scan,
+			const struct config_node *nodes)
 {
-	const struct config_node *x = &config->nodes[a];
-	const struct config_node *y = &config->nodes[b];
+	static const char *const unique[] = { "id", "key", "raft_port",
+					      "storage_port", "time_port" };
 
-	if (strcmp(x->address, y->address) != 0)
-		return;
-	if (y->raft_port == x->storage_port || y->raft_port == x->time_port ||
-	    (a != b && y->raft_port == x->raft_port))
-		node_clash(scan, "raft_port", a, b, "port already used by");
-	if (a == b)
-		return;
-	if (y->storage_port == x->raft_port ||
-	    y->storage_port == x->storage_port)
-		node_clash(scan, "storage_port", a, b, "port already used by");
-	if (y->time_port == x->time_port || y->time_port == x->raft_port)
-		node_clash(scan, "time_port", a, b, "port already used by");
-}
-
-static void check_nodes(struct config_scan *scan, const struct config *config)
-{
-	for (uint32_t b = 0; b < config->node_count; b++) {
-		check_ports(scan, config, b, b);
-		for (uint32_t a = 0; a < b; a++) {
-			if (config->nodes[a].id == config->nodes[b].id)
-				node_clash(scan, "id", a, b,
-					   "already the id of");
-			if (memcmp(config->nodes[a].key, config->nodes[b].key,
-				   CONFIG_KEY_BYTES) == 0)
-				node_clash(scan, "key", a, b,
-					   "already the key of");
-			check_ports(scan, config, a, b);
+	for (uint32_t b = 0; b < (uint32_t)scan->node_count; b++) {
+		for (uint32_t a = 0; a <= b; a++) {
+			for (size_t i = 0;
+			     i < sizeof(unique) / sizeof(*unique); i++) {
+				if (option_clashes(&nodes[a], &nodes[b],
+						   unique[i]))
+					node_clash(scan, unique[i], a, b);
+			}
 		}
 	}
 }
@@ -302,7 +286,9 @@ static void check_together(struct config_scan *scan,
 		       config->supervisor.watchdog_ns >= 3 * NS_PER_SEC,
 	       "supervisor", "watchdog",
 	       "must be 0, or at least 3 s: daemons beat once a second");
-	check_nodes(scan, config);
+	demand(scan, !config->join || config->node_count > 1, "", "join",
+	       "needs the node section of a member to ask");
+	check_nodes(scan, config->nodes);
 }
 
 static int node_order(const void *a, const void *b)
@@ -334,35 +320,48 @@ static void digest_text(crypto_hash_sha256_state *hash, const char *name,
 	crypto_hash_sha256_update(hash, (const uint8_t *)"\n", 1);
 }
 
-/* Over "section.name=value" lines of what is agreed, in the schema's order,
- * then the same of each node. */
-static void make_digest(struct config *config)
+/* "section.name=value" of one option. */
+static void digest_option(crypto_hash_sha256_state *hash,
+			  const struct option *option, const void *base)
 {
-	crypto_hash_sha256_state hash;
 	char name[96];
 	char value[OPTION_VALUE_MAX];
 
-	crypto_hash_sha256_init(&hash);
-	digest_text(&hash, "raftfs.conf", "1");
-	for (size_t i = 0; i < config_option_count; i++) {
-		const struct option *option = &config_options[i];
-		bool node = strcmp(option->section, CONFIG_NODE_SECTION) == 0;
+	snprintf(name, sizeof(name), "%s.%s", option->section, option->name);
+	option_format(option, base, value);
+	digest_text(hash, name, value);
+}
 
-		snprintf(name, sizeof(name), "%s.%s", option->section,
-			 option->name);
-		if (!(option->flags & OPTION_AGREED))
-			continue;
-		for (uint32_t n = 0; n < (node ? config->node_count : 1); n++) {
-			option_format(option,
-				      node ? (void *)&config->nodes[n] :
-					     (void *)config,
-				      value);
-			digest_text(&hash, name, value);
+/* Over the lines of what is agreed, in the schema's order. */
+static void make_digest(struct config *config)
+{
+	crypto_hash_sha256_state hash;
+
+	crypto_hash_sha256_init(&hash);
+	digest_text(&hash, "raftfs.conf", "2");
+	for (size_t i = 0; i < config_option_count; i++) {
+		if (config_options[i].flags & OPTION_AGREED)
+			digest_option(&hash, &config_options[i], config);
+	}
+	crypto_hash_sha256_final(&hash, config->digest);
+}
+
+/* Over the lines of each node, ascending by id. */
+static void make_nodes_digest(struct config *config)
+{
+	crypto_hash_sha256_state hash;
+
+	crypto_hash_sha256_init(&hash);
+	for (uint32_t n = 0; n < config->node_count; n++) {
+		digest_text(&hash, "node", config->nodes[n].name);
+		for (size_t i = 0; i < config_option_count; i++) {
+			const struct option *option = &config_options[i];
+
+			if (strcmp(option->section, CONFIG_NODE_SECTION) == 0)
+				digest_option(&hash, option, &config->nodes[n]);
 		}
 	}
-	for (uint32_t n = 0; n < config->node_count; n++)
-		digest_text(&hash, "node", config->nodes[n].name);
-	crypto_hash_sha256_final(&hash, config->digest);
+	crypto_hash_sha256_final(&hash, config->nodes_digest);
 }
 
 /* A file's whole text, NUL-terminated, the caller's to free; NULL: told. */
@@ -460,6 +459,21 @@ static void load_conf_d(struct load *load, const char *path)
 	free(names);
 }
 
+/* Pass 2 over all files. */
+static enum rfs_err parse_files(struct load *load, struct config *config)
+{
+	struct config_scan *scan = &load->scan;
+	enum rfs_err err = RFS_ERR_OK;
+
+	config->node_count = (uint32_t)scan->node_count;
+	for (int i = 0; i < scan->node_count; i++)
+		snprintf(config->nodes[i].name, CONFIG_NAME_MAX, "%s",
+			 scan->nodes[i].name);
+	for (int i = 0; i < scan->file_count && err == RFS_ERR_OK; i++)
+		err = parse_file(scan, i, load->texts[i], config);
+	return err;
+}
+
 /* Passes 2 and 3; *config is the caller's scratch. */
 static enum rfs_err evaluate(struct load *load, struct config *config)
 {
@@ -467,16 +481,10 @@ static enum rfs_err evaluate(struct load *load, struct config *config)
 	enum rfs_err err;
 
 	set_defaults(config);
-	config->node_count = (uint32_t)scan->node_count;
-	for (int i = 0; i < scan->node_count; i++)
-		snprintf(config->nodes[i].name, CONFIG_NAME_MAX, "%s",
-			 scan->nodes[i].name);
-	for (int i = 0; i < scan->file_count; i++) {
-		err = parse_file(scan, i, load->texts[i], config);
-		if (err != RFS_ERR_OK)
-			return err;
-	}
-	check_required(scan);
+	err = parse_files(load, config);
+	if (err != RFS_ERR_OK)
+		return err;
+	check_required(scan, false);
 	if (scan->bad)
 		return RFS_ERR_INVALID;
 	check_together(scan, config);
@@ -488,11 +496,42 @@ static enum rfs_err evaluate(struct load *load, struct config *config)
 	if (scan->bad)
 		return RFS_ERR_INVALID;
 	make_digest(config);
+	make_nodes_digest(config);
 	return RFS_ERR_OK;
 }
 
-static enum rfs_err finish(struct load *load, const char *path,
-			   struct config *config)
+/* The same for a file of node sections alone. */
+static enum rfs_err evaluate_nodes(struct load *load, struct config *config)
+{
+	struct config_scan *scan = &load->scan;
+	enum rfs_err err;
+
+	for (int i = 0; i < scan->mark_count; i++) {
+		if (scan->marks[i].node < 0)
+			config_scan_option_fault(scan, scan->marks[i].option,
+						 -1, "only nodes belong here");
+	}
+	if (scan->bad)
+		return RFS_ERR_INVALID;
+	err = parse_files(load, config);
+	if (err != RFS_ERR_OK)
+		return err;
+	check_required(scan, true);
+	if (scan->bad)
+		return RFS_ERR_INVALID;
+	check_nodes(scan, config->nodes);
+	if (scan->bad)
+		return RFS_ERR_INVALID;
+	qsort(config->nodes, config->node_count, sizeof(config->nodes[0]),
+	      node_order);
+	return RFS_ERR_OK;
+}
+
+/* load is freed; *config is written only on RFS_ERR_OK. */
+static enum rfs_err finish(struct load *load,
+			   enum rfs_err (*evaluation)(struct load *load,
+						      struct config *config),
+			   const char *path, struct config *config)
 {
 	struct config *fresh = calloc(1, sizeof(*fresh));
 	enum rfs_err err = RFS_ERR_NOMEM;
@@ -502,7 +541,7 @@ static enum rfs_err finish(struct load *load, const char *path,
 	else if (load->scan.bad)
 		err = RFS_ERR_INVALID;
 	else if (fresh != NULL)
-		err = evaluate(load, fresh);
+		err = evaluation(load, fresh);
 	if (err == RFS_ERR_OK) {
 		snprintf(fresh->path, sizeof(fresh->path), "%s", path);
 		*config = *fresh;
@@ -538,7 +577,7 @@ enum rfs_err config_load(const char *path, const struct config_errors *errors,
 		load_path(load, path);
 		load_conf_d(load, path);
 	}
-	return finish(load, path, config);
+	return finish(load, evaluate, path, config);
 }
 
 enum rfs_err config_load_fd(int fd, const char *path,
@@ -550,7 +589,75 @@ enum rfs_err config_load_fd(int fd, const char *path,
 	if (load == NULL)
 		return RFS_ERR_NOMEM;
 	load_fd(load, fd, path);
-	return finish(load, path, config);
+	return finish(load, evaluate, path, config);
+}
+
+enum rfs_err config_load_members(const char *path,
+				 const struct config_errors *errors,
+				 struct config_members *members)
+{
+	struct load *load;
+	struct config *config;
+	enum rfs_err err = RFS_ERR_NOMEM;
+
+	if (access(path, F_OK) != 0 && errno == ENOENT)
+		return RFS_ERR_NOENT;
+	load = load_new(errors);
+	config = calloc(1, sizeof(*config));
+	if (load != NULL && config != NULL) {
+		load_path(load, path);
+		err = finish(load, evaluate_nodes, path, config);
+	} else {
+		free(load);
+	}
+	if (err == RFS_ERR_OK) {
+		members->count = config->node_count;
+		memcpy(members->nodes, config->nodes, sizeof(members->nodes));
+	}
+	free(config);
+	return err;
+}
+
+enum config_standing config_set_members(struct config *config,
+					const struct config_members *members)
+{
+	const struct config_node self = *config_self(config);
+	uint32_t count = members->count;
+	bool among = false;
+
+	memcpy(config->nodes, members->nodes, sizeof(config->nodes));
+	for (uint32_t i = 0; i < count; i++)
+		among |= members->nodes[i].id == self.id;
+	if (!among && count == CONFIG_NODES_MAX)
+		count--; /* one less to be heard of: it is out anyway */
+	if (!among)
+		config->nodes[count++] = self;
+	config->node_count = count;
+	qsort(config->nodes, count, sizeof(config->nodes[0]), node_order);
+	for (uint32_t i = 0; i < count; i++) {
+		if (config->nodes[i].id == self.id)
+			config->self_index = i;
+	}
+	make_nodes_digest(config);
+	return among ? CONFIG_STANDING_MEMBER : CONFIG_STANDING_REMOVED;
+}
+
+enum rfs_err config_overlay(struct config *config,
+			    const struct config_errors *errors,
+			    enum config_standing *standing)
+{
+	char path[CONFIG_PATH_MAX + sizeof(CONFIG_MEMBERS_FILE) + 1];
+	struct config_members members;
+	enum rfs_err err;
+
+	snprintf(path, sizeof(path), "%s/" CONFIG_MEMBERS_FILE,
+		 config->data_dir);
+	err = config_load_members(path, errors, &members);
+	if (err == RFS_ERR_NOENT)
+		*standing = CONFIG_STANDING_NONE;
+	else if (err == RFS_ERR_OK)
+		*standing = config_set_members(config, &members);
+	return err == RFS_ERR_NOENT ? RFS_ERR_OK : err;
 }
 
 const struct config_node *config_self(const struct config *config)
@@ -579,24 +686,6 @@ static bool same_value(const struct option *option, const void *a,
 	return strcmp(x, y) == 0;
 }
 
-static bool same_nodes(const struct config *a, const struct config *b)
-{
-	if (a->node_count != b->node_count)
-		return false;
-	for (size_t i = 0; i < config_option_count; i++) {
-		const struct option *option = &config_options[i];
-
-		if (strcmp(option->section, CONFIG_NODE_SECTION) != 0)
-			continue;
-		for (uint32_t n = 0; n < a->node_count; n++) {
-			if (!same_value(option, &a->nodes[n], &b->nodes[n]) ||
-			    strcmp(a->nodes[n].name, b->nodes[n].name) != 0)
-				return false;
-		}
-	}
-	return true;
-}
-
 const char *config_reload_blocker(const struct config *a,
 				  const struct config *b)
 {
@@ -613,11 +702,12 @@ const char *config_reload_blocker(const struct config *a,
 			 option->section[0] != '\0' ? "." : "", option->name);
 		return name;
 	}
-	return same_nodes(a, b) ? NULL : "node";
+	return NULL;
 }
 
-static void print_section(const struct config *config, const char *section,
-			  const char *title, const void *base, FILE *out)
+/* base: a struct config, or with a title one struct config_node. */
+static void print_section(const char *section, const char *title,
+			  const void *base, FILE *out)
 {
 	char value[OPTION_VALUE_MAX];
 	bool top = section[0] == '\0';
@@ -631,7 +721,7 @@ static void print_section(const struct config *config, const char *section,
 
 		if (strcmp(option->section, section) != 0)
 			continue;
-		option_format(option, base != NULL ? base : config, value);
+		option_format(option, base, value);
 		fprintf(out, "%s%s = %s\n", top ? "" : "\t", option->name,
 			value);
 	}
@@ -650,11 +740,18 @@ void config_print(const struct config *config, void *out_file)
 			continue;
 		last = section;
 		if (strcmp(section, CONFIG_NODE_SECTION) != 0) {
-			print_section(config, section, NULL, NULL, out_file);
+			print_section(section, NULL, config, out_file);
 			continue;
 		}
-		for (uint32_t n = 0; n < config->node_count; n++)
-			print_section(config, section, config->nodes[n].name,
-				      &config->nodes[n], out_file);
+		config_print_members(config->nodes, config->node_count,
+				     out_file);
 	}
+}
+
+void config_print_members(const struct config_node *nodes, uint32_t count,
+			  void *out_file)
+{
+	for (uint32_t n = 0; n < count; n++)
+		print_section(CONFIG_NODE_SECTION, nodes[n].name, &nodes[n],
+			      out_file);
 }

@@ -4,6 +4,10 @@
  * nodes but for `self`, the directories and the key file. Every error names
  * file, line, option and reason; nothing is applied unless all of it is right.
  *
+ * Its node sections are the members a cluster starts with, and whom a node that
+ * joins one may ask. Once the members were changed, members.conf in data_dir,
+ * which raftd writes, stands for them: config_overlay().
+ *
  * libconfuse 3.3 accepts some files that are wrong (an unterminated section at
  * end of file, a scalar or untitled section repeated): a pre-check of braces
  * and quotes and a duplicates-and-required pass close these holes.
@@ -57,6 +61,8 @@ struct config {
 	/* this node */
 	char self[CONFIG_NAME_MAX];
 	uint32_t self_index; /* into nodes[] */
+	bool join; /* a cluster that exists takes this node in; until then it
+		    * is nobody's member, and nodes[] whom it may ask */
 	char data_dir[CONFIG_PATH_MAX]; /* /var/lib/raftfs */
 	char run_dir[CONFIG_PATH_MAX];	/* /run/raftfs: sockets, pid file */
 	char key_file[CONFIG_PATH_MAX]; /* this node's secret key */
@@ -117,9 +123,11 @@ struct config {
 
 	enum log_level log_level;
 
-	/* SHA-256 over what all nodes must agree on: cluster id, nodes, lease,
+	/* SHA-256 over what all nodes must agree on: cluster id, lease,
 	 * max_rate, chunk sizes. Peers' handshakes compare it. */
 	uint8_t digest[32];
+	/* And over nodes[], on which nodes agree that start a cluster. */
+	uint8_t nodes_digest[32];
 };
 
 /* One finding per call, already formatted as "file:line: option: reason". */
@@ -146,14 +154,60 @@ const struct config_node *config_self(const struct config *config);
 const struct config_node *config_node(const struct config *config,
 				      uint32_t id);
 
-/* What may not change while running (self, directories, cluster, nodes);
- * NULL if b may replace a by reload, else the name of the first option that
- * differs and needs a restart. Static storage. */
+/* What may not change while running (self, directories, cluster); NULL if b
+ * may replace a by reload, else the name of the first option that differs and
+ * needs a restart. Static storage. Nodes come and go: they never block. */
 const char *config_reload_blocker(const struct config *a,
 				  const struct config *b);
 
 /* The effective configuration as text, parsable again; into stream `out`
  * (a FILE *). Secrets are not in it. */
 void config_print(const struct config *config, void *out_file);
+
+/* ---- members.conf: node sections alone, in the syntax of raftfs.conf ---- */
+
+#define CONFIG_MEMBERS_FILE "members.conf" /* in data_dir */
+
+struct config_members {
+	struct config_node nodes[CONFIG_NODES_MAX]; /* ascending by id */
+	uint32_t count;
+};
+
+/* NOENT: there is no such file. INVALID: every fault was given to errors. IO:
+ * unreadable, said there. Not thread-safe (libconfuse). */
+RFS_MUST_USE enum rfs_err
+config_load_members(const char *path, const struct config_errors *errors,
+		    struct config_members *members);
+
+/* What members.conf says of this node. */
+enum config_standing {
+	CONFIG_STANDING_NONE, /* there is no members.conf */
+	CONFIG_STANDING_MEMBER,
+	CONFIG_STANDING_REMOVED, /* it is not among them any more */
+};
+
+/* Let these nodes stand for those of raftfs.conf. This node's own section
+ * stays when it is not among them: it still must listen somewhere. */
+enum config_standing config_set_members(struct config *config,
+					const struct config_members *members);
+
+/* Both, from data_dir. *standing is written only on RFS_ERR_OK, and otherwise
+ * config is as it was. Errors as above, but NOENT is none. */
+RFS_MUST_USE enum rfs_err config_overlay(struct config *config,
+					 const struct config_errors *errors,
+					 enum config_standing *standing);
+
+/* Into stream `out` (a FILE *), for config_load_members(). */
+void config_print_members(const struct config_node *nodes, uint32_t count,
+			  void *out_file);
+
+/* What is wrong with one node's description alone: "address: must be ...";
+ * NULL: nothing. Static storage. */
+const char *config_node_fault(const struct config_node *node);
+
+/* What keeps two nodes from being in one cluster: "id", "name", "key" or the
+ * port of b that a has already; NULL: nothing. Static. */
+const char *config_node_clash(const struct config_node *a,
+			      const struct config_node *b);
 
 #endif

@@ -332,18 +332,6 @@ static void open_untitled(struct cursor *c, const char *name)
 	place->line = c->line;
 }
 
-static bool valid_title(const char *title)
-{
-	size_t length = strlen(title);
-
-	for (size_t i = 0; i < length; i++) {
-		if (!isalnum((unsigned char)title[i]) &&
-		    strchr("._-", title[i]) == NULL)
-			return false;
-	}
-	return length > 0 && length < CONFIG_NAME_MAX;
-}
-
 static void open_node(struct cursor *c, const char *title)
 {
 	struct config_scan *scan = c->scan;
@@ -358,11 +346,11 @@ static void open_node(struct cursor *c, const char *title)
 		c->skip = true;
 		return;
 	}
-	if (!valid_title(title) || scan->node_count == CONFIG_NODES_MAX) {
+	if (!option_is_title(title) || scan->node_count == CONFIG_NODES_MAX) {
 		if (title[0] == '\0')
 			config_scan_fault(scan, c->file, c->line, "node",
 					  "needs a name: node \"n1\" { ... }");
-		else if (!valid_title(title))
+		else if (!option_is_title(title))
 			config_scan_fault(scan, c->file, c->line, "node",
 					  "a name is at most %d letters, "
 					  "digits, '.', '_' and '-'",

@@ -27,8 +27,7 @@
 	}
 #define NODE(name, kind, min, max)                                             \
 	{                                                                      \
-		CONFIG_NODE_SECTION, #name, kind,                              \
-			OPTION_REQUIRED | OPTION_AGREED,                       \
+		CONFIG_NODE_SECTION, #name, kind, OPTION_REQUIRED,             \
 			MEMBER(config_node, name), min, max, NULL              \
 	}
 #define OPT(section, name, field, kind, flags, min, max, def)                  \
@@ -49,6 +48,7 @@ const struct option config_options[] = {
 	TOP(run_dir, OPTION_PATH, OPTION_FIXED, 1, 80, "/run/raftfs"),
 	TOP(key_file, OPTION_PATH, OPTION_FIXED, 1, 255,
 	    "/etc/raftfs/node.key"),
+	TOP(join, OPTION_BOOL, 0, 0, 0, "false"),
 
 	{ "cluster", "id", OPTION_NAME, OPTION_REQUIRED | OPTION_AGREED,
 	  MEMBER(config, cluster_id), 0, 0, NULL },
@@ -200,6 +200,13 @@ static bool name_like(const char *text)
 			return false;
 	}
 	return true;
+}
+
+bool option_is_title(const char *text)
+{
+	size_t length = strlen(text);
+
+	return length > 0 && length < CONFIG_NAME_MAX && name_like(text);
 }
 
 static bool parse_string(const struct option *option, const char *text,

@@ -71,6 +71,15 @@ bool option_parse(const struct option *option, const char *text, void *base,
 void option_format(const struct option *option, const void *base,
 		   char text[OPTION_VALUE_MAX]);
 
+/* Whether text can be a node's name: 1 to 31 letters, digits, . _ and -. */
+bool option_is_title(const char *text);
+
+/* Whether nodes a and b, which may be the same one, contradict each other in
+ * b's option: an id, name or key twice; a port of one address twice (raft and
+ * storage listen on TCP; time, and raft for death notices, on UDP). */
+bool option_clashes(const struct config_node *a, const struct config_node *b,
+		    const char *option);
+
 /* The known name nearest to a mistyped one, for a hint: an option of the
  * section, or (sections = true) a section. NULL when none is near. */
 const char *option_nearest(const char *section, const char *name,

@@ -356,11 +356,13 @@ static void the_digest_covers_what_nodes_must_agree_on(void **state)
 	assert_int_equal(load(HEAD NODES "raft { lease = 151ms }", &b),
 			 RFS_ERR_OK);
 	assert_memory_not_equal(a.digest, b.digest, sizeof(a.digest));
+	assert_memory_equal(a.nodes_digest, b.nodes_digest, 32);
 	assert_int_equal(load(HEAD NODE("n1", "1", "710", K1)
 				      NODE("n2", "2", "720", K2),
 			      &b),
 			 RFS_ERR_OK);
-	assert_memory_not_equal(a.digest, b.digest, sizeof(a.digest));
+	assert_memory_equal(a.digest, b.digest, sizeof(a.digest));
+	assert_memory_not_equal(a.nodes_digest, b.nodes_digest, 32);
 }
 
 static void a_reload_may_not_change_what_is_fixed(void **state)
@@ -379,10 +381,21 @@ static void a_reload_may_not_change_what_is_fixed(void **state)
 			 RFS_ERR_OK);
 	assert_string_equal(config_reload_blocker(&a, &b), "raft.lease");
 	assert_int_equal(load(HEAD NODE("n1", "1", "710", K1)
-				      NODE("n2", "2", "720", K2),
+				      NODE("n2", "2", "720", K2) "join = true",
 			      &b),
 			 RFS_ERR_OK);
-	assert_string_equal(config_reload_blocker(&a, &b), "node");
+	assert_null(config_reload_blocker(&a, &b)); /* nodes come and go */
+}
+
+static void a_node_that_joins_needs_somebody_to_ask(void **state)
+{
+	static struct config c;
+
+	(void)state;
+	refuses(HEAD "join = true\n" NODE("n2", "2", "720", K2),
+		"a.conf:3: join: needs the node section of a member to ask");
+	assert_int_equal(load(HEAD "join = true\n" NODES, &c), RFS_ERR_OK);
+	assert_true(c.join);
 }
 
 static void put(const char *dir, const char *name, const char *text)
@@ -395,6 +408,111 @@ static void put(const char *dir, const char *name, const char *text)
 	assert_non_null(file);
 	fputs(text, file);
 	assert_int_equal(fclose(file), 0);
+}
+
+static int make_dir(void **state)
+{
+	static char dir[40];
+
+	strcpy(dir, "/tmp/raftfs-members-XXXXXX");
+	*state = mkdtemp(dir);
+	return *state == NULL;
+}
+
+static int remove_dir(void **state)
+{
+	char command[64];
+
+	snprintf(command, sizeof(command), "rm -r %s", (char *)*state);
+	return system(command);
+}
+
+static enum rfs_err load_members(const char *dir, const char *text,
+				 struct config_members *members)
+{
+	const struct config_errors errors = { collect, NULL };
+	char path[256];
+
+	put(dir, "members.conf", text);
+	snprintf(path, sizeof(path), "%s/members.conf", dir);
+	told[0] = '\0';
+	return config_load_members(path, &errors, members);
+}
+
+static void members_stand_for_the_node_sections(void **state)
+{
+	const char *dir = *state;
+	static struct config c;
+	static struct config_members members;
+	char *text;
+	size_t bytes;
+	FILE *out;
+	enum config_standing standing;
+
+	assert_int_equal(load(HEAD NODES, &c), RFS_ERR_OK);
+	snprintf(c.data_dir, sizeof(c.data_dir), "%s", dir);
+	assert_int_equal(config_overlay(&c, NULL, &standing), RFS_ERR_OK);
+	assert_int_equal(standing, CONFIG_STANDING_NONE);
+	assert_int_equal(c.node_count, 3);
+
+	assert_int_equal(load_members(dir,
+				      NODE("n7", "7", "770", K1)
+					      NODE("n2", "2", "720", K2),
+				      &members),
+			 RFS_ERR_OK);
+	out = open_memstream(&text, &bytes);
+	config_print_members(members.nodes, members.count, out);
+	fclose(out);
+	put(dir, "members.conf", text);
+	free(text);
+	assert_int_equal(config_overlay(&c, NULL, &standing), RFS_ERR_OK);
+	assert_int_equal(standing, CONFIG_STANDING_MEMBER);
+	assert_int_equal(c.node_count, 2);
+	assert_int_equal(config_self(&c)->id, 2);
+	assert_string_equal(config_node(&c, 7)->name, "n7");
+}
+
+static void who_is_no_member_keeps_its_own_section(void **state)
+{
+	const char *dir = *state;
+	static struct config c;
+	static struct config_members members;
+
+	assert_int_equal(load(HEAD NODES, &c), RFS_ERR_OK);
+	assert_int_equal(load_members(dir,
+				      NODE("n1", "1", "710", K1)
+					      NODE("n7", "7", "770", K3),
+				      &members),
+			 RFS_ERR_OK);
+	assert_int_equal(config_set_members(&c, &members),
+			 CONFIG_STANDING_REMOVED);
+	assert_int_equal(c.node_count, 3);
+	assert_string_equal(config_self(&c)->name, "n2");
+	assert_int_equal(c.self_index, 1);
+}
+
+static void a_damaged_members_file_is_told_and_not_used(void **state)
+{
+	const char *dir = *state;
+	const struct config_errors errors = { collect, NULL };
+	static struct config c;
+	static struct config_members members;
+	enum config_standing standing;
+
+	assert_int_equal(load_members(dir, HEAD NODES, &members),
+			 RFS_ERR_INVALID);
+	assert_non_null(strstr(told, "members.conf:1: self: only nodes belong "
+				     "here"));
+	assert_int_equal(load_members(dir,
+				      NODE("n1", "1", "710", K1)
+					      NODE("n2", "1", "720", K2),
+				      &members),
+			 RFS_ERR_INVALID);
+	assert_non_null(strstr(told, "already the id of node \"n1\""));
+	assert_int_equal(load(HEAD NODES, &c), RFS_ERR_OK);
+	snprintf(c.data_dir, sizeof(c.data_dir), "%s", dir);
+	assert_int_equal(config_overlay(&c, &errors, &standing), RFS_ERR_INVALID);
+	assert_int_equal(c.node_count, 3);
 }
 
 static void conf_d_adds_and_may_not_contradict(void **state)
@@ -502,7 +620,7 @@ static void the_sample_shows_the_defaults(void **state)
 	}
 	assert_int_equal(load(text, &shown), RFS_ERR_OK);
 	assert_memory_equal(&plain, &shown, sizeof(plain));
-	assert_int_equal(count, 41);
+	assert_int_equal(count, 42);
 }
 
 static void a_missing_file_is_an_io_error(void **state)
@@ -539,6 +657,16 @@ int main(void)
 		cmocka_unit_test(printing_reads_back_the_same),
 		cmocka_unit_test(the_digest_covers_what_nodes_must_agree_on),
 		cmocka_unit_test(a_reload_may_not_change_what_is_fixed),
+		cmocka_unit_test(a_node_that_joins_needs_somebody_to_ask),
+		cmocka_unit_test_setup_teardown(
+			members_stand_for_the_node_sections, make_dir,
+			remove_dir),
+		cmocka_unit_test_setup_teardown(
+			who_is_no_member_keeps_its_own_section, make_dir,
+			remove_dir),
+		cmocka_unit_test_setup_teardown(
+			a_damaged_members_file_is_told_and_not_used, make_dir,
+			remove_dir),
 		cmocka_unit_test(conf_d_adds_and_may_not_contradict),
 		cmocka_unit_test(ntp_servers_are_numeric_addresses_with_ports),
 		cmocka_unit_test(servers_that_cannot_be_are_refused),

@@ -262,6 +262,28 @@ static void another_configuration_is_refused_by_its_digest(void **state)
 	assert_non_null(strstr(why_refused(f, 1), "ab00000000000000"));
 }
 
+static void other_nodes_to_start_with_are_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	f->side[1].config.nodes_digest[0] = 0xab;
+	start(f, 0, &f->key[0]);
+	start(f, 1, &f->key[1]);
+	turn_until(f, both_refused);
+	assert_non_null(strstr(why_refused(f, 0), "start with other nodes"));
+}
+
+static void who_joins_need_not_start_with_the_same_nodes(void **state)
+{
+	struct fixture *f = *state;
+
+	f->side[1].config.nodes_digest[0] = 0xab;
+	f->side[1].config.join = true;
+	start(f, 0, &f->key[0]);
+	start(f, 1, &f->key[1]);
+	turn_until(f, both_connected);
+}
+
 static bool first_refused(struct fixture *f)
 {
 	return why_refused(f, 0)[0] != '\0';
@@ -292,6 +314,8 @@ int main(void)
 		TEST(an_append_too_large_for_a_frame_goes_in_parts),
 		TEST(a_peer_that_goes_is_told_and_dialled_again),
 		TEST(another_configuration_is_refused_by_its_digest),
+		TEST(other_nodes_to_start_with_are_refused),
+		TEST(who_joins_need_not_start_with_the_same_nodes),
 		TEST(who_has_not_the_key_gets_nowhere),
 	};
 

@@ -149,7 +149,8 @@ static void read_config(int fd)
 	if (config_load_fd(fd, "handed", NULL, &config) != RFS_ERR_OK)
 		put_line("fault: cannot read its configuration");
 	else
-		put_line("is of node %s", config.self);
+		put_line("is of node %s of %u", config.self,
+			 config.node_count);
 	if (write(fd, "x", 1) >= 0)
 		put_line("fault: may change its configuration");
 }
@@ -200,7 +201,9 @@ static void serve(int signal_fd)
 			put_line("sees its supervisor gone");
 			return;
 		}
-		if (!mode_is("hung"))
+		if (mode_is("wrote members"))
+			process_notify("WATCHDOG=1\nX_MEMBERS=17");
+		else if (!mode_is("hung"))
 			process_notify("WATCHDOG=1");
 	}
 }
@@ -267,10 +270,23 @@ static void write_file(const struct world *w, const char *name,
 	assert_int_equal(fclose(file), 0);
 }
 
+/* The section of node `i` + 1, of n2 where the death notices are read. */
+static int node_text(const struct world *w, int i, char *text, size_t size)
+{
+	char key[KEY_TEXT_BYTES];
+
+	keys_public_text(w->keys[i].public_key, key);
+	return snprintf(text, size,
+			"node n%d {\n id = %d\n address = 127.0.0.1\n"
+			" raft_port = %d\n storage_port = %d\n"
+			" time_port = %d\n key = \"%s\"\n}\n",
+			i + 1, i + 1, i == 1 ? w->peer_port : 100 + i, 200 + i,
+			300 + i, key);
+}
+
 static void write_config(const struct world *w, const char *more)
 {
 	char text[4096];
-	char key[KEY_TEXT_BYTES];
 	int used;
 
 	used = snprintf(text, sizeof(text),
@@ -278,16 +294,22 @@ static void write_config(const struct world *w, const char *more)
 			"data_dir = \"%s/data\"\nrun_dir = \"%s/run\"\n"
 			"key_file = \"%s/node.key\"\n%s\n",
 			w->dir, w->dir, w->dir, more);
-	for (int i = 0; i < 3; i++) {
-		keys_public_text(w->keys[i].public_key, key);
-		used += snprintf(text + used, sizeof(text) - (size_t)used,
-				 "node n%d {\n id = %d\n address = 127.0.0.1\n"
-				 " raft_port = %d\n storage_port = %d\n"
-				 " time_port = %d\n key = \"%s\"\n}\n",
-				 i + 1, i + 1, i == 1 ? w->peer_port : 100 + i,
-				 200 + i, 300 + i, key);
-	}
+	for (int i = 0; i < 3; i++)
+		used += node_text(w, i, text + used,
+				  sizeof(text) - (size_t)used);
 	write_file(w, "raftfs.conf", text);
+}
+
+/* What raftd writes: nodes first + 1 to last + 1. */
+static void write_members(const struct world *w, int first, int last)
+{
+	char text[4096];
+	int used = 0;
+
+	for (int i = first; i <= last; i++)
+		used += node_text(w, i, text + used,
+				  sizeof(text) - (size_t)used);
+	write_file(w, "data/members.conf", text);
 }
 
 /* Cgroups off: tests of one host must not meet in them, but for the one test
@@ -669,6 +691,68 @@ static void reload_refuses_a_bad_configuration_whole(void **state)
 	no_faults(w);
 }
 
+static void members_that_raftd_wrote_are_handed_to_all(void **state)
+{
+	struct world *w = *state;
+
+	start(w);
+	wait_heard(w, "READY=1");
+	wait_line(w, "timesyncd is of node n1 of 3");
+	write_members(w, 0, 1);
+	write_file(w, "raftd.mode", "wrote members");
+	wait_line(w, "timesyncd is of node n1 of 2");
+	wait_line(w, "raftd is of node n1 of 2");
+	wait_line(w, "storaged is of node n1 of 2");
+	wait_line(w, "storaged handout 1 generation 2");
+	stop(w);
+
+	/* They rule from the start on, and a reload does not bring the old
+	 * ones back. */
+	start(w);
+	wait_line_count(w, "log", "storaged is of node n1 of 2", 2);
+	write_config(w, PLAIN "log { level = info }");
+	kill(w->supervisor, SIGHUP);
+	wait_line_count(w, "log", "storaged is of node n1 of 2", 3);
+	stop(w);
+	assert_null(strstr(read_file(w, "log"), "generation 3"));
+	no_faults(w);
+}
+
+static void who_is_no_member_is_told_so_and_goes_on(void **state)
+{
+	struct world *w = *state;
+
+	start(w);
+	wait_heard(w, "READY=1");
+	write_members(w, 1, 2);
+	write_file(w, "raftd.mode", "wrote members");
+	wait_line_count(w, "stderr", "this node was removed from the cluster",
+			1);
+	wait_line(w, "storaged is of node n1 of 3");
+	stop(w);
+	no_faults(w);
+}
+
+static void a_reload_does_not_change_whom_a_cluster_starts_with(void **state)
+{
+	struct world *w = *state;
+	char text[4096];
+	int used;
+
+	start(w);
+	wait_heard(w, "READY=1");
+	used = snprintf(text, sizeof(text), "%s", read_file(w, "raftfs.conf"));
+	*strstr(text, "node n3") = '\0';
+	assert_true(used > 0);
+	write_file(w, "raftfs.conf", text);
+	kill(w->supervisor, SIGHUP);
+	wait_line_count(w, "stderr", "reload refused", 1);
+	wait_line_count(w, "stderr", "come and go by \"raftfs members\" alone",
+			1);
+	stop(w);
+	no_faults(w);
+}
+
 static void children_stop_in_order_when_told(void **state)
 {
 	struct world *w = *state;
@@ -939,6 +1023,9 @@ int main(int argc, char **argv)
 		WORLD(what_dies_too_often_is_held_until_asked_for),
 		WORLD(reload_hands_out_a_good_configuration),
 		WORLD(reload_refuses_a_bad_configuration_whole),
+		WORLD(members_that_raftd_wrote_are_handed_to_all),
+		WORLD(who_is_no_member_is_told_so_and_goes_on),
+		WORLD(a_reload_does_not_change_whom_a_cluster_starts_with),
 		WORLD(children_stop_in_order_when_told),
 		WORLD(a_child_deaf_to_term_is_killed),
 		WORLD(a_child_without_heartbeat_is_replaced),

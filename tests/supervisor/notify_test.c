@@ -64,8 +64,32 @@ static void each_word_is_understood(void **state)
 	assert_false(got.stopping);
 	assert_true(got.has_status);
 	assert_string_equal(got.status, "leader of term 3");
+	assert_int_equal(got.members_index, 0);
 	assert_int_equal(got.pid, getpid());
 	assert_int_equal(notify_receive(server_fd, &got), RFS_ERR_BUSY);
+}
+
+static void an_entry_number_is_one_whole_number(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t index;
+	} cases[] = {
+		{ "X_MEMBERS=17", 17 },
+		{ "X_MEMBERS=18446744073709551615", UINT64_MAX },
+		{ "X_MEMBERS=18446744073709551616", 0 },
+		{ "X_MEMBERS=", 0 },
+		{ "X_MEMBERS=-1", 0 },
+		{ "X_MEMBERS=1x", 0 },
+	};
+	struct notify got;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		say(cases[i].text, strlen(cases[i].text));
+		assert_int_equal(notify_receive(server_fd, &got), RFS_ERR_OK);
+		assert_int_equal(got.members_index, cases[i].index);
+	}
 }
 
 static void only_whole_words_count(void **state)
@@ -114,6 +138,7 @@ int main(void)
 #define OPENED(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		OPENED(each_word_is_understood),
+		OPENED(an_entry_number_is_one_whole_number),
 		OPENED(only_whole_words_count),
 		OPENED(a_status_is_made_printable_and_cut),
 		OPENED(what_is_too_long_is_dropped),
