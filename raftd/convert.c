@@ -91,6 +91,8 @@ void convert_message(const struct raft_message *m, struct convert_out *out)
 		to->hint_index = m->append_reply.hint_index;
 		to->hint_term = m->append_reply.hint_term;
 		to->round = m->append_reply.round;
+		to->lost = m->append_reply.lost;
+		to->lost_after = m->append_reply.lost_after;
 		break;
 	case RAFT_MSG_SNAPSHOT:
 		convert_meta(&m->snapshot, &out->snapshot);
@@ -174,6 +176,8 @@ enum rfs_err convert_parse(const DistributedFs__RaftMessage *in, uint32_t from,
 		m->append_reply.hint_index = in->hint_index;
 		m->append_reply.hint_term = in->hint_term;
 		m->append_reply.round = in->round;
+		m->append_reply.lost = in->lost;
+		m->append_reply.lost_after = in->lost_after;
 		return RFS_ERR_OK;
 	case RAFT_MSG_SNAPSHOT:
 		if (in->snapshot == NULL)

@@ -32,6 +32,7 @@ static struct raft_message *append_answer(struct raft *raft, bool accepted)
 
 	reply->append_reply.accepted = accepted;
 	reply->append_reply.round = raft->leader_round;
+	repair_tell(raft, reply);
 	return reply;
 }
 
@@ -285,6 +286,7 @@ void append_reply_receive(struct raft *raft, const struct raft_message *m)
 	if (m->append_reply.round <= raft->round &&
 	    m->append_reply.round > p->acked_round)
 		p->acked_round = m->append_reply.round;
+	repair_hear(raft, p, m);
 	if (m->append_reply.accepted)
 		append_reply_accepted(raft, p, m);
 	else

@@ -179,6 +179,11 @@ void election_start(struct raft *raft, bool transfer)
 {
 	CHECK(raft->role != RAFT_LEADER);
 	reads_fail(raft);
+	if (repair_is_active(raft)) {
+		become_follower(raft, raft->term, RAFT_NOBODY);
+		election_timer_reset(raft);
+		return;
+	}
 	if (transfer) {
 		campaign(raft, true);
 		return;

@@ -35,6 +35,7 @@ static void snapshot_answer(struct raft *raft, uint64_t match)
 	reply->append_reply.accepted = true;
 	reply->append_reply.match_index = match;
 	reply->append_reply.round = raft->leader_round;
+	repair_tell(raft, reply);
 }
 
 void snapshot_receive(struct raft *raft, const struct raft_message *m)

@@ -23,6 +23,7 @@
 #include "raftd/core/log.h"
 #include "raftd/core/members.h"
 #include "raftd/core/raft.h"
+#include "raftd/core/repair.h"
 #include "raftd/core/timestamp.h"
 
 #define RAFT_READS_MAX 4096
@@ -89,6 +90,7 @@ struct raft {
 				  * answers no reads any more. */
 	struct log log;
 	struct raft_snapshot_meta snapshot;
+	struct raft_floor floor; /* repair.h; index 0: none */
 
 	/* Figure 2, volatile. */
 	uint64_t commit_index;

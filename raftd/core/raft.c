@@ -124,6 +124,7 @@ struct raft *raft_new(const struct raft_config *config,
 	raft->transfer_deadline_raw_ns = RAFT_NEVER;
 	lease_clock_init(&raft->clock, config->max_rate_ppb);
 	prng_seed(&raft->prng, config->seed);
+	repair_start(raft, &restart->floor);
 	election_timer_start(raft);
 	return raft;
 }
@@ -440,6 +441,7 @@ static void raft_gather(struct raft *raft, struct raft_effects *effects)
 		.term = raft->term,
 		.voted_for = raft->voted_for,
 		.supported_term = raft->supported_term,
+		.floor = raft->floor,
 		.reset_log = raft->reset_log,
 		.truncate_from = raft->truncate_from,
 		.send = raft->send,
@@ -471,6 +473,7 @@ void raft_step(struct raft *raft, const struct raft_event *event,
 	raft_take_now(raft, &event->now);
 	raft_dispatch(raft, event);
 	raft_look_at_deadlines(raft);
+	repair_advance(raft);
 	if (raft->role == RAFT_LEADER)
 		raft_lead(raft);
 	else
@@ -563,6 +566,8 @@ void raft_view(const struct raft *raft, struct raft_view *view)
 		.commit_index = raft->commit_index,
 		.last_index = log_last_index(&raft->log),
 		.first_index = log_first_index(&raft->log),
+		.floor = raft->floor,
+		.durable_index = raft->durable_index,
 		.lease_disruptions = raft->now.disruptions,
 		.epoch = log_last_stamp(&raft->log).epoch,
 		.epoch_raw_ns = raft->timeline.raw_ns,

@@ -154,6 +154,13 @@ struct raft_snapshot_meta {
 	struct raft_stamp stamp; /* of the entry at index (I9) */
 };
 
+/* The last entry a node ever made durable, remembered when its disk lost it or
+ * an earlier one (repair.h). index 0: nothing was lost. */
+struct raft_floor {
+	uint64_t index;
+	uint64_t term;
+};
+
 struct raft_message {
 	enum raft_message_type type;
 	uint32_t from;
@@ -190,6 +197,8 @@ struct raft_message {
 			uint64_t hint_index;  /* where to probe, when not */
 			uint64_t hint_term;
 			uint64_t round;
+			bool lost; /* the sender's disk lost entries after */
+			uint64_t lost_after; /* this one: match goes back */
 		} append_reply;
 		struct raft_snapshot_meta snapshot;
 		struct {
@@ -323,11 +332,12 @@ struct raft_read_done {
 /* Carry out in field order. Arrays belong to the raft and are valid until the
  * next step. Fields not named by this step are zero. */
 struct raft_effects {
-	bool hard_state_changed; /* make these three durable first */
+	bool hard_state_changed; /* make these four durable first */
 	uint64_t term;
 	uint32_t voted_for;
 	uint64_t supported_term; /* the last in which this node voted for
 				  * another one, or led (I10: P) */
+	struct raft_floor floor; /* index 0: what was lost is back */
 
 	bool reset_log; /* a snapshot replaced it: restart the log file after */
 	struct raft_snapshot_meta reset_to;
@@ -390,6 +400,7 @@ struct raft_restart {
 						   * NULL: raft_config's */
 	const struct raft_entry *entries;
 	uint64_t entry_count;
+	struct raft_floor floor; /* durable before the log was cut */
 };
 
 /* A raft on the heap, or NULL when memory is out. Owned by the caller.
@@ -451,6 +462,8 @@ struct raft_view {
 	uint64_t limbo_index; /* leader: the last command it inherited and does
 			       * not know committed; 0: none. Fixed for a
 			       * term until an entry of it commits */
+	struct raft_floor floor; /* index 0: nothing is being repaired */
+	uint64_t durable_index;
 	bool lease_valid;
 	int64_t lease_until_raw_ns;
 	uint32_t lease_disruptions; /* clock page counter it was computed under */
@@ -484,6 +497,7 @@ struct raft_view {
 		uint64_t stamps_disagreed; /* leader's stamp outside our interval */
 		uint64_t commits_waited_lease; /* C1 held a commit back */
 		uint64_t leases_given_up; /* C1 did not wait: I10 or I11 */
+		uint64_t repairs; /* floors reached again */
 	} counters;
 };
 void raft_view(const struct raft *raft, struct raft_view *view);

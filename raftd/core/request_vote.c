@@ -47,7 +47,8 @@ static bool vote_would_grant(const struct raft *raft,
 	if (m->term == raft->term && raft->voted_for != RAFT_NOBODY &&
 	    raft->voted_for != m->from)
 		return false;
-	return vote_is_up_to_date(raft, m);
+	return vote_is_up_to_date(raft, m) &&
+	       repair_allows_vote(raft, m->vote.last_index, m->vote.last_term);
 }
 
 static const char *vote_refusal(const struct raft *raft,
@@ -57,6 +58,8 @@ static const char *vote_refusal(const struct raft *raft,
 		return "old term";
 	if (!vote_is_up_to_date(raft, m))
 		return "log is behind";
+	if (!repair_allows_vote(raft, m->vote.last_index, m->vote.last_term))
+		return "behind what was promised";
 	if (!vote_would_grant(raft, m))
 		return "voted already";
 	return "hears a leader";

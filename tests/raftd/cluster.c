@@ -283,8 +283,10 @@ static void node_write(struct node *node, const struct raft_effects *effects)
 {
 	node->disk.term = effects->term;
 	node->disk.voted_for = effects->voted_for;
-	if (effects->hard_state_changed)
+	if (effects->hard_state_changed) {
 		node->disk.supported_term = effects->supported_term;
+		node->disk.floor = effects->floor;
+	}
 	if (effects->reset_log) {
 		disk_truncate(node, 0);
 		node->disk.snapshot = effects->reset_to;
@@ -681,6 +683,24 @@ void cluster_crash(struct cluster *cluster, uint32_t id)
 	raft_free(node->raft);
 	node->raft = NULL;
 	disk_truncate(node, node->persisted + 1);
+}
+
+/* As raftd does: the floor is the last entry that was durable. */
+void cluster_rot(struct cluster *cluster, uint32_t id, uint64_t after)
+{
+	struct node *node = node_at(cluster, id);
+	struct raft_restart *disk = &node->disk;
+	const struct raft_entry *last;
+
+	CHECK(!node->raft);
+	CHECK(disk->entry_count > 0);
+	last = &node->entries[disk->entry_count - 1];
+	CHECK(last->index > after);
+	if (last->term > disk->floor.term ||
+	    (last->term == disk->floor.term &&
+	     last->index > disk->floor.index))
+		disk->floor = (struct raft_floor){ last->index, last->term };
+	disk_truncate(node, after + 1);
 }
 
 void cluster_restart(struct cluster *cluster, uint32_t id)

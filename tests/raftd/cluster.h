@@ -54,6 +54,8 @@ void cluster_rtt(struct cluster *cluster, uint32_t node, int64_t rtt_ns);
 void cluster_transfer(struct cluster *cluster, uint32_t node, uint32_t to);
 void cluster_snapshot(struct cluster *cluster, uint32_t node);
 void cluster_crash(struct cluster *cluster, uint32_t node);
+/* The disk of a crashed node lost its entries after that one. */
+void cluster_rot(struct cluster *cluster, uint32_t node, uint64_t after);
 void cluster_restart(struct cluster *cluster, uint32_t node);
 void cluster_link(struct cluster *cluster, uint32_t from, uint32_t to, bool up);
 void cluster_isolate(struct cluster *cluster, uint32_t node, bool cut);

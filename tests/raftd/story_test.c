@@ -1,7 +1,7 @@
 /* Stories: text in, the conversation that must follow out, compared exactly.
  *
- * A story (tests/stories/{election,lease,replication}/NAME.txt) is blocks of
- * commands, then "----", then the lines the cores tell. Lines are compared
+ * A story (tests/stories/{election,lease,replication,repair}/NAME.txt) is blocks
+ * of commands, then "----", then the lines the cores tell. Lines are compared
  * byte for byte; RAFTFS_STORY_WRITE=1 writes what was told into the file
  * instead, for a human to read and judge. Commands:
  *
@@ -11,6 +11,7 @@
  *	read node=1 | page node=1	asked of the core; what storaged sees
  *	cut node=3 | heal node=3	both ways; from=1 to=2: one way
  *	crash node=1 | restart node=1
+ *	rot node=1 after=3		while crashed: its disk loses the rest
  *	lost peer=1			all hosts' hint; node=2: only its
  *	death peer=1			the notice; node=2: only to its
  *	lie node=2 peer=3 term=1	to node 2: 3 died leading term 1
@@ -143,6 +144,8 @@ static void command_run(struct cluster **cluster, const char *line)
 		cluster_crash(*cluster, node);
 	else if (strcmp(verb, "restart") == 0)
 		cluster_restart(*cluster, node);
+	else if (strcmp(verb, "rot") == 0)
+		cluster_rot(*cluster, node, number(line, "after", 0));
 	else if (strcmp(verb, "lost") == 0)
 		command_lost(*cluster, line, cluster_peer_lost);
 	else if (strcmp(verb, "lie") == 0)
@@ -231,14 +234,15 @@ static void the_conversation_is_as_told(void **state)
 int main(void)
 {
 	static const char *const folders[] = { "election", "lease",
-					       "replication" };
+					       "replication",
+					       "repair" };
 	static struct CMUnitTest tests[STORIES_MAX];
 	size_t count = 0;
 	glob_t found = { 0 };
 	char pattern[64];
 	int failed;
 
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		snprintf(pattern, sizeof(pattern), "tests/stories/%s/*.txt",
 			 folders[i]);
 		glob(pattern, i ? GLOB_APPEND : 0, NULL, &found);
