@@ -165,11 +165,13 @@ static void walk(struct backfill *b)
 
 static bool may_walk(struct backfill *b)
 {
-	for (uint32_t i = 0; i < b->s->config.node_count; i++)
+	const struct members *members = &b->s->members;
+
+	for (uint32_t i = 0; i < members->count; i++)
 		if (cluster_is_connected(b->s->cluster,
-					 b->s->config.nodes[i].id))
+					 members->list[i].node.id))
 			return true;
-	return b->s->config.node_count == 1;
+	return members->count == 1;
 }
 
 static void on_turn(struct ev_loop *loop, struct ev_timer *timer, int events)

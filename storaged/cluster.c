@@ -27,8 +27,9 @@ struct question {
 };
 
 struct peer {
+	struct peer *next;
 	struct cluster *cluster;
-	const struct config_node *node;
+	struct config_node node;
 	struct conn *conn;
 	bool ready; /* the handshake was accepted */
 	bool told;  /* a refusal was logged */
@@ -40,9 +41,17 @@ struct peer {
 struct cluster {
 	struct storaged *s;
 	struct serve_peers *serving;
-	struct peer peers[CONFIG_NODES_MAX];
-	uint32_t peer_count;
+	struct peer *first;
 };
+
+static struct peer *peer_of(const struct cluster *cluster, uint32_t node)
+{
+	struct peer *peer = cluster->first;
+
+	while (peer && peer->node.id != node)
+		peer = peer->next;
+	return peer;
+}
 
 static void fail_question(struct question *question)
 {
@@ -89,7 +98,7 @@ static void on_opened(struct conn *conn, void *ctx)
 	hello.config_digest.data = s->config.digest;
 	hello.config_digest.len = sizeof(s->config.digest);
 	if (conn_send(conn, FRAME_STORE_HELLO, &hello.base, -1) != RFS_ERR_OK)
-		log_warn("storaged %s: hello not sent", peer->node->name);
+		log_warn("storaged %s: hello not sent", peer->node.name);
 }
 
 static void on_hello_reply(struct peer *peer, const struct frame *frame)
@@ -104,9 +113,9 @@ static void on_hello_reply(struct peer *peer, const struct frame *frame)
 		peer->ready = true;
 		peer->told = false;
 		peer->redial_sec = REDIAL_FIRST_SEC;
-		log_info("storaged %s: connected", peer->node->name);
+		log_info("storaged %s: connected", peer->node.name);
 	} else if (!peer->told) {
-		log_warn("storaged %s refuses us: %s", peer->node->name,
+		log_warn("storaged %s refuses us: %s", peer->node.name,
 			 reply->reason);
 		peer->told = true;
 	}
@@ -185,7 +194,7 @@ static void on_frame(struct conn *conn, void *ctx, const struct frame *frame)
 		on_get_done(peer, frame);
 		return;
 	default:
-		log_warn("storaged %s: frame of type %u", peer->node->name,
+		log_warn("storaged %s: frame of type %u", peer->node.name,
 			 frame->type);
 	}
 }
@@ -196,12 +205,12 @@ static void on_closed(struct conn *conn, void *ctx, enum rfs_err why)
 
 	(void)conn;
 	if (peer->ready)
-		log_info("storaged %s: %s", peer->node->name,
+		log_info("storaged %s: %s", peer->node.name,
 			 rfs_err_text(why));
 	else if (why == RFS_ERR_DENIED && !peer->told) {
 		log_warn("storaged %s: its key is not the configured one, or "
 			 "ours is not known there",
-			 peer->node->name);
+			 peer->node.name);
 		peer->told = true;
 	}
 	lose_conn(peer);
@@ -218,8 +227,8 @@ static void dial(struct peer *peer)
 {
 	struct storaged *s = peer->cluster->s;
 
-	peer->conn = conn_dial_tls(s->loop, s->tls, peer->node->address,
-				   peer->node->storage_port, peer->node->key,
+	peer->conn = conn_dial_tls(s->loop, s->tls, peer->node.address,
+				   peer->node.storage_port, peer->node.key,
 				   QUEUE_BYTES, &peer_events, peer);
 	if (!peer->conn)
 		redial_later(peer);
@@ -234,19 +243,87 @@ static void on_redial(struct ev_loop *loop, struct ev_timer *timer, int events)
 
 static void add_peer(struct cluster *cluster, const struct config_node *node)
 {
-	struct peer *peer = &cluster->peers[cluster->peer_count++];
+	struct peer *peer = calloc(1, sizeof(*peer));
 
+	CHECK(peer != NULL);
 	peer->cluster = cluster;
-	peer->node = node;
+	peer->node = *node;
 	peer->redial_sec = REDIAL_FIRST_SEC;
+	peer->next = cluster->first;
+	cluster->first = peer;
 	ev_timer_init(&peer->redial, on_redial, 0., 0.);
 	peer->redial.data = peer;
 	dial(peer);
 }
 
+static void free_peer(struct peer *peer)
+{
+	struct conn *conn = peer->conn;
+
+	ev_timer_stop(peer->cluster->s->loop, &peer->redial);
+	lose_conn(peer);
+	if (conn)
+		conn_close(conn);
+	pending_fini(&peer->questions);
+	free(peer);
+}
+
+static bool same_node(const struct config_node *a, const struct config_node *b)
+{
+	return a->id == b->id && strcmp(a->name, b->name) == 0 &&
+	       strcmp(a->address, b->address) == 0 &&
+	       a->storage_port == b->storage_port &&
+	       memcmp(a->key, b->key, CONFIG_KEY_BYTES) == 0;
+}
+
+static bool is_member(const struct cluster *cluster, const struct peer *peer)
+{
+	const struct member *member =
+		members_find(&cluster->s->members, peer->node.id);
+
+	return member && same_node(&member->node, &peer->node);
+}
+
+/* Off the list first: what hears that its question failed finds no such
+ * peer. */
+static void drop_strangers(struct cluster *cluster)
+{
+	for (struct peer **at = &cluster->first; *at;) {
+		struct peer *peer = *at;
+
+		if (is_member(cluster, peer)) {
+			at = &peer->next;
+			continue;
+		}
+		*at = peer->next;
+		log_notice("storaged %s: not in the cluster any more",
+			   peer->node.name);
+		free_peer(peer);
+		at = &cluster->first;
+	}
+}
+
+void cluster_set_members(struct cluster *cluster,
+			 const struct members *members)
+{
+	struct storaged *s = cluster->s;
+
+	s->members = *members;
+	drop_strangers(cluster);
+	serve_peers_drop_strangers(cluster->serving);
+	for (uint32_t i = 0; i < members->count; i++) {
+		const struct config_node *node = &members->list[i].node;
+
+		if (node->id != storaged_self(s) &&
+		    !peer_of(cluster, node->id))
+			add_peer(cluster, node);
+	}
+}
+
 struct cluster *cluster_new(struct storaged *s)
 {
 	struct cluster *cluster = calloc(1, sizeof(*cluster));
+	struct members members;
 
 	if (!cluster)
 		return NULL;
@@ -256,9 +333,8 @@ struct cluster *cluster_new(struct storaged *s)
 		free(cluster);
 		return NULL;
 	}
-	for (uint32_t i = 0; i < s->config.node_count; i++)
-		if (i != s->config.self_index)
-			add_peer(cluster, &s->config.nodes[i]);
+	members_from_config(&members, &s->config);
+	cluster_set_members(cluster, &members);
 	return cluster;
 }
 
@@ -266,26 +342,14 @@ void cluster_free(struct cluster *cluster)
 {
 	if (!cluster)
 		return;
-	for (uint32_t i = 0; i < cluster->peer_count; i++) {
-		struct peer *peer = &cluster->peers[i];
-		struct conn *conn = peer->conn;
+	while (cluster->first) {
+		struct peer *peer = cluster->first;
 
-		ev_timer_stop(cluster->s->loop, &peer->redial);
-		lose_conn(peer);
-		if (conn)
-			conn_close(conn);
-		pending_fini(&peer->questions);
+		cluster->first = peer->next;
+		free_peer(peer);
 	}
 	serve_peers_free(cluster->serving);
 	free(cluster);
-}
-
-static struct peer *peer_of(const struct cluster *cluster, uint32_t node)
-{
-	for (uint32_t i = 0; i < cluster->peer_count; i++)
-		if (cluster->peers[i].node->id == node)
-			return (struct peer *)&cluster->peers[i];
-	return NULL;
 }
 
 bool cluster_is_connected(const struct cluster *cluster, uint32_t node)

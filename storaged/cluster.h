@@ -2,7 +2,8 @@
  *
  * Each node dials every other one over TLS and sends its questions there; the
  * answers come back on the same connection. An accepted connection carries the
- * other's questions. The handshake compares what all nodes must agree on.
+ * other's questions. The handshake compares what all nodes must agree on. Who
+ * the others are changes at run time (members.h).
  */
 #ifndef RAFTFS_STORAGED_CLUSTER_H
 #define RAFTFS_STORAGED_CLUSTER_H
@@ -17,10 +18,16 @@
 
 struct cluster;
 
-/* Listens and begins to dial. NULL: the port is taken, or no memory
- * (logged). */
+/* Listens and begins to dial the nodes of the configuration. NULL: the port is
+ * taken, or no memory (logged). */
 struct cluster *cluster_new(struct storaged *s);
 void cluster_free(struct cluster *cluster);
+
+/* From here on the cluster is this: s->members. Who is not in it, or is to be
+ * reached or known otherwise, is hung up on: its questions end with CLOSED from
+ * inside this call. Who is new is dialled. */
+void cluster_set_members(struct cluster *cluster,
+			 const struct members *members);
 
 /* May questions be sent to that node now? */
 bool cluster_is_connected(const struct cluster *cluster, uint32_t node);

@@ -11,6 +11,7 @@
 #include "common/units.h"
 #include "proto/local.pb-c.h"
 #include "storaged/checkpoint.h"
+#include "storaged/cluster.h"
 #include "storaged/pending.h"
 
 #define QUEUE_BYTES   (64 * MIB)
@@ -422,6 +423,22 @@ static void on_restore(struct consensus *c, struct conn *link,
 	distributed_fs__local_restore__free_unpacked(restore, NULL);
 }
 
+static void on_members(struct consensus *c, const struct frame *frame)
+{
+	DistributedFs__LocalMembers *message =
+		(DistributedFs__LocalMembers *)frame_unpack(
+			frame, &distributed_fs__local_members__descriptor);
+	struct members members;
+
+	if (!message ||
+	    members_from_message(&members, message) != RFS_ERR_OK)
+		log_error("raftd link: malformed members");
+	else
+		cluster_set_members(c->s->cluster, &members);
+	if (message)
+		distributed_fs__local_members__free_unpacked(message, NULL);
+}
+
 static void on_frame(struct conn *link, void *ctx, const struct frame *frame)
 {
 	struct consensus *c = ctx;
@@ -443,6 +460,9 @@ static void on_frame(struct conn *link, void *ctx, const struct frame *frame)
 		return;
 	case FRAME_LOCAL_RESTORE:
 		on_restore(c, link, frame);
+		return;
+	case FRAME_LOCAL_MEMBERS:
+		on_members(c, frame);
 		return;
 	default:
 		log_warn("raftd link: frame of type %u", frame->type);

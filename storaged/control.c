@@ -21,10 +21,12 @@ static uint8_t digest[HASH_BYTES];
 static void fill_peers(const struct storaged *s)
 {
 	status.peers_connected = connected;
-	for (uint32_t i = 0; i < s->config.node_count; i++)
-		if (cluster_is_connected(s->cluster, s->config.nodes[i].id))
-			connected[status.n_peers_connected++] =
-				s->config.nodes[i].id;
+	for (uint32_t i = 0; i < s->members.count; i++) {
+		uint32_t id = s->members.list[i].node.id;
+
+		if (cluster_is_connected(s->cluster, id))
+			connected[status.n_peers_connected++] = id;
+	}
 }
 
 static void fill_disk(struct storaged *s)

@@ -32,7 +32,8 @@ struct job {
 	uint32_t bytes;
 	uint8_t *data;
 	enum rfs_err checked;
-	uint32_t tried; /* bit per peer, by index in the configuration */
+	uint32_t tried[CONFIG_NODES_MAX]; /* peers, by id */
+	uint32_t tried_count;
 	struct waiter *waiters;
 	struct ev_timer start; /* so that nothing is called back at once */
 };
@@ -149,20 +150,30 @@ static void came(void *ctx, enum rfs_err err, const void *data, size_t bytes)
 	work_submit(job->fetch->s->pool, &job->work);
 }
 
+static bool was_tried(const struct job *job, uint32_t node)
+{
+	for (uint32_t i = 0; i < job->tried_count; i++)
+		if (job->tried[i] == node)
+			return true;
+	return false;
+}
+
 /* Start at a peer that the chunk's number picks, to spread the load. */
 static void ask_next(struct job *job)
 {
 	struct storaged *s = job->fetch->s;
-	uint32_t count = s->config.node_count;
+	uint32_t count = s->members.count;
 
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t at = (uint32_t)((job->chunk + i) % count);
+		uint32_t node = s->members.list[at].node.id;
 
-		if (at == s->config.self_index || job->tried >> at & 1)
+		if (node == storaged_self(s) || was_tried(job, node) ||
+		    job->tried_count == CONFIG_NODES_MAX)
 			continue;
-		job->tried |= 1u << at;
-		if (cluster_get(s->cluster, s->config.nodes[at].id, job->chunk,
-				came, job) == RFS_ERR_OK)
+		job->tried[job->tried_count++] = node;
+		if (cluster_get(s->cluster, node, job->chunk, came, job) ==
+		    RFS_ERR_OK)
 			return;
 	}
 	finish(job, RFS_ERR_NOENT);

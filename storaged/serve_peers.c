@@ -56,12 +56,13 @@ static void reply(struct inbound *in, enum frame_type type,
 static const char *refusal(struct storaged *s, struct conn *conn,
 			   const DistributedFs__StoreHello *hello)
 {
-	const struct config_node *node =
-		hello ? config_node(&s->config, hello->node) : NULL;
+	const struct member *member =
+		hello ? members_find(&s->members, hello->node) : NULL;
 
-	if (!node || node->id == storaged_self(s))
+	if (!member || hello->node == storaged_self(s))
 		return "not a node of this cluster";
-	if (memcmp(node->key, conn_peer_key(conn), KEY_PUBLIC_BYTES) != 0)
+	if (memcmp(member->node.key, conn_peer_key(conn), KEY_PUBLIC_BYTES) !=
+	    0)
 		return "the key is another node's";
 	if (hello->config_digest.len != sizeof(s->config.digest) ||
 	    memcmp(hello->config_digest.data, s->config.digest,
@@ -375,14 +376,10 @@ static const struct conn_events inbound_events = {
 static bool is_node(void *ctx, const uint8_t *peer_key)
 {
 	struct inbound *in = ctx;
-	const struct config *config = &in->s->config;
+	const struct member *member =
+		members_find_key(&in->s->members, peer_key);
 
-	for (uint32_t i = 0; i < config->node_count; i++)
-		if (i != config->self_index &&
-		    memcmp(config->nodes[i].key, peer_key, KEY_PUBLIC_BYTES) ==
-			    0)
-			return true;
-	return false;
+	return member && member->node.id != storaged_self(in->s);
 }
 
 static void on_accepted(void *ctx, int fd)
@@ -420,6 +417,19 @@ struct serve_peers *serve_peers_new(struct storaged *s)
 		return NULL;
 	}
 	return serving;
+}
+
+void serve_peers_drop_strangers(struct serve_peers *serving)
+{
+	struct inbound *next;
+
+	for (struct inbound *in = serving->first; in; in = next) {
+		next = in->next;
+		if (!in->greeted || is_node(in, conn_peer_key(in->conn)))
+			continue;
+		conn_close(in->conn);
+		forget(in);
+	}
 }
 
 void serve_peers_free(struct serve_peers *serving)

@@ -11,4 +11,7 @@ struct serve_peers;
 struct serve_peers *serve_peers_new(struct storaged *s);
 void serve_peers_free(struct serve_peers *serving);
 
+/* Hang up on whoever is not in s->members any more. */
+void serve_peers_drop_strangers(struct serve_peers *serving);
+
 #endif

@@ -16,6 +16,7 @@
 #include "shm/clockpage.h"
 #include "shm/conspage.h"
 #include "storaged/chunks.h"
+#include "storaged/members.h"
 #include "storaged/packs.h"
 #include "storaged/snapshot.h"
 #include "storaged/state.h"
@@ -29,6 +30,7 @@ struct storaged {
 	struct config config;
 	struct node_key key;
 	struct tls *tls;
+	struct members members; /* changed by cluster_set_members() alone */
 
 	/* Handed out by the supervisor, replaced at any time; may be NULL. */
 	const struct conspage *cons;
@@ -83,11 +85,6 @@ uint32_t storaged_leader(const struct storaged *s, uint64_t *term);
 static inline uint32_t storaged_self(const struct storaged *s)
 {
 	return config_self(&s->config)->id;
-}
-
-static inline uint32_t storaged_majority(const struct storaged *s)
-{
-	return s->config.node_count / 2 + 1;
 }
 
 #endif

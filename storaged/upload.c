@@ -21,6 +21,13 @@ enum copy_state {
 	COPY_REFUSED, /* for good */
 };
 
+struct copy {
+	uint32_t node; /* 0: an unused one */
+	enum copy_state state;
+	enum rfs_err err;
+	uint8_t sha256[HASH_BYTES];
+};
+
 struct piece {
 	struct put put; /* this node's copy */
 	struct upload *upload;
@@ -28,11 +35,7 @@ struct piece {
 	const uint8_t *data;
 	uint32_t bytes;
 	bool hashed;
-	struct {
-		enum copy_state state;
-		enum rfs_err err;
-		uint8_t sha256[HASH_BYTES];
-	} copies[CONFIG_NODES_MAX]; /* by index in the configuration */
+	struct copy copies[CONFIG_NODES_MAX]; /* in no order */
 };
 
 struct upload {
@@ -47,10 +50,10 @@ struct upload {
 	uint8_t data[];
 };
 
-/* Which copy an answer is about. */
+/* Which copy an answer is about. It keeps its place while it is SENT. */
 struct copy_ref {
 	struct piece *piece;
-	uint32_t node;
+	struct copy *copy;
 };
 
 static void judge(struct upload *upload);
@@ -79,67 +82,93 @@ static void finish(struct upload *upload, enum rfs_err err)
 	done(upload->ctx, err, pieces, upload->piece_count);
 }
 
-/* A copy whose hash differs is no copy, and says something about that disk. */
-static uint32_t durable_copies(const struct piece *piece, uint32_t nodes)
+/* The node's copy; one that is new takes the place of nobody, or of a node that
+ * has left. NULL: all places are still waited for. */
+static struct copy *copy_of(struct piece *piece, uint32_t node)
 {
-	uint32_t count = 0;
+	const struct members *members = &piece->upload->s->members;
+	struct copy *place = NULL;
 
-	for (uint32_t i = 0; piece->hashed && i < nodes; i++)
-		count += piece->copies[i].state == COPY_DURABLE &&
-			 memcmp(piece->copies[i].sha256,
-				piece->put.chunk.sha256, HASH_BYTES) == 0;
-	return count;
+	for (uint32_t i = 0; i < CONFIG_NODES_MAX; i++) {
+		struct copy *copy = &piece->copies[i];
+
+		if (copy->node == node)
+			return copy;
+		if (copy->node == 0 || (copy->state != COPY_SENT &&
+					!members_find(members, copy->node)))
+			place = copy;
+	}
+	if (place)
+		*place = (struct copy){ .node = node };
+	return place;
 }
 
-/* Nodes that have not said a final no. */
-static uint32_t hopeful_copies(const struct piece *piece, uint32_t nodes,
-			       enum rfs_err *why)
+/* A copy whose hash differs is no copy, and says something about that disk. */
+static bool is_durable(const struct piece *piece, const struct copy *copy)
 {
-	uint32_t count = 0;
+	return piece->hashed && copy->state == COPY_DURABLE &&
+	       memcmp(copy->sha256, piece->put.chunk.sha256, HASH_BYTES) == 0;
+}
 
-	for (uint32_t i = 0; i < nodes; i++) {
-		if (piece->copies[i].state == COPY_REFUSED)
-			*why = piece->copies[i].err;
-		else
-			count++;
+/* Is it durable on enough nodes; may it still become so? *why: if not. */
+static bool is_stored(struct piece *piece, bool *hopeful, enum rfs_err *why)
+{
+	const struct members *members = &piece->upload->s->members;
+	uint32_t durable = 0;
+	uint32_t open = 0;
+
+	for (uint32_t i = 0; i < members->count; i++) {
+		const struct copy *copy =
+			copy_of(piece, members->list[i].node.id);
+
+		if (copy && copy->state == COPY_REFUSED) {
+			*why = copy->err;
+			continue;
+		}
+		open |= UINT32_C(1) << i;
+		if (copy && is_durable(piece, copy))
+			durable |= UINT32_C(1) << i;
 	}
-	return count;
+	*hopeful = members_decide(members, open);
+	return members_decide(members, durable);
 }
 
 static void judge(struct upload *upload)
 {
-	uint32_t nodes = upload->s->config.node_count;
-	uint32_t majority = storaged_majority(upload->s);
 	uint32_t complete = 0;
 
 	for (uint32_t i = 0; upload->done && i < upload->piece_count; i++) {
-		const struct piece *piece = &upload->pieces[i];
 		enum rfs_err why = RFS_ERR_IO;
+		bool hopeful;
 
-		complete += durable_copies(piece, nodes) >= majority;
-		if (hopeful_copies(piece, nodes, &why) < majority)
+		complete += is_stored(&upload->pieces[i], &hopeful, &why);
+		if (!hopeful)
 			finish(upload, why);
 	}
 	if (upload->done && complete == upload->piece_count)
 		finish(upload, RFS_ERR_OK);
 }
 
+static void take_answer(struct copy *copy, enum rfs_err err,
+			const uint8_t *sha256)
+{
+	copy->err = err;
+	copy->state = COPY_REFUSED;
+	if (err != RFS_ERR_OK)
+		return;
+	copy->state = COPY_DURABLE;
+	memcpy(copy->sha256, sha256, HASH_BYTES);
+}
+
 static void on_local(struct put *put)
 {
 	struct piece *piece = (struct piece *)put;
 	struct upload *upload = piece->upload;
-	uint32_t self = upload->s->config.self_index;
 
 	upload->outstanding--;
 	piece->hashed = put->chunk.err != RFS_ERR_NOMEM;
-	piece->copies[self].err = put->chunk.err;
-	if (put->chunk.err == RFS_ERR_OK) {
-		piece->copies[self].state = COPY_DURABLE;
-		memcpy(piece->copies[self].sha256, put->chunk.sha256,
-		       HASH_BYTES);
-	} else {
-		piece->copies[self].state = COPY_REFUSED;
-	}
+	take_answer(copy_of(piece, storaged_self(upload->s)), put->chunk.err,
+		    put->chunk.sha256);
 	judge(upload);
 	maybe_free(upload);
 }
@@ -148,61 +177,51 @@ static void on_local(struct put *put)
 static void on_peer(void *ctx, enum rfs_err err, const uint8_t *sha256)
 {
 	struct copy_ref *ref = ctx;
-	struct piece *piece = ref->piece;
-	struct upload *upload = piece->upload;
+	struct upload *upload = ref->piece->upload;
 
 	upload->outstanding--;
-	piece->copies[ref->node].err = err;
-	if (err == RFS_ERR_OK) {
-		piece->copies[ref->node].state = COPY_DURABLE;
-		memcpy(piece->copies[ref->node].sha256, sha256, HASH_BYTES);
-	} else if (err == RFS_ERR_BUSY || err == RFS_ERR_CLOSED) {
-		piece->copies[ref->node].state = COPY_NONE;
-	} else {
-		piece->copies[ref->node].state = COPY_REFUSED;
-	}
+	take_answer(ref->copy, err, sha256);
+	if (err == RFS_ERR_BUSY || err == RFS_ERR_CLOSED)
+		ref->copy->state = COPY_NONE;
 	free(ref);
 	judge(upload);
 	maybe_free(upload);
 }
 
-static void send_to_peer(struct piece *piece, uint32_t node)
+static void send_to_peer(struct piece *piece, struct copy *copy)
 {
 	struct upload *upload = piece->upload;
 	struct copy_ref *ref = malloc(sizeof(*ref));
 
 	CHECK(ref != NULL);
-	*ref = (struct copy_ref){ .piece = piece, .node = node };
-	enum rfs_err err = cluster_put(upload->s->cluster,
-				       upload->s->config.nodes[node].id,
+	*ref = (struct copy_ref){ .piece = piece, .copy = copy };
+	enum rfs_err err = cluster_put(upload->s->cluster, copy->node,
 				       piece->chunk, piece->data, piece->bytes,
 				       on_peer, ref);
 	if (err != RFS_ERR_OK) {
 		free(ref);
 		return;
 	}
-	piece->copies[node].state = COPY_SENT;
+	copy->state = COPY_SENT;
 	upload->outstanding++;
 }
 
 /* A full disk here leaves it to the others; the hash is still ours to make. */
-static void store_here(struct piece *piece)
+static void store_here(struct piece *piece, struct copy *copy)
 {
 	struct upload *upload = piece->upload;
-	uint32_t self = upload->s->config.self_index;
 
 	if (upload->s->disk_full) {
 		hash_bytes(piece->data, piece->bytes, piece->put.chunk.sha256);
 		piece->hashed = true;
-		piece->copies[self].state = COPY_REFUSED;
-		piece->copies[self].err = RFS_ERR_NOSPC;
+		take_answer(copy, RFS_ERR_NOSPC, NULL);
 		return;
 	}
 	piece->put.chunk = (struct chunk_put){ .id = piece->chunk,
 					       .data = piece->data,
 					       .bytes = piece->bytes };
 	piece->put.done = on_local;
-	piece->copies[self].state = COPY_SENT;
+	copy->state = COPY_SENT;
 	upload->outstanding++;
 	putqueue_add(upload->s->putqueue, &piece->put);
 }
@@ -214,13 +233,16 @@ static void push_piece(struct piece *piece)
 	if (piece->chunk == 0 &&
 	    grants_take(s->grants, &piece->chunk) != RFS_ERR_OK)
 		return;
-	for (uint32_t i = 0; i < s->config.node_count; i++) {
-		if (piece->copies[i].state != COPY_NONE)
+	for (uint32_t i = 0; i < s->members.count; i++) {
+		uint32_t node = s->members.list[i].node.id;
+		struct copy *copy = copy_of(piece, node);
+
+		if (!copy || copy->state != COPY_NONE)
 			continue;
-		if (i == s->config.self_index)
-			store_here(piece);
+		if (node == storaged_self(s))
+			store_here(piece, copy);
 		else
-			send_to_peer(piece, i);
+			send_to_peer(piece, copy);
 	}
 }
 
@@ -237,6 +259,8 @@ static void on_turn(struct ev_loop *loop, struct ev_timer *timer, int events)
 	}
 	for (uint32_t i = 0; i < upload->piece_count; i++)
 		push_piece(&upload->pieces[i]);
+	judge(upload); /* who counts may have changed */
+	maybe_free(upload);
 }
 
 static uint64_t window_bytes(const struct storaged *s)

@@ -144,6 +144,59 @@ static void take_read(struct trio_node *node, const struct frame *frame)
 	distributed_fs__local_read__free_unpacked(read, NULL);
 }
 
+static void make_member(struct trio *trio, uint32_t number,
+			DistributedFs__LocalMember *member,
+			DistributedFs__Member *about)
+{
+	char role = trio->roles[number - 1];
+	struct config_node *at =
+		&trio->nodes[0].s.config.nodes[number - 1];
+
+	distributed_fs__member__init(about);
+	about->name = at->name;
+	about->address = at->address;
+	about->storage_port = at->storage_port;
+	about->key.data = at->key;
+	about->key.len = sizeof(at->key);
+	distributed_fs__local_member__init(member);
+	member->id = number;
+	member->voter = role == 'v' || role == 'B';
+	member->voter_before = role == 'b' || role == 'B';
+	member->about = about;
+}
+
+static void send_members(struct trio_node *node)
+{
+	struct trio *trio = node->trio;
+	DistributedFs__LocalMembers message =
+		DISTRIBUTED_FS__LOCAL_MEMBERS__INIT;
+	DistributedFs__LocalMember members[TRIO_NODES_MAX];
+	DistributedFs__LocalMember *list[TRIO_NODES_MAX];
+	DistributedFs__Member abouts[TRIO_NODES_MAX];
+
+	message.index = trio->members_index;
+	message.joint = strpbrk(trio->roles, "bB") != NULL;
+	message.members = list;
+	for (uint32_t i = 0; i < trio->count; i++) {
+		if (trio->roles[i] == '-')
+			continue;
+		make_member(trio, i + 1, &members[i], &abouts[i]);
+		list[message.n_members++] = &members[i];
+	}
+	assert_int_equal(conn_send(node->link, FRAME_LOCAL_MEMBERS,
+				   &message.base, -1),
+			 RFS_ERR_OK);
+}
+
+void trio_set_members(struct trio *trio, const char *roles)
+{
+	trio->roles = roles;
+	trio->members_index++;
+	for (uint32_t i = 0; i < trio->count; i++)
+		if (trio->nodes[i].attached)
+			send_members(&trio->nodes[i]);
+}
+
 static void take_attach(struct trio_node *node, const struct frame *frame)
 {
 	DistributedFs__LocalAttach *attach =
@@ -153,6 +206,8 @@ static void take_attach(struct trio_node *node, const struct frame *frame)
 	node->attached = true;
 	node->next_index = attach->applied_index + 1;
 	distributed_fs__local_attach__free_unpacked(attach, NULL);
+	if (node->trio->roles)
+		send_members(node);
 	send_rest(node);
 }
 
@@ -323,13 +378,20 @@ void trio_until(struct trio *trio, bool (*done)(struct trio *trio))
 	ev_timer_stop(trio->loop, &trio->limit);
 }
 
+static bool is_member(const struct trio *trio, uint32_t index)
+{
+	return trio->nodes[index].up &&
+	       (!trio->roles || trio->roles[index] != '-');
+}
+
 bool trio_all_connected(struct trio *trio)
 {
 	for (uint32_t i = 0; i < trio->count; i++)
-		for (uint32_t k = 1; k <= trio->count; k++)
-			if (trio->nodes[i].up && trio->nodes[k - 1].up &&
-			    k != i + 1 &&
-			    !cluster_is_connected(trio->nodes[i].s.cluster, k))
+		for (uint32_t k = 0; k < trio->count; k++)
+			if (k != i && trio->nodes[i].up &&
+			    cluster_is_connected(trio->nodes[i].s.cluster,
+						 k + 1) !=
+				    (is_member(trio, i) && is_member(trio, k)))
 				return false;
 	return true;
 }

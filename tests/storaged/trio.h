@@ -12,7 +12,7 @@
 #include "proto/local.pb-c.h"
 #include "storaged/loop.h"
 
-#define TRIO_NODES_MAX	 3
+#define TRIO_NODES_MAX	 5
 #define TRIO_ENTRIES_MAX 4096
 
 struct trio;
@@ -36,6 +36,8 @@ struct trio {
 	struct trio_node nodes[TRIO_NODES_MAX];
 	uint32_t count;
 	uint32_t leader; /* node id */
+	const char *roles; /* told to who attaches; NULL: nothing is */
+	uint64_t members_index;
 	struct {
 		uint8_t *data;
 		size_t bytes;
@@ -63,8 +65,14 @@ void trio_start(struct trio *trio, uint32_t node);
 /* With or without a lease for the leader. */
 void trio_lead(struct trio *trio, uint32_t node, bool lease);
 
+/* Another membership, told to all; a letter for each node: v voter, l learner,
+ * - none of them; while two sets rule b votes in the old one only, B in both.
+ * roles is kept. */
+void trio_set_members(struct trio *trio, const char *roles);
+
 /* Run the loop until done() says so; fails the test after 20 seconds. */
 void trio_until(struct trio *trio, bool (*done)(struct trio *trio));
+/* Each that is up to each other member, and to nobody else. */
 bool trio_all_connected(struct trio *trio);
 bool trio_all_applied(struct trio *trio);
 
