@@ -37,6 +37,7 @@ void daemon_settings(struct timesync_config *settings,
 		(uint32_t)(config->time_sync.max_rate_ppm * 1000);
 	settings->max_slew_ppb =
 		(uint32_t)(config->time_sync.max_slew_ppm * 1000);
+	settings->max_correction_ns = config->time_sync.max_correction_ns;
 	settings->target_bound_ns = config->time_sync.target_bound_ns;
 	settings->void_after_ns = config->time_sync.void_after_ns;
 	settings->max_rtt_ns = config->time_sync.max_rtt_ns;

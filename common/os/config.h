@@ -83,6 +83,7 @@ struct config {
 		uint32_t burst; /* exchanges in one round */
 		double max_rate_ppm;
 		double max_slew_ppm;
+		int64_t max_correction_ns; /* of all slews in an hour */
 		int64_t target_bound_ns;
 		int64_t void_after_ns;
 		int64_t max_rtt_ns;

@@ -76,6 +76,8 @@ const struct option config_options[] = {
 	    OPTION_AGREED, 1, 10000, "200"),
 	OPT(time_sync, "max_slew_ppm", max_slew_ppm, OPTION_DOUBLE, 0, 1, 10000,
 	    "500"),
+	OPT(time_sync, "max_correction", max_correction_ns, D, 0, 1 * MS,
+	    60 * MIN, 	    "250ms"),
 	OPT(time_sync, "target_bound", target_bound_ns, D, 0, 1 * US, MIN,
 	    "1ms"),
 	OPT(time_sync, "void_after", void_after_ns, D, 0, SEC, 7 * DAY,

@@ -57,6 +57,8 @@ int64_t links_delay_ns(struct sim *sim, uint32_t from, uint32_t to)
 					     sim->nodes[to].region);
 		jitter_us = delay_us / 30;
 	}
+	if (sim->attacked && from == 0 && to == 1)
+		queue_us += s->attack_us;
 	queue_us += exponential(sim, jitter_us);
 	return (int64_t)((delay_us + queue_us) * 1e3);
 }

@@ -30,6 +30,7 @@ struct run {
 	double worst_us; /* of this instant */
 	bool all_usable; /* every node has a bound, below 1 ms */
 	double low_us, high_us;
+	double beyond_s; /* since when errors are too large; < 0: they are not */
 };
 
 static void take_error(struct measure *measure, double error_us)
@@ -73,7 +74,7 @@ static void read_node(struct run *run, uint32_t index)
 	run->worst_us = fmax(run->worst_us, fabs(error_us));
 	run->low_us = fmin(run->low_us, error_us);
 	run->high_us = fmax(run->high_us, error_us);
-	if (!run->warm || run->sim->epochs[run->sim->epoch].carrier == index)
+	if (!run->warm || sim_carrier(run->sim) == index)
 		return;
 	measure->bound_sum_us += bound_us;
 	measure->bound_count++;
@@ -107,16 +108,23 @@ static uint64_t sent(const struct sim *sim, bool requests)
 	return sum;
 }
 
-/* How long the last disturbance has shown: until errors stay small. */
+/* How long the last disturbance has shown: until errors stay small. Where
+ * nothing is disturbed, the longest time on end that they were not. */
 static void watch_recovery(struct run *run)
 {
 	const struct sim *sim = run->sim;
+	bool beyond = run->worst_us > sim->scenario->recovered_us;
 	double since_s = run->second - (double)sim->fault_ns / 1e9;
 
-	if (sim->fault_ns == 0)
+	if (!run->warm && sim->fault_ns == 0)
 		return;
+	if (sim->fault_ns == 0) {
+		if (run->beyond_s < 0 || !beyond)
+			run->beyond_s = beyond ? run->second : -1;
+		since_s = run->second - run->beyond_s;
+	}
 	run->measure->recover_s = fmax(run->measure->recover_s, 0);
-	if (run->worst_us > sim->scenario->recovered_us && since_s < 60)
+	if (beyond && since_s < 60)
 		run->measure->recover_s =
 			fmax(run->measure->recover_s, since_s);
 }
@@ -125,7 +133,7 @@ void measure_run(struct measure *measure, const struct scenario *scenario,
 		 uint64_t seed, int tracing)
 {
 	struct sim *sim = sim_new(scenario, seed, tracing > 0);
-	struct run run = {.sim = sim, .measure = measure};
+	struct run run = {.sim = sim, .measure = measure, .beyond_s = -1};
 	int64_t end_ns = scenario->seconds * NS_PER_SEC;
 	uint64_t packets = 0, requests = 0;
 	double usable_s = -1;

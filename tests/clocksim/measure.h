@@ -17,7 +17,7 @@ struct measure {
 	double packets_per_s; /* of one node, sent */
 	double requests_per_s;
 	uint32_t runs;
-	double recover_s;  /* the slowest; -1: nothing to recover from */
+	double recover_s;  /* the slowest; -1: not measured yet */
 	double usable_s;   /* until every node's bound was below 1 ms */
 	uint64_t unusable; /* readings without an interval, after warm_s */
 };

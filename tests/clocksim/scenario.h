@@ -22,6 +22,7 @@ struct scenario {
 	double loss;
 	double burst_us; /* mean queue on ways from node 1 while it lasts */
 	double burst_s, calm_s;
+	double attack_us; /* added on the way from node 1 to 2 while it lasts */
 	bool regions; /* three: 0.1, 30 and 80 ms */
 	/* oscillators */
 	double wander_ppb;   /* sigma of a step each second */
@@ -32,6 +33,7 @@ struct scenario {
 	double target_bound_us;
 	uint32_t burst;
 	uint32_t max_rate_ppm;
+	bool ruled;	     /* nobody elects: the mesh rule */
 	bool pairwise;	     /* error: from one another, not from the truth */
 	double recovered_us; /* |error| that counts as recovered */
 	void (*each_second)(struct sim *sim, uint32_t second);

@@ -20,6 +20,18 @@ static void lie(struct sim *sim, uint32_t second)
 		sim->nodes[2].lies = true;
 }
 
+static void lie_to_both(struct sim *sim, uint32_t second)
+{
+	lie(sim, second);
+	sim->nodes[2].two_faced = true;
+}
+
+/* Half of the time. */
+static void delay(struct sim *sim, uint32_t second)
+{
+	sim->attacked = second >= FIRST_FAULT_S && second % 240 < 120;
+}
+
 /* Up and down again, so that rates stay within rho. */
 static void step_rate(struct sim *sim, uint32_t second)
 {
@@ -38,12 +50,12 @@ static void jump(struct sim *sim, uint32_t second)
 
 static void cut(struct sim *sim, uint32_t second)
 {
-	if (second == FIRST_FAULT_S)
+	if (second == FIRST_FAULT_S) {
 		sim->nodes[1].cut = true;
-	if (second == FIRST_FAULT_S + 1800) {
-		sim->nodes[1].cut = false;
-		sim->fault_ns = sim->now_ns;
+		sim->fault_ns = sim->now_ns + 1800 * NS_PER_SEC;
 	}
+	if (second == FIRST_FAULT_S + 1800)
+		sim->nodes[1].cut = false;
 }
 
 static void hand_over(struct sim *sim, uint32_t second)
@@ -60,9 +72,9 @@ static void restart(struct sim *sim, uint32_t second)
 
 	if (is_fault_time(second)) {
 		sim_stop(sim, victim);
+		sim->fault_ns = sim->now_ns + 5 * NS_PER_SEC;
 	} else if (second > FIRST_FAULT_S && second % FAULT_EVERY_S == 5) {
 		sim_start(sim, victim);
-		sim->fault_ns = sim->now_ns;
 	}
 }
 
@@ -70,7 +82,7 @@ static void restart(struct sim *sim, uint32_t second)
 static void disturb(struct sim *sim, uint32_t second)
 {
 	uint32_t who = (uint32_t)prng_below(&sim->prng, sim->count);
-	bool carries = sim->epochs[sim->epoch].carrier == who;
+	bool carries = sim_carrier(sim) == who;
 
 	switch (prng_below(&sim->prng, 60)) {
 	case 0:
@@ -99,6 +111,30 @@ static void disturb(struct sim *sim, uint32_t second)
 	}
 }
 
+/* Every 30 s somebody, half of the time the carrier, is stopped or cut off for
+ * 10 s. */
+static void churn(struct sim *sim, uint32_t second)
+{
+	uint32_t who = (uint32_t)prng_below(&sim->prng, sim->count);
+
+	if (second < 60)
+		return;
+	if (second % 30 == 0) {
+		sim->fault_ns = sim->now_ns + 10 * NS_PER_SEC;
+		if (prng_below(&sim->prng, 2) == 0)
+			who = sim_carrier(sim);
+		if (prng_below(&sim->prng, 2) == 0)
+			sim->nodes[who].cut = true;
+		else
+			sim_stop(sim, who);
+	}
+	for (uint32_t i = 0; second % 30 == 10 && i < sim->count; i++) {
+		sim->nodes[i].cut = false;
+		if (sim->nodes[i].timesync == NULL)
+			sim_start(sim, i);
+	}
+}
+
 static void cold(struct sim *sim, uint32_t second)
 {
 	(void)second;
@@ -108,8 +144,10 @@ static void cold(struct sim *sim, uint32_t second)
 
 /* Rates within 20 ppm at first, then a walk of 1e-9 a second. */
 #define WANDER .wander_ppb = 1, .start_ppm = 20
-#define LAN                                                                    \
-	.nodes = 3, .delay_us = 100, .jitter_us = 10, .recovered_us = 10, WANDER
+#define LAN_OF(count)                                                          \
+	.nodes = (count), .delay_us = 100, .jitter_us = 10,                    \
+	.recovered_us = 10, WANDER
+#define LAN LAN_OF(3)
 #define RHO .max_rate_ppm = 200
 /* An exchange with each peer about every second, every 16 s. */
 #define EVERY_SECOND  .sync_interval_s = 1, .target_bound_us = 260
@@ -145,6 +183,14 @@ const struct scenario scenarios[] = {
 	{LAN, RHO, EVERY_SIXTEEN, .name = "liar", .about = "LAN, node 3 lies",
 	 .target = {.rms_us = 1.45}, .seconds = 4600, .warm_s = 1000,
 	 .each_second = lie},
+	{LAN_OF(5), RHO, EVERY_SIXTEEN, .name = "two_faced",
+	 .about = "LAN, node 3 of 5 tells each another lie",
+	 .target = {.rms_us = 1.45}, .seconds = 4600, .warm_s = 1000,
+	 .each_second = lie_to_both},
+	{LAN, RHO, EVERY_SECOND, .name = "delayer",
+	 .about = "5 ms more one way, for 2 min, every 4 min",
+	 .attack_us = 5000, .target = {.max_us = 50}, .seconds = 3000,
+	 .warm_s = 300, .each_second = delay},
 	{LAN, RHO, EVERY_SECOND, .name = "rate_step",
 	 .about = "+-50 ppm at once, every 5 min",
 	 .target = {.max_us = 170, .recover_s = 10}, .seconds = 2400,
@@ -158,6 +204,15 @@ const struct scenario scenarios[] = {
 	{LAN, RHO, EVERY_SIXTEEN, .name = "mesh",
 	 .about = "pairwise, all wander", .seconds = 4600, .warm_s = 1000,
 	 .leader_wanders = true, .pairwise = true},
+	{LAN_OF(5), RHO, EVERY_SECOND, .name = "mesh_ruled",
+	 .about = "nobody elects: the mesh rule, undisturbed",
+	 .seconds = 1200, .warm_s = 300, .leader_wanders = true, .ruled = true,
+	 .pairwise = true},
+	{LAN_OF(5), RHO, EVERY_SECOND, .name = "mesh_churn",
+	 .about = "the mesh rule; every 30 s one stops or is cut off",
+	 .target = {.max_us = 100, .recover_s = 20}, .seconds = 2400,
+	 .warm_s = 60, .leader_wanders = true, .ruled = true,
+	 .pairwise = true, .each_second = churn},
 	{LAN, RHO, EVERY_SECOND, .name = "hand_over",
 	 .about = "a new leader every 4 s", .seconds = 1200, .warm_s = 120,
 	 .leader_wanders = true, .each_second = hand_over},

@@ -15,6 +15,10 @@
 /* From election to the other nodes' consensus pages. */
 #define TELL_NS (2 * NS_PER_MS)
 #define LIE_NS	(100 * NS_PER_MS)
+/* A lone daemon's look at the mesh. */
+#define LOOK_NS (250 * NS_PER_MS)
+/* The wall clock at true time 0. */
+#define WALL_NS (INT64_C(1700000000) * NS_PER_SEC)
 
 /* -- the queue ----------------------------------------------------------- */
 
@@ -140,6 +144,39 @@ static void wait_until(struct sim *sim, struct node *node, int64_t raw_ns)
 	     &tick);
 }
 
+static void add_epoch(struct sim *sim, uint64_t number, uint32_t carrier,
+		      int64_t cluster_ns)
+{
+	CHECK(sim->epoch_count < SIM_EPOCHS_MAX);
+	if (number > sim->epoch)
+		sim->epoch = number;
+	sim->epochs[sim->epoch_count++] = (struct epoch_truth){
+		.number = number,
+		.carrier = carrier,
+		.offset_ns = cluster_ns -
+			     clocks_oscillator(&sim->nodes[carrier].clock,
+					       sim->now_ns),
+	};
+}
+
+static const struct epoch_truth *find_epoch(const struct sim *sim,
+					    uint64_t number)
+{
+	for (uint32_t i = sim->epoch_count; i > 0; i--)
+		if (sim->epochs[i - 1].number == number)
+			return &sim->epochs[i - 1];
+	return NULL;
+}
+
+uint32_t sim_carrier(const struct sim *sim)
+{
+	const struct epoch_truth *truth = find_epoch(sim, sim->epoch);
+
+	return truth != NULL ? truth->carrier : sim->count;
+}
+
+static void look_at_mesh(struct sim *sim, struct node *node);
+
 static void step(struct sim *sim, struct node *node,
 		 struct timesync_event *event)
 {
@@ -150,20 +187,48 @@ static void step(struct sim *sim, struct node *node,
 	for (uint32_t i = 0; i < effects.ask_count; i++)
 		ask(sim, node, effects.ask[i]);
 	wait_until(sim, node, effects.deadline_ns);
+	if (sim->scenario->ruled)
+		look_at_mesh(sim, node);
+}
+
+/* Each event of the carrier's makes a step, after which it is asked again. */
+static void look_at_mesh(struct sim *sim, struct node *node)
+{
+	struct timesync_peer_view views[TIMESYNC_PEERS_MAX];
+	uint32_t count = timesync_peers(node->timesync, views);
+	struct timesync_event event;
+
+	if (!carrier_step(&node->carrier, raw(sim, node), WALL_NS + sim->now_ns,
+			  timesync_clock(node->timesync), views, count,
+			  &event))
+		return;
+	if (event.type == TIMESYNC_EV_EPOCH && event.epoch.self &&
+	    find_epoch(sim, event.epoch.epoch) == NULL)
+		add_epoch(sim, event.epoch.epoch, node->index,
+			  event.epoch.anchor_ts_ns);
+	step(sim, node, &event);
+}
+
+/* As the daemon's timer does, whatever else happens. */
+static void look_and_wait(struct sim *sim, struct node *node)
+{
+	struct sim_event next = {
+		.kind = SIM_LOOK, .node = node->index, .boot = node->boot};
+
+	look_at_mesh(sim, node);
+	post(sim, LOOK_NS, &next);
 }
 
 static void tell_epoch(struct sim *sim, struct node *node)
 {
-	const struct epoch_truth *truth = &sim->epochs[sim->epoch];
-	struct timesync_event event = {
-		.type = TIMESYNC_EV_EPOCH,
-		.epoch = {.leader = truth->carrier + 1,
-			  .epoch = sim->epoch,
-			  .self = truth->carrier == node->index},
-	};
+	const struct epoch_truth *truth = find_epoch(sim, sim->epoch);
+	struct timesync_event event = {.type = TIMESYNC_EV_EPOCH};
 
-	if (sim->epoch == 0 || node->told_epoch == sim->epoch)
+	if (truth == NULL || node->told_epoch == sim->epoch)
 		return;
+	event.epoch.leader = truth->carrier + 1;
+	event.epoch.epoch = sim->epoch;
+	event.epoch.self = truth->carrier == node->index;
 	node->told_epoch = sim->epoch;
 	event.epoch.anchor_raw_ns = raw(sim, node);
 	event.epoch.anchor_ts_ns =
@@ -185,8 +250,11 @@ static void serve(struct sim *sim, const struct sim_event *request)
 	reply.exchange.server_boot = node->boot;
 	reply.exchange.server_clock = *timesync_clock(node->timesync);
 	reply.exchange.server_clock.disruptions += node->disruptions_base;
+	if (sim->scenario->ruled)
+		reply.exchange.server_hears = carrier_hears(&node->carrier);
 	if (node->lies)
-		reply.exchange.server_clock.offset_ns += LIE_NS;
+		reply.exchange.server_clock.offset_ns +=
+			node->two_faced && request->from % 2 ? -LIE_NS : LIE_NS;
 	send(sim, &reply);
 }
 
@@ -203,6 +271,10 @@ static void take_reply(struct sim *sim, const struct sim_event *reply)
 	event.reply = reply->exchange;
 	event.reply.t1_ns = pending->t1_ns;
 	event.reply.t4_ns = raw(sim, node);
+	if (sim->scenario->ruled)
+		carrier_heard(&node->carrier, reply->from + 1,
+			      &event.reply.server_clock,
+			      event.reply.server_hears);
 	step(sim, node, &event);
 }
 
@@ -249,6 +321,10 @@ static void happen(struct sim *sim, const struct sim_event *event)
 		}
 		tick.type = TIMESYNC_EV_DISRUPTION;
 		step(sim, node, &tick);
+		break;
+	case SIM_LOOK:
+		if (event->boot == node->boot)
+			look_and_wait(sim, node);
 		break;
 	}
 }
@@ -327,6 +403,7 @@ static struct timesync_config config_of(struct sim *sim, struct node *node)
 		.history_size = 10,
 		.max_rate_ppb = s->max_rate_ppm * 1000,
 		.max_slew_ppb = 500000,
+		.max_correction_ns = 250 * NS_PER_MS,
 		.target_bound_ns = (int64_t)(s->target_bound_us * 1e3),
 		.void_after_ns = 600 * NS_PER_SEC,
 		.max_rtt_ns = 500 * NS_PER_MS,
@@ -341,6 +418,17 @@ static struct timesync_config config_of(struct sim *sim, struct node *node)
 	return config;
 }
 
+static void rule(struct sim *sim, struct node *node, struct story story)
+{
+	uint32_t ids[CARRIER_NODES_MAX];
+
+	for (uint32_t i = 0; i < sim->count; i++)
+		ids[i] = i + 1;
+	carrier_init(&node->carrier, node->index + 1, ids, sim->count,
+		     raw(sim, node), story);
+	look_and_wait(sim, node);
+}
+
 void sim_start(struct sim *sim, uint32_t index)
 {
 	struct node *node = &sim->nodes[index];
@@ -352,8 +440,11 @@ void sim_start(struct sim *sim, uint32_t index)
 	CHECK(node->timesync != NULL);
 	node->boot++;
 	node->told_epoch = 0;
+	if (sim->scenario->ruled)
+		rule(sim, node, config.story);
 	step(sim, node, &tick);
-	tell_epoch(sim, node);
+	if (!sim->scenario->ruled)
+		tell_epoch(sim, node);
 }
 
 void sim_stop(struct sim *sim, uint32_t index)
@@ -370,8 +461,9 @@ void sim_stop(struct sim *sim, uint32_t index)
 
 static int64_t truth_now(const struct sim *sim, uint64_t epoch)
 {
-	const struct epoch_truth *truth = &sim->epochs[epoch];
+	const struct epoch_truth *truth = find_epoch(sim, epoch);
 
+	CHECK(truth != NULL);
 	return clocks_oscillator(&sim->nodes[truth->carrier].clock,
 				 sim->now_ns) +
 	       truth->offset_ns;
@@ -379,17 +471,10 @@ static int64_t truth_now(const struct sim *sim, uint64_t epoch)
 
 void sim_elect(struct sim *sim, uint32_t index)
 {
-	int64_t cluster_ns = INT64_C(1700000000) * NS_PER_SEC;
-	const struct node *carrier = &sim->nodes[index];
+	int64_t cluster_ns =
+		sim->epoch > 0 ? truth_now(sim, sim->epoch) : WALL_NS;
 
-	if (sim->epoch > 0)
-		cluster_ns = truth_now(sim, sim->epoch);
-	CHECK(sim->epoch + 1 < SIM_EPOCHS_MAX);
-	sim->epochs[++sim->epoch] = (struct epoch_truth){
-		.carrier = index,
-		.offset_ns = cluster_ns -
-			     clocks_oscillator(&carrier->clock, sim->now_ns),
-	};
+	add_epoch(sim, sim->epoch + 1, index, cluster_ns);
 	for (uint32_t i = 0; i < sim->count; i++) {
 		struct sim_event told = {.kind = SIM_TOLD, .node = i};
 
@@ -431,7 +516,8 @@ struct sim *sim_new(const struct scenario *scenario, uint64_t seed,
 	CHECK(sim->nodes != NULL);
 	for (uint32_t i = 0; i < sim->count; i++)
 		init_node(sim, i);
-	sim_elect(sim, 0);
+	if (!scenario->ruled)
+		sim_elect(sim, 0);
 	for (uint32_t i = 0; i < sim->count; i++)
 		sim_start(sim, i);
 	return sim;

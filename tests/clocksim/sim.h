@@ -1,7 +1,7 @@
 /* Clusters of clock cores on simulated oscillators and networks; no Raft.
  *
  * One seed, one queue, true time in ns. Each node runs the real timesync core;
- * leaders are named by the scenario. Oscillators are those of tests/sim; a
+ * leaders are named by the scenario, or by the mesh rule (core/carrier.h). Oscillators are those of tests/sim; a
  * timeline goes on by its carrier's oscillator, whatever becomes of the node,
  * and that is the truth every published interval is held against.
  */
@@ -15,9 +15,10 @@
 #include "common/units.h"
 #include "tests/clocksim/scenario.h"
 #include "tests/sim/clocks.h"
+#include "timesyncd/core/carrier.h"
 #include "timesyncd/core/timesync.h"
 
-#define SIM_EPOCHS_MAX 1024
+#define SIM_EPOCHS_MAX 4096
 #define SIM_MAX_PEERS  5
 #define SIM_SAMPLE_NS  (100 * NS_PER_MS)
 
@@ -40,14 +41,23 @@ struct node {
 	uint32_t peer_count;
 	struct pending pending[TIMESYNC_PEERS_MAX];
 	uint32_t disruptions_base; /* never repeats across restarts */
+	struct carrier carrier; /* where nobody elects */
 	bool lies;
+	bool two_faced; /* to nodes of odd index the opposite */
 	bool cut;
 	uint64_t packets; /* sent: requests and replies */
 	uint64_t requests;
 	uint64_t told_epoch; /* newest epoch it was told of */
 };
 
-enum sim_event_kind { SIM_TICK, SIM_REQUEST, SIM_REPLY, SIM_TIMEOUT, SIM_TOLD };
+enum sim_event_kind {
+	SIM_TICK,
+	SIM_REQUEST,
+	SIM_REPLY,
+	SIM_TIMEOUT,
+	SIM_TOLD,
+	SIM_LOOK, /* at the mesh */
+};
 
 struct sim_event {
 	int64_t at_ns;
@@ -56,12 +66,13 @@ struct sim_event {
 	uint32_t node; /* index: where it happens */
 	uint32_t from; /* index: the other end */
 	uint64_t number;
-	uint64_t boot; /* TICK, TIMEOUT: of one life of the core */
+	uint64_t boot; /* TICK, TIMEOUT, LOOK: of one life of the core */
 	struct timesync_exchange exchange;
 };
 
 /* Cluster time of an epoch: the carrier's oscillator and a constant. */
 struct epoch_truth {
+	uint64_t number;
 	uint32_t carrier;
 	int64_t offset_ns; /* cluster minus oscillator */
 };
@@ -81,10 +92,13 @@ struct sim {
 	uint64_t numbers;
 	struct node *nodes;
 	uint32_t count;
-	uint64_t epoch;
-	struct epoch_truth epochs[SIM_EPOCHS_MAX];
+	uint64_t epoch; /* the newest; 0: none yet */
+	struct epoch_truth epochs[SIM_EPOCHS_MAX]; /* oldest first */
+	uint32_t epoch_count;
+	bool attacked; /* the way from node 1 to 2 takes longer */
 	struct burst bursts[4][4]; /* of the first nodes' links */
-	int64_t fault_ns; /* the scenario's last disturbance; 0: none */
+	int64_t fault_ns; /* the end of the last disturbance, perhaps to come;
+			   * 0: there was none */
 	bool tracing;
 };
 
@@ -106,6 +120,9 @@ void sim_jump(struct sim *sim, uint32_t index, int64_t by_ns);
 
 /* A sudden change of rate. */
 void sim_rate_step(struct sim *sim, uint32_t index, double by_ppb);
+
+/* The newest epoch's carrier, index; count: there is none yet. */
+uint32_t sim_carrier(const struct sim *sim);
 
 /* What a node publishes now, against the truth of the epoch it names. */
 struct sim_reading {

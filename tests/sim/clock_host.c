@@ -47,6 +47,7 @@ static struct timesync_config config_of(struct world *world, struct node *node)
 		.history_size = 10,
 		.max_rate_ppb = world->profile.rho_ppb,
 		.max_slew_ppb = 500000,
+		.max_correction_ns = 250 * NS_PER_MS,
 		.target_bound_ns = 2 * world->profile.delay_ns + NS_PER_MS,
 		.void_after_ns = 20 * NS_PER_SEC,
 		.max_rtt_ns = 500 * NS_PER_MS,

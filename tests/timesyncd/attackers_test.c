@@ -144,6 +144,79 @@ static void a_delayer_widens_bounds_and_steers_no_faster_than_a_slew(
 	end_mesh(mesh);
 }
 
+/* A mesh's attacker of the path up, to node 1's clock and the third's. */
+static int64_t worst_error_ns(struct mesh *mesh, int64_t for_ns)
+{
+	int64_t worst_ns = 0;
+
+	for (int64_t t = 0; t < for_ns; t += NS_PER_SEC) {
+		mesh_run(mesh, NS_PER_SEC);
+		for (uint32_t i = 1; i < mesh->count; i++)
+			if (llabs(mesh_error_ns(mesh, i)) > worst_ns)
+				worst_ns = llabs(mesh_error_ns(mesh, i));
+	}
+	return worst_ns;
+}
+
+static void a_delay_far_above_the_least_steers_nothing(void **state)
+{
+	(void)state;
+	struct timesync_peer_view views[TIMESYNC_PEERS_MAX];
+	struct mesh *mesh = settled_mesh(3, 17);
+
+	mesh_run(mesh, 60 * NS_PER_SEC);
+	mesh->asymmetry_ns = 40 * NS_PER_MS;
+	/* Without the guard it is 20 ms. */
+	assert_true(worst_error_ns(mesh, 120 * NS_PER_SEC) < 50 * NS_PER_US);
+	assert_true(view_of(views, mesh, 2, 0)->withheld > 2);
+	assert_int_equal(view_of(views, mesh, 2, 0)->rejected, 0);
+	assert_true(view_of(views, mesh, 2, 0)->truechimer);
+	end_mesh(mesh);
+}
+
+/* What the guard lets through: half of twice the least delay and 200 us. */
+static void a_delay_within_the_limit_moves_no_more_than_half_of_it(void **state)
+{
+	(void)state;
+	struct mesh *mesh = settled_mesh(3, 19);
+
+	mesh_run(mesh, 60 * NS_PER_SEC);
+	mesh->asymmetry_ns = 550 * NS_PER_US;
+	assert_true(worst_error_ns(mesh, 300 * NS_PER_SEC) < 330 * NS_PER_US);
+	end_mesh(mesh);
+}
+
+/* A delayer with patience: from the start, and changing sides. What it moves
+ * the clock by in all is capped. */
+static void a_patient_delayer_is_held_by_the_budget(void **state)
+{
+	(void)state;
+	struct mesh *mesh = settled_mesh(3, 23);
+
+	mesh->config.max_correction_ns = 5 * NS_PER_MS;
+	for (uint32_t i = 0; i < 3; i++) {
+		mesh_stop(mesh, i);
+		mesh_start(mesh, i);
+	}
+	mesh->delay_ns = 40 * NS_PER_MS;
+	mesh_elect(mesh, 0);
+	mesh_run(mesh, 60 * NS_PER_SEC);
+	for (int i = 0; i < 8; i++) {
+		mesh->asymmetry_ns = i % 2 == 0 ? 30 * NS_PER_MS : 0;
+		mesh_run(mesh, 120 * NS_PER_SEC);
+	}
+	for (uint32_t i = 1; i < 3; i++) {
+		struct timesync_corrections spent = timesync_corrections(
+			mesh->nodes[i].timesync,
+			(int64_t)mesh->nodes[i].raw_ns);
+
+		assert_true(spent.held_back > 0);
+		assert_in_range(spent.spent_ns, 4 * NS_PER_MS,
+				5 * NS_PER_MS + NS_PER_MS / 1000);
+	}
+	end_mesh(mesh);
+}
+
 /* Longer than max_rtt: refused, and with it the attacker's influence. */
 static void a_delay_beyond_max_rtt_is_not_listened_to(void **state)
 {
@@ -171,6 +244,10 @@ int main(void)
 		cmocka_unit_test(a_lie_that_nobody_can_name_moves_nobody),
 		cmocka_unit_test(
 			a_delayer_widens_bounds_and_steers_no_faster_than_a_slew),
+		cmocka_unit_test(a_delay_far_above_the_least_steers_nothing),
+		cmocka_unit_test(
+			a_delay_within_the_limit_moves_no_more_than_half_of_it),
+		cmocka_unit_test(a_patient_delayer_is_held_by_the_budget),
 		cmocka_unit_test(a_delay_beyond_max_rtt_is_not_listened_to),
 	};
 

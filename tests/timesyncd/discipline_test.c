@@ -18,7 +18,7 @@ static struct discipline started_at_zero(double rate)
 {
 	struct discipline d = { 0 };
 
-	discipline_configure(&d, rate, 500000, 200000);
+	discipline_configure(&d, rate, 500000, 200000, NS_PER_SEC);
 	discipline_steer(&d, 0, 0, 0, NOISY);
 	return d;
 }
@@ -38,12 +38,36 @@ static void a_certain_residual_is_slewed_faster(void **state)
 	assert_int_equal(sure.drift_ppb, 7000);
 }
 
+static void all_slews_of_an_hour_stay_within_the_budget(void **state)
+{
+	(void)state;
+	struct discipline d = { 0 };
+	int64_t moved_ns = 0, hour_ns = 3600 * NS_PER_SEC;
+
+	discipline_configure(&d, 0.1, 500000, 200000, 5 * NS_PER_MS);
+	discipline_steer(&d, 0, 0, 1000, NOISY);
+	/* Pulled to and fro, with a drift of 1 ppm that is none of it. */
+	for (int64_t t_ns = 0; t_ns < hour_ns; t_ns += NS_PER_SEC) {
+		int64_t pull_ns = t_ns / NS_PER_SEC % 20 < 10 ? NS_PER_SEC :
+								-NS_PER_SEC;
+
+		discipline_steer(&d, t_ns, pull_ns, 1000, 0);
+		moved_ns += llabs((long long)d.drift_ppb - 1000);
+	}
+	assert_in_range(moved_ns, 5 * NS_PER_MS * 99 / 100, 5 * NS_PER_MS);
+	assert_true(d.held_back > 0);
+	assert_int_equal(d.drift_ppb, 1000);
+	/* What was spent an hour ago may be spent again. */
+	discipline_steer(&d, hour_ns + 600 * NS_PER_SEC, NS_PER_SEC, 1000, 0);
+	assert_int_equal(d.drift_ppb, 501000);
+}
+
 static void the_first_target_is_taken_as_it_is(void **state)
 {
 	(void)state;
 	struct discipline d = { 0 };
 
-	discipline_configure(&d, 0.1, 500000, 200000);
+	discipline_configure(&d, 0.1, 500000, 200000, NS_PER_SEC);
 	discipline_steer(&d, 5, INT64_C(1700000000000000000), 300, NOISY);
 	assert_int_equal(discipline_offset_at(&d, 5),
 			 INT64_C(1700000000000000000));
@@ -144,6 +168,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_certain_residual_is_slewed_faster),
+		cmocka_unit_test(all_slews_of_an_hour_stay_within_the_budget),
 		cmocka_unit_test(the_first_target_is_taken_as_it_is),
 		cmocka_unit_test(
 			adjustment_rate_of_the_residual_is_slewed_each_second),

@@ -29,7 +29,7 @@ static bool add(struct filter *filter, struct exchange_sample sample)
 {
 	struct interval held, met;
 
-	return filter_add(filter, &sample, RHO, &held, &met);
+	return filter_add(filter, &sample, RHO, true, &held, &met);
 }
 
 static void an_empty_filter_knows_nothing(void **state)
@@ -88,7 +88,8 @@ static void a_contradiction_keeps_only_the_new_sample(void **state)
 	filter_init(&filter, 10, 0);
 	assert_true(add(&filter, sample_at(0, 0, 50, 50)));
 	assert_true(add(&filter, sample_at(NS_PER_SEC, 0, 50, 50)));
-	assert_false(filter_add(&filter, &jumped, RHO, &held, &met));
+	assert_false(filter_add(&filter, &jumped, RHO, true, &held,
+				&met));
 	assert_true(held.high_ns < met.low_ns);
 	assert_int_equal(filter.count, 1);
 	assert_int_equal(filter_newest(&filter)->offset_ns, 100 * NS_PER_MS);

@@ -30,6 +30,7 @@ void mesh_init(struct mesh *mesh, uint32_t count, uint64_t seed)
 		.history_size = 10,
 		.max_rate_ppb = 200000,
 		.max_slew_ppb = 500000,
+		.max_correction_ns = 250 * NS_PER_MS,
 		.target_bound_ns = NS_PER_MS,
 		.void_after_ns = 60 * NS_PER_SEC,
 		.max_rtt_ns = 500 * NS_PER_MS,

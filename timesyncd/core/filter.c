@@ -119,7 +119,8 @@ static void append(struct filter *filter, const struct exchange_sample *sample,
 }
 
 bool filter_add(struct filter *filter, const struct exchange_sample *sample,
-		int64_t rho_ppb, struct interval *held, struct interval *met)
+		int64_t rho_ppb, bool steers, struct interval *held,
+		struct interval *met)
 {
 	bool agrees = true;
 
@@ -133,7 +134,8 @@ bool filter_add(struct filter *filter, const struct exchange_sample *sample,
 		filter_clear(filter);
 	}
 	append(filter, sample, rho_ppb);
-	measure(filter, sample);
+	if (steers || filter->corridor.upper.count == 0)
+		measure(filter, sample);
 	filter->drift_known =
 		filter->corridor.drift_sigma_ppb <= MEASURED_SPREAD_PPB;
 	return agrees;

@@ -39,10 +39,13 @@ void filter_init(struct filter *filter, uint32_t capacity,
 /* Forget all samples; the drift stays as the prior. */
 void filter_clear(struct filter *filter);
 
-/* Take one more sample, not older than the last. False: it contradicts the
- * others (both intervals in *held and *met); they are dropped, it stays. */
+/* Take one more sample, not older than the last. steers: it may move the
+ * estimate; else it only proves, unless nothing else is known. False: it
+ * contradicts the others (both intervals in *held and *met); they are dropped,
+ * it stays. */
 bool filter_add(struct filter *filter, const struct exchange_sample *sample,
-		int64_t rho_ppb, struct interval *held, struct interval *met);
+		int64_t rho_ppb, bool steers, struct interval *held,
+		struct interval *met);
 
 /* Intersection at raw_ns; never empty when count > 0, empty else. */
 struct interval filter_interval_at(const struct filter *filter, int64_t raw_ns,

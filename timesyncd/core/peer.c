@@ -11,6 +11,7 @@ void peer_init(struct peer *peer, uint32_t id, uint32_t history_size,
 {
 	*peer = (struct peer){ .id = id, .why = "not asked yet" };
 	filter_init(&peer->filter, history_size, drift_ppb);
+	guard_path_init(&peer->path);
 	schedule_init(&peer->schedule, raw_ns);
 }
 
@@ -114,6 +115,7 @@ enum peer_verdict peer_take(struct peer *peer,
 {
 	enum peer_verdict verdict = PEER_TAKEN;
 	struct exchange_sample sample;
+	bool steers;
 	enum rfs_err err = exchange_measure(limits, exchange->t1_ns,
 					    exchange->t2_ns, exchange->t3_ns,
 					    exchange->t4_ns, &sample);
@@ -133,7 +135,10 @@ enum peer_verdict peer_take(struct peer *peer,
 	}
 	peer->boot = exchange->server_boot;
 	peer->heard_ns = exchange->t4_ns;
-	if (!filter_add(&peer->filter, &sample, limits->rho_ppb, held, met)) {
+	steers = guard_path_admits(&peer->path, sample.delay_ns, raw_ns);
+	peer->withheld += !steers;
+	if (!filter_add(&peer->filter, &sample, limits->rho_ppb, steers, held,
+			met)) {
 		peer->contradictions++;
 		peer->contradicted_ns = raw_ns;
 		verdict = PEER_CONTRADICTED;

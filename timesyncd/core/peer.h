@@ -19,6 +19,7 @@
 #include "timesyncd/core/bound.h"
 #include "timesyncd/core/exchange.h"
 #include "timesyncd/core/filter.h"
+#include "timesyncd/core/guard.h"
 #include "timesyncd/core/patterns.h"
 #include "timesyncd/core/schedule.h"
 #include "timesyncd/core/timesync.h"
@@ -34,6 +35,7 @@ struct peer {
 	uint32_t id;
 	uint64_t boot; /* 0: never heard */
 	struct filter filter;
+	struct guard_path path;
 	struct schedule schedule;
 	struct timesync_clock clock; /* as of the last answer */
 	int64_t heard_raw_ns;	     /* peer's raw then (T3) */
@@ -44,6 +46,7 @@ struct peer {
 	bool truechimer;
 	const char *why; /* static text: why it does not count */
 	uint64_t rejected, contradictions;
+	uint64_t withheld; /* taken, but too slow to steer by */
 };
 
 void peer_init(struct peer *peer, uint32_t id, uint32_t history_size,

@@ -49,6 +49,7 @@ struct timesync {
 	uint32_t peer_count;
 	struct epoch epoch;
 	struct discipline discipline;
+	bool budget_spent;
 
 	bool has_truth; /* of this epoch, by our own extrapolation */
 	struct bound_witness truth;
@@ -80,7 +81,8 @@ static void take_settings(struct timesync *t,
 	for (uint32_t i = 0; i < TIMESYNC_PEERS_MAX; i++)
 		t->peers[i].schedule.round = config->burst;
 	discipline_configure(&t->discipline, config->adjustment_rate,
-			     config->max_slew_ppb, t->limits.rho_ppb);
+			     config->max_slew_ppb, t->limits.rho_ppb,
+			     config->max_correction_ns);
 }
 
 struct timesync *timesync_new(const struct timesync_config *config,
@@ -357,6 +359,20 @@ static struct estimate estimate_all(const struct timesync *t, int64_t raw_ns,
 	return combine_estimates(all, count);
 }
 
+/* Once when the budget is spent, once when there is some again. */
+static void tell_budget(struct timesync *t, uint64_t held_back)
+{
+	bool spent = t->discipline.held_back != held_back;
+
+	if (spent == t->budget_spent)
+		return;
+	t->budget_spent = spent;
+	story(&t->config.story, spent ? "corrections of the last hour have "
+					"reached max_correction: slewing less"
+				      : "corrections are within "
+					"max_correction again");
+}
+
 /* Bend the line towards what `guide` and those beside it estimate, but never
  * towards a value that is proven wrong. Without a guide, coast. */
 static void steer(struct timesync *t, int64_t raw_ns, const struct peer *guide)
@@ -364,6 +380,7 @@ static void steer(struct timesync *t, int64_t raw_ns, const struct peer *guide)
 	struct discipline *d = &t->discipline;
 	struct interval truth =
 		bound_truth_at(&t->truth, raw_ns, t->limits.rho_ppb);
+	uint64_t held_back = d->held_back;
 
 	if (guide != NULL) {
 		struct estimate target = estimate_all(t, raw_ns, guide);
@@ -379,6 +396,7 @@ static void steer(struct timesync *t, int64_t raw_ns, const struct peer *guide)
 				 0, (double)(truth.high_ns - truth.low_ns));
 	}
 
+	tell_budget(t, held_back);
 	t->clock.asof_ns = raw_ns;
 	t->clock.offset_ns = d->offset_ns;
 	t->clock.drift_ppb = d->drift_ppb;
@@ -889,6 +907,17 @@ const char *timesync_why(const struct timesync *timesync)
 	return timesync->why;
 }
 
+struct timesync_corrections
+timesync_corrections(const struct timesync *timesync, int64_t raw_ns)
+{
+	struct guard_budget budget = timesync->discipline.budget;
+
+	return (struct timesync_corrections){
+		.spent_ns = guard_budget_spent_ns(&budget, raw_ns),
+		.held_back = timesync->discipline.held_back,
+	};
+}
+
 int64_t timesync_poll_ns(const struct timesync *timesync)
 {
 	return timesync->steady_ns;
@@ -913,6 +942,10 @@ static void fill_view(struct timesync_peer_view *view, const struct peer *peer)
 		.timeouts = peer->schedule.timeouts,
 		.rejected = peer->rejected,
 		.contradictions = peer->contradictions,
+		.withheld = peer->withheld,
+		.floor_ns = peer->heard_ns != 0 ?
+				    guard_path_floor_ns(&peer->path) :
+				    0,
 		.why = peer->why,
 	};
 }

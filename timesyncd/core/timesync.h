@@ -121,6 +121,7 @@ struct timesync_config {
 	uint32_t burst;		   /* exchanges in each round; 0 is one */
 	uint32_t max_rate_ppb;	   /* rho */
 	uint32_t max_slew_ppb;
+	int64_t max_correction_ns; /* of all slews in an hour */
 	int64_t target_bound_ns;   /* poll as fast as this takes */
 	int64_t void_after_ns;	   /* holdover longer than this: UNSYNCED */
 	int64_t max_rtt_ns;	   /* slower answers are refused */
@@ -171,12 +172,23 @@ struct timesync_peer_view {
 	int32_t drift_ppb;
 	int64_t last_heard_ns; /* raw; 0: never */
 	uint64_t asked, answered, timeouts, rejected;
+	uint64_t withheld; /* too slow to steer by (core/guard.h) */
+	int64_t floor_ns; /* least delay of late; 0: none yet */
 	uint64_t contradictions; /* answers that no raw clock within rho of
 				  * ours could have given after the others */
 	const char *why; /* static text: why it does not count; "" if it does */
 };
 uint32_t timesync_peers(const struct timesync *timesync,
 			struct timesync_peer_view views[TIMESYNC_PEERS_MAX]);
+
+/* What the published clock was slewed by in the last hour, at most
+ * config.max_correction_ns, and how often more was called for. */
+struct timesync_corrections {
+	int64_t spent_ns;
+	uint64_t held_back;
+};
+struct timesync_corrections
+timesync_corrections(const struct timesync *timesync, int64_t raw_ns);
 
 /* Between rounds now; raw ns. */
 int64_t timesync_poll_ns(const struct timesync *timesync);

@@ -1,0 +1,65 @@
+/* Guards against who owns the path: which exchanges may steer, and by how much
+ * in an hour.
+ *
+ * Delaying one direction moves an estimate by half of the delay, and shows as a
+ * longer round trip. An exchange slower than three times the least of late and
+ * 200 us still proves its interval (which holds its whole delay), but steers
+ * nothing. So a delayer on the path moves an estimate by the least delay and
+ * 100 us, or waits until the slow way has become the usual one.
+ *
+ * Whatever gets through is slewed, and all slews of any hour together are at
+ * most a budget; what is left over stays in the bound. Following the measured
+ * drift is no slew: that is capped by max_rate.
+ *
+ * Statistics only. No bound rests on anything here.
+ */
+#ifndef RAFTFS_TIMESYNCD_CORE_GUARD_H
+#define RAFTFS_TIMESYNCD_CORE_GUARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/units.h"
+
+/* A way that is slow for this long and for so many exchanges is another way. */
+#define GUARD_WINDOW_NS	   (300 * NS_PER_SEC)
+#define GUARD_WINDOW_COUNT 16u
+
+#define GUARD_TIMES    3
+#define GUARD_SLACK_NS (200 * NS_PER_US)
+
+struct guard_path {
+	int64_t before_ns; /* least round trip of the window before this one */
+	int64_t now_ns;	   /* and of this one; INT64_MAX: none yet */
+	int64_t since_ns;  /* our raw: start of this one */
+	uint32_t count;
+};
+
+void guard_path_init(struct guard_path *path);
+
+/* The least round trip of late; INT64_MAX: none yet. */
+int64_t guard_path_floor_ns(const struct guard_path *path);
+
+/* Take note of one round trip, delay_ns >= 0, at raw_ns. False: it is not to
+ * steer. */
+bool guard_path_admits(struct guard_path *path, int64_t delay_ns,
+		       int64_t raw_ns);
+
+/* Each slot is the twelfth of an hour, and one more is counted than an hour
+ * has: at least the last hour. */
+#define GUARD_SLOT_NS (300 * NS_PER_SEC)
+#define GUARD_SLOTS   13u
+
+/* All zero: nothing spent. */
+struct guard_budget {
+	int64_t spent_ns[GUARD_SLOTS];
+	int64_t slot; /* raw / GUARD_SLOT_NS of the newest one */
+};
+
+/* Corrections of the last hour, at raw_ns, not before the last call's. */
+int64_t guard_budget_spent_ns(struct guard_budget *budget, int64_t raw_ns);
+
+void guard_budget_spend(struct guard_budget *budget, int64_t raw_ns,
+			int64_t slewed_ns);
+
+#endif
