@@ -84,7 +84,8 @@ static void fill(const struct loop *loop, struct status *status)
 				 peers_bad_messages(loop->peers);
 	raft->stamps_disagreed = view.counters.stamps_disagreed;
 	raft->commits_waited_lease = view.counters.commits_waited_lease;
-	raft->loop_stall_max_ns = loop->stall_max_ns;
+	raft->loop_stall_max_ns = loop->stall.max_ns;
+	raft->loop_stalls_long = loop->stall.long_count;
 	fill_disk(loop, raft);
 	for (uint32_t i = 0; i < view.peer_count; i++) {
 		if (view.peers[i].id == config_self(loop->config)->id)

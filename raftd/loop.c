@@ -66,26 +66,6 @@ static void on_deadline(struct ev_loop *ev, ev_io *io, int revents)
 		arm(loop, raft_deadline_ns(loop->raft));
 }
 
-static void on_awake(struct ev_loop *ev, ev_check *watcher, int revents)
-{
-	struct loop *loop = watcher->data;
-
-	(void)ev;
-	(void)revents;
-	loop->awake_raw_ns = clock_raw_ns();
-}
-
-static void on_asleep(struct ev_loop *ev, ev_prepare *watcher, int revents)
-{
-	struct loop *loop = watcher->data;
-	int64_t stall_ns = clock_raw_ns() - loop->awake_raw_ns;
-
-	(void)ev;
-	(void)revents;
-	if (loop->awake_raw_ns > 0 && stall_ns > loop->stall_max_ns)
-		loop->stall_max_ns = stall_ns;
-}
-
 /* ---- effects ---- */
 
 static void write_hard_state(struct loop *loop,
@@ -655,22 +635,16 @@ static enum rfs_err init_watchers(struct loop *loop)
 		      HEARTBEAT_SEC);
 	ev_timer_init(&loop->fitness, on_fitness, FITNESS_SEC, FITNESS_SEC);
 	ev_timer_init(&loop->farewell, on_farewell, FAREWELL_SEC, 0.);
-	ev_check_init(&loop->awake, on_awake);
-	ev_set_priority(&loop->awake, EV_MAXPRI);
-	ev_prepare_init(&loop->asleep, on_asleep);
-	ev_set_priority(&loop->asleep, EV_MINPRI);
 	loop->deadline.data = loop->term.data = loop->interrupt.data =
 		loop->heartbeat.data = loop->fitness.data =
-			loop->farewell.data = loop->awake.data =
-				loop->asleep.data = loop;
+			loop->farewell.data = loop;
 	ev_io_start(loop->ev, &loop->deadline);
 	ev_signal_start(loop->ev, &loop->term);
 	ev_signal_start(loop->ev, &loop->interrupt);
 	ev_timer_start(loop->ev, &loop->heartbeat);
 	ev_timer_start(loop->ev, &loop->fitness);
 	handover_init(&loop->handover, clock_raw_ns());
-	ev_check_start(loop->ev, &loop->awake);
-	ev_prepare_start(loop->ev, &loop->asleep);
+	stall_start(&loop->stall, loop->ev);
 	loop->armed_raw_ns = INT64_MAX;
 	return RFS_ERR_OK;
 }
@@ -755,8 +729,7 @@ static void stop_watchers(struct loop *loop)
 	ev_timer_stop(loop->ev, &loop->heartbeat);
 	ev_timer_stop(loop->ev, &loop->fitness);
 	ev_timer_stop(loop->ev, &loop->farewell);
-	ev_check_stop(loop->ev, &loop->awake);
-	ev_prepare_stop(loop->ev, &loop->asleep);
+	stall_stop(&loop->stall, loop->ev);
 }
 
 void loop_free(struct loop *loop)

@@ -4,6 +4,7 @@
 
 #include <ev.h>
 
+#include "common/os/stall.h"
 #include "proto/control_server.h"
 #include "raftd/chores.h"
 #include "raftd/clients.h"
@@ -57,11 +58,8 @@ struct loop {
 	ev_timer heartbeat; /* to the supervisor */
 	ev_timer fitness;
 	ev_timer farewell;
-	ev_check awake;
-	ev_prepare asleep;
 	bool stopping;
-	int64_t awake_raw_ns;
-	int64_t stall_max_ns;
+	struct stall stall;
 };
 
 /* control.c: answers the control socket; ctx is the loop. */

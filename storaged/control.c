@@ -62,6 +62,8 @@ static void fill(struct storaged *s, const struct query_state *state)
 	status.chunks_bad = s->counters.chunks_bad;
 	status.snapshot_index = checkpoint_newest(s->checkpoint)->index;
 	status.attached = consensus_is_attached(s->consensus);
+	status.loop_stall_max_ns = s->stall.max_ns;
+	status.loop_stalls_long = s->stall.long_count;
 	fill_state(state);
 	fill_disk(s);
 	fill_peers(s);

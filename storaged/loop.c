@@ -292,9 +292,11 @@ static int run(struct running *running)
 		return 1;
 	start_watchers(running);
 	use_link(running);
+	stall_start(&s->stall, s->loop);
 	process_notify("READY=1\nSTATUS=serving");
 	ev_run(s->loop, 0);
 	process_notify("STOPPING=1");
+	stall_stop(&s->stall, s->loop);
 	stop_watchers(running);
 	return s->failed ? 1 : 0;
 }

@@ -12,6 +12,7 @@
 
 #include "common/os/config.h"
 #include "common/os/keys.h"
+#include "common/os/stall.h"
 #include "proto/conn.h"
 #include "shm/clockpage.h"
 #include "shm/conspage.h"
@@ -54,6 +55,8 @@ struct storaged {
 	struct checkpoint *checkpoint;
 	struct upkeep *upkeep;
 	struct serve *serve;
+
+	struct stall stall;
 
 	bool disk_full; /* free space below the reserve: see upkeep.h */
 	bool failed;	/* the state cannot go on: leave, not cleanly */
