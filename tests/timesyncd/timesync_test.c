@@ -376,8 +376,29 @@ static void at_most_max_peers_are_asked(void **state)
 	mesh_run(mesh, 30 * NS_PER_SEC);
 	uint64_t before = mesh->nodes[1].requests;
 	mesh_run(mesh, 40 * NS_PER_SEC);
-	assert_true(mesh->nodes[1].requests - before <= 3 * 14);
+	/* And with two who were not measured before a burst of 8, and intervals
+	 * that double six times. */
+	assert_true(mesh->nodes[1].requests - before <= 3 * 14 + 2 * 14);
 	assert_true(mesh_is_synced(mesh, 1));
+
+	/* Chosen anew each minute: in a while everybody is measured, three at
+	 * a time, the leader always. */
+	struct timesync_peer_view views[TIMESYNC_PEERS_MAX];
+
+	for (int minute = 0; minute < 12; minute++) {
+		uint32_t chosen = 0;
+
+		mesh_run(mesh, 60 * NS_PER_SEC);
+		assert_true(mesh_is_synced(mesh, 1));
+		assert_int_equal(timesync_peers(mesh->nodes[1].timesync, views),
+				 8);
+		for (uint32_t i = 0; i < 8; i++)
+			chosen += views[i].chosen;
+		assert_int_equal(chosen, 3);
+		assert_true(views[3].chosen); /* index 4, the leader */
+	}
+	for (uint32_t i = 0; i < 8; i++)
+		assert_true(views[i].answered > 0);
 	end_mesh(mesh);
 }
 

@@ -43,6 +43,7 @@ struct peer {
 	struct peer_claim claim;
 	int64_t contradicted_ns; /* ours; 0: never */
 	struct patterns patterns;
+	bool chosen; /* one of those asked at present (roster.h) */
 	bool truechimer;
 	const char *why; /* static text: why it does not count */
 	uint64_t rejected, contradictions;

@@ -24,6 +24,7 @@
 #include "timesyncd/core/discipline.h"
 #include "timesyncd/core/peer.h"
 #include "timesyncd/core/reference.h"
+#include "timesyncd/core/roster.h"
 #include "timesyncd/core/schedule.h"
 #include "timesyncd/core/select.h"
 
@@ -60,8 +61,8 @@ struct timesync {
 
 	int64_t majority_ns; /* when a majority last agreed, in this epoch */
 	int64_t refresh_ns;
-	int64_t rotate_ns;
-	uint32_t turn; /* first of the peers asked, when not all are */
+	int64_t choose_ns; /* raw: when whom to ask is chosen anew */
+	uint32_t chosen_leader;
 	int64_t steady_ns;
 
 	struct timesync_clock clock;
@@ -99,6 +100,7 @@ struct timesync *timesync_new(const struct timesync_config *config,
 	t->why = "just started";
 	t->clock.asof_ns = raw_ns;
 	t->clock.void_after_ns = raw_ns;
+	t->choose_ns = raw_ns;
 	prng_seed(&t->prng, config->seed);
 	for (uint32_t i = 0; i < t->peer_count; i++) {
 		peer_init(&t->peers[i], config->peers[i], config->history_size,
@@ -145,6 +147,7 @@ static void take_peers(struct timesync *t, const struct timesync_config *config)
 		swap_peers(t, i, at);
 	}
 	t->peer_count = kept;
+	t->choose_ns = t->clock.asof_ns;
 	CHECK(t->peer_count == config->peer_count);
 }
 
@@ -490,6 +493,8 @@ static void hear(const struct timesync *t, int64_t raw_ns,
 static const char *why_silent(const struct timesync *t,
 			      const struct peer *peer)
 {
+	if (!peer->chosen)
+		return "not among the max_peers asked now";
 	if (peer->schedule.answered == 0 && peer->schedule.timeouts > 0)
 		return "has never answered";
 	if (peer->heard_ns == 0)
@@ -800,20 +805,21 @@ static void on_epoch(struct timesync *t, const struct timesync_event *event)
 
 /* -- asking -------------------------------------------------------------- */
 
-/* With more peers than max_peers: the leader, and a window over the others
- * that moves on every sync_interval. */
-static bool is_in_turn(const struct timesync *t, uint32_t index)
+/* Among more peers than max_peers. Anew each sync_interval, and when the
+ * leader is another. */
+static void choose_whom(struct timesync *t, int64_t raw_ns)
 {
-	uint32_t places = t->config.max_peers;
+	const struct roster roster = {
+		.places = t->config.max_peers,
+		.leader = t->epoch.carried ? 0 : t->epoch.leader,
+		.gap_ns = t->config.peer_gap_ns,
+	};
 
-	if (t->peer_count <= places || t->peers[index].id == t->epoch.leader ||
-	    t->config.peer_gap_ns[index] > 0)
-		return true;
-	if (!t->epoch.carried && t->epoch.leader != 0)
-		places--;
-	return (index + t->peer_count - t->turn % t->peer_count) %
-		       t->peer_count <
-	       places;
+	if (raw_ns < t->choose_ns && roster.leader == t->chosen_leader)
+		return;
+	t->choose_ns = raw_ns + t->config.sync_interval_ns;
+	t->chosen_leader = roster.leader;
+	roster_choose(&roster, t->peers, t->peer_count, &t->prng);
 }
 
 /* A reference outside is not asked more often than its gap allows. */
@@ -831,14 +837,11 @@ static int64_t due_ns(const struct timesync *t, uint32_t index)
 static void ask_who_is_due(struct timesync *t, int64_t raw_ns,
 			   struct timesync_effects *effects)
 {
-	if (raw_ns >= t->rotate_ns) {
-		t->rotate_ns = raw_ns + t->config.sync_interval_ns;
-		t->turn++;
-	}
+	choose_whom(t, raw_ns);
 	for (uint32_t i = 0; i < t->peer_count; i++) {
 		struct peer *peer = &t->peers[i];
 
-		if (!is_in_turn(t, i) || raw_ns < due_ns(t, i) ||
+		if (!peer->chosen || raw_ns < due_ns(t, i) ||
 		    !schedule_is_due(&peer->schedule, raw_ns))
 			continue;
 		schedule_sent(&peer->schedule, raw_ns);
@@ -853,7 +856,7 @@ static int64_t next_deadline_ns(const struct timesync *t)
 	for (uint32_t i = 0; i < t->peer_count; i++) {
 		const struct schedule *schedule = &t->peers[i].schedule;
 
-		if (is_in_turn(t, i) && !schedule->outstanding &&
+		if (t->peers[i].chosen && !schedule->outstanding &&
 		    due_ns(t, i) < deadline_ns)
 			deadline_ns = due_ns(t, i);
 	}
@@ -931,6 +934,7 @@ static void fill_view(struct timesync_peer_view *view, const struct peer *peer)
 		.id = peer->id,
 		.reach = peer->schedule.reach,
 		.truechimer = peer->truechimer,
+		.chosen = peer->chosen,
 		.offset_ns = best != NULL ? best->offset_ns : 0,
 		.delay_ns = best != NULL ? best->delay_ns : 0,
 		.jitter_ns = (int64_t)corridor_sigma_at_ns(

@@ -112,7 +112,8 @@ struct timesync_config {
 	int64_t sync_interval_ns;  /* 60 s: the slow end */
 	uint32_t min_peers;	   /* 3 sources, self included, for SYNCED where
 				    * the cluster has that many */
-	uint32_t max_peers;	   /* 5 asked per round at most */
+	uint32_t max_peers;	   /* 5 asked per round at most, by distance
+				    * and spread (core/roster.h) */
 	int64_t timeout_ns;	   /* 1 s */
 	double drift_threshold;	   /* 0.1: milliseconds per second (100 ppm)
 				    * beyond which a drift is reported */
@@ -166,6 +167,7 @@ struct timesync_peer_view {
 	uint32_t id;
 	uint8_t reach; /* RFC 5905: last eight polls, newest in bit 0 */
 	bool truechimer;
+	bool chosen; /* asked at present: one of max_peers */
 	int64_t offset_ns; /* peer's raw minus ours, minimum-delay sample */
 	int64_t delay_ns;
 	int64_t jitter_ns;
