@@ -311,12 +311,6 @@ void checks_step(struct world *world, struct node *node)
 			      ", log ends at %" PRIu64,
 			      view->commit_index, host->commit_index,
 			      view->last_index);
-	if (view->counters.commits_waited_lease > host->c1_waits_seen)
-		world_cover(world, COVER_C1_WAITS);
-	host->c1_waits_seen = view->counters.commits_waited_lease;
-	if (view->counters.leases_given_up > host->given_up_seen)
-		world_cover(world, COVER_C1_SKIPS);
-	host->given_up_seen = view->counters.leases_given_up;
 	if (view->leader != RAFT_NOBODY && host->met_term == 0)
 		host->met_term = view->term;
 	if (view->role != RAFT_LEADER)

@@ -74,7 +74,7 @@ struct raft_host {
 		uint64_t committed; /* last command, when it was asked */
 	} reads[64];
 	uint32_t read_next;
-	uint64_t c1_waits_seen, given_up_seen;
+	uint64_t c1_waits_seen, given_up_seen, c1_waited_term;
 	uint64_t won_term; /* the last it led */
 	uint64_t met_term; /* first in which it knew a leader; 0: none yet */
 	bool streaming[SIM_NODES_MAX]; /* a snapshot to that node */

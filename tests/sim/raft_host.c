@@ -472,11 +472,13 @@ static void step(struct world *world, struct node *node,
 		 struct raft_event *event)
 {
 	struct raft_host *host = &node->host;
+	struct coverage_before before = coverage_before(node);
 
 	event->now = read_clocks(world, node);
 	memset(&host->effects, 0, sizeof(host->effects));
 	raft_step(host->raft, event, &host->effects);
 	raft_view(host->raft, &host->view);
+	coverage_step(world, node, event, &before);
 	host->carrying = true;
 	host->decided_raw_ahead_ns = node->clock.raw_ahead_ns;
 	for (uint32_t i = 0; i < world->node_count; i++)

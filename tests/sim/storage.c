@@ -104,8 +104,6 @@ static void start_read(struct world *world, struct node *node,
 		      node->storage.kv.keys[request->command.key]);
 		return;
 	}
-	if (foreign && world->profile.lease_ns > 0)
-		world_cover(world, COVER_LIMBO_PARKS);
 	request->state = REQUEST_ASKED;
 	node_post(world, node->index, PROC_RAFTD, NODE_IPC_NS,
 		  (struct event){.kind = EVENT_RAFT_READ, .a = request->token});

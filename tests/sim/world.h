@@ -12,7 +12,7 @@
  *	            clock host (timesyncd)    disks
  *
  * Files: world (queue, trace), clocks, network, disks, facts (entries and
- * what was committed), node (processes, crash, restart), raft_host,
+ * what was committed), coverage (which rules were exercised), node (processes, crash, restart), raft_host,
  * clock_host, storage + kv (state machine and reads), clients, history
  * (linearizability), checks (invariants), faults, run (one seed), main.
  */
@@ -26,65 +26,9 @@
 #include "common/prng.h"
 #include "common/units.h"
 #include "raftd/core/raft.h"
+#include "tests/sim/coverage.h"
 
 #define SIM_NODES_MAX RAFT_NODES_MAX
-
-/* What a run must have exercised; counted per seed, summed by main.
- *        name              text                          essential */
-#define SIM_COVERAGE_MAP(X)                                                    \
-	X(EVENTS, "events", true)                                              \
-	X(ELECTIONS, "elections won", true)                                    \
-	X(LEADER_CHANGES, "leader changes", true)                              \
-	X(COMMITS, "entries committed", true)                                  \
-	X(WRITES, "client writes", true)                                       \
-	X(RETRIES, "client retries of unknown outcomes", true)                 \
-	X(DUPLICATES, "retries answered exactly-once", true)                   \
-	X(READS_LEASE, "reads by local lease", true)                           \
-	X(READS_INHERITED, "reads by inherited lease", true)                   \
-	X(READS_EVENT_LEASE, "reads by lease inside raft", false)              \
-	X(READS_QUORUM, "reads by quorum", true)                               \
-	X(READS_FOLLOWER, "reads on followers", true)                          \
-	X(C1_WAITS, "commits that waited for a lease (C1)", true)              \
-	X(C1_SKIPS, "commits that need not wait: lease given up", true)        \
-	X(LIMBO_PARKS, "reads parked in limbo (R2)", true)                     \
-	X(LIMBO_READS, "reads past a limbo that cannot change them (R2)", true) \
-	X(TRUNCATIONS, "log truncations", true)                                \
-	X(COMPACTIONS, "log compactions", true)                                \
-	X(SNAPSHOTS_SENT, "snapshots streamed", true)                          \
-	X(SNAPSHOTS_INSTALLED, "snapshots installed", true)                    \
-	X(SNAPSHOTS_FAILED, "snapshot streams broken", true)                   \
-	X(TORN_TAILS, "torn log tails", true)                                  \
-	X(HARD_STATE_LOST, "crashes before a hard state was durable", true)    \
-	X(CRASHES, "process crashes", true)                                    \
-	X(REBOOTS, "machine reboots", true)                                    \
-	X(PAUSES, "process pauses", true)                                      \
-	X(PAUSES_MID_STEP, "pauses between decision and sending", true)        \
-	X(PARTITIONS, "partitions", true)                                      \
-	X(PARTITIONS_ONE_WAY, "one-way partitions", true)                      \
-	X(PARTITIONS_BRIDGE, "bridge partitions", true)                        \
-	X(STREAM_RESETS, "stream resets", true)                                \
-	X(STALE_DELIVERIES, "messages delivered after a heal", true)           \
-	X(SLOW_DISKS, "slow disks", true)                                      \
-	X(DISRUPTIONS, "raw clock disruptions", true)                          \
-	X(TRANSFERS, "leadership transfers", true)                             \
-	X(PEER_LOST, "peer-lost hints", true)                                  \
-	X(DEATHS, "death notices of leaders", true)                            \
-	X(PACKETS_LOST, "clock packets lost", true)                            \
-	X(CLOCK_SYNCED, "clocks that became synced", true)                     \
-	X(CLOCK_HOLDOVER, "clocks that went into holdover", true)              \
-	X(CLOCK_DISRUPTED, "clocks that became disrupted", true)               \
-	X(BOUND_CHECKS, "clock bounds compared with the truth", true)          \
-	X(HANDOVERS, "timelines handed over", true)                            \
-	X(LEASES_SHOWN, "leases shown on a page", true)                        \
-	X(OUTAGES, "outages of all machines", true)                            \
-	X(COLD_STARTS, "timelines that went on from the wall clock", true)
-
-enum coverage {
-#define X(name, text, essential) COVER_##name,
-	SIM_COVERAGE_MAP(X)
-#undef X
-		COVER_COUNT
-};
 
 enum sim_scenario {
 	SCENARIO_MIXED = 0,  /* every kind of fault, a random choice per seed */
