@@ -8,6 +8,7 @@ help:
 	@echo 'make check-full check, and ThreadSanitizer, more seeds, fuzzing'
 	@echo 'make unit sim system pure tidy lint    parts of check'
 	@echo 'make sim SEEDS=N                       more of the simulator'
+	@echo 'make replay                            its traces, judged by a second model'
 	@echo 'make fuzz SECONDS=N                     each fuzz target that long'
 	@echo 'make bench-clock bench-raft bench-fs   figures, beside their peers'
 	@echo 'make install DESTDIR=D PREFIX=/usr     by the FHS'
@@ -156,6 +157,20 @@ $B/tests/supervisor/loop_test: | $B/raftfs-supervisor
 # The system tests' recorder of histories, judged by the simulator's checker.
 $B/tests/system/history: $B/tests/system/record/helpers.a $B/tests-sim.a
 $B/tests/system/record/helpers.a: $(call objs,tests/system/record)
+
+# Judges the simulator's traces by a model that shares no line with the core.
+all: $B/raftfs-sim-replay
+$B/tests-replay.a: $(filter-out %/main.o %_test.o,$(call objs,tests/replay))
+$(filter $B/tests/replay/%,$(TEST_BIN)): $B/tests-replay.a
+$B/raftfs-sim-replay: $B/tests/replay/main.o $B/tests-replay.a $B/common.a
+	$(call say,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+# A dozen seeds, traced and replayed through it.
+.PHONY: replay
+replay: $B/raftfs-sim $B/raftfs-sim-replay
+	@mkdir -p $B/trace && rm -f $B/trace/seed.*
+	@$B/raftfs-sim --seeds 12 --minutes 2 --trace $B/trace/seed
+	@$B/raftfs-sim-replay $B/trace/seed.* && rm -f $B/trace/seed.*
 
 # The clock simulator: the clock core alone, on the same oscillators.
 all: $B/raftfs-clocksim

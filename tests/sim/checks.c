@@ -7,6 +7,7 @@
 
 #include "common/check.h"
 #include "tests/sim/history.h"
+#include "tests/sim/record.h"
 
 /* Whole nanoseconds are rounded at each conversion of a rate. */
 #define ROUNDING_NS 2
@@ -571,9 +572,12 @@ void checks_applied(struct world *world, struct node *node,
 		return;
 	}
 	record_state(world, kv);
-	if (outcome->command && !outcome->duplicate)
-		history_committed(world->history, outcome->what.key,
-				  kv->applied, outcome->result);
+	if (!outcome->command || outcome->duplicate)
+		return;
+	history_committed(world->history, outcome->what.key, kv->applied,
+			  outcome->result);
+	record(world, 0, "applied %" PRIu64 " %u %" PRIu64, kv->applied,
+	       outcome->what.key, outcome->result);
 }
 
 void checks_snapshot(struct world *world, struct node *node,

@@ -6,6 +6,7 @@
 
 #include "common/check.h"
 #include "tests/sim/history.h"
+#include "tests/sim/record.h"
 #include "tests/sim/storage.h"
 
 struct client {
@@ -19,12 +20,14 @@ struct client {
 	bool read;
 	struct kv_command command;
 	struct history_op op;
+	uint64_t number; /* of the operation, in the trace */
 };
 
 struct clients {
 	struct client slots[NODE_CLIENTS];
 	uint32_t identities; /* given out */
 	uint64_t values;     /* given out */
+	uint64_t operations; /* begun */
 	bool stopped;
 	uint32_t hint; /* node index that led last, as far as clients know */
 };
@@ -114,6 +117,9 @@ static void begin(struct world *world, uint32_t slot, bool read)
 		client->command.value = ++world->clients->values;
 	}
 	client->op = history_begin(world->history, client->command.key);
+	client->number = ++world->clients->operations;
+	record(world, 0, "begin %" PRIu64 " %u %s", client->number,
+	       client->command.key, read ? "get" : "put");
 	attempt(world, slot);
 }
 
@@ -134,6 +140,7 @@ static void finish(struct world *world, struct client *client, uint64_t state)
 				       : history_write_done(world->history,
 							    &client->op, state);
 
+	record(world, 0, "end %" PRIu64 " %" PRIu64, client->number, state);
 	if (why && !world->clock_rule_broken)
 		world_violate(world, 0, "linearizability",
 			      "client %u, %s key %u, state %" PRIx64 ": %s",

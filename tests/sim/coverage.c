@@ -43,8 +43,8 @@ static void cover_c1(struct world *world, struct node *node,
 	}
 	host->c1_waits_seen = counters->commits_waited_lease;
 	if (counters->leases_given_up > host->given_up_seen)
-		world_cover(world, relinquished ? COVER_I10_SKIPS
-						: COVER_I11_SKIPS);
+		world_cover(world,
+			    relinquished ? COVER_I10_SKIPS : COVER_I11_SKIPS);
 	host->given_up_seen = counters->leases_given_up;
 	if (host->c1_waited_term == host->view.term &&
 	    host->view.commit_index > before->commit_index) {

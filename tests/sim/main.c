@@ -5,6 +5,7 @@
  * first seed of a set is always run twice for the same reason.
  */
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,8 +43,8 @@ struct batch {
 static const char usage_text[] =
 	"usage: raftfs-sim [--seeds N] [--seed FIRST] [--nodes 1..9] "
 	"[--minutes M]\n"
-	"                  [--scenario NAME] [--jobs J] [--trace] [--tail N]\n"
-	"                  [--skip CHECKS]\n"
+	"                  [--scenario NAME] [--jobs J] [--verbose] [--tail N]\n"
+	"                  [--skip CHECKS] [--trace FILE]\n"
 	"scenarios: mixed calm crashes partitions clocks hostile beyond-rho\n"
 	"A seed fixes everything: same seed and options, same run.\n";
 
@@ -72,6 +73,8 @@ static void report_check(const char *file, int line, const char *fact)
 
 static pid_t start(const struct sim_options *options, struct sim_result *result)
 {
+	struct sim_options mine = *options;
+	char trace[PATH_MAX];
 	pid_t pid;
 
 	fflush(stdout);
@@ -85,7 +88,12 @@ static pid_t start(const struct sim_options *options, struct sim_result *result)
 		return pid;
 	if (options->tracing)
 		check_report = report_check;
-	run_seed(options, result);
+	if (options->record) {
+		snprintf(trace, sizeof(trace), "%s.%llu", options->record,
+			 (unsigned long long)options->seed);
+		mine.record = trace;
+	}
+	run_seed(&mine, result);
 	fflush(stdout);
 	_exit(0);
 }
@@ -133,7 +141,7 @@ static void report(struct batch *batch, uint64_t number,
 		       (unsigned long long)before->digest,
 		       (unsigned long long)scratch->digest);
 	printf("replay: raftfs-sim --seed %llu --seeds 1 --nodes %u --scenario "
-	       "%s --minutes %g --trace\n",
+	       "%s --minutes %g --verbose\n",
 	       (unsigned long long)options.seed, options.node_count,
 	       scenario_names[options.scenario],
 	       (double)options.duration_ns / 60e9);
@@ -252,7 +260,8 @@ static void parse(struct batch *batch, int argc, char **argv)
 		{"minutes", required_argument, NULL, 'm'},
 		{"scenario", required_argument, NULL, 'k'},
 		{"jobs", required_argument, NULL, 'j'},
-		{"trace", no_argument, NULL, 't'},
+		{"trace", required_argument, NULL, 't'},
+		{"verbose", no_argument, NULL, 'v'},
 		{"tail", required_argument, NULL, 'l'},
 		{"skip", required_argument, NULL, 'x'},
 		{"help", no_argument, NULL, 'h'},
@@ -282,6 +291,9 @@ static void parse(struct batch *batch, int argc, char **argv)
 			batch->jobs = (uint32_t)parse_number("jobs", optarg);
 			break;
 		case 't':
+			batch->options.record = optarg;
+			break;
+		case 'v':
 			batch->options.tracing = batch->options.live = true;
 			break;
 		case 'l':

@@ -35,12 +35,16 @@ struct node *node_add(struct world *world)
 	return node;
 }
 
-void node_init_all(struct world *world)
+void node_add_all(struct world *world)
 {
 	world->nodes = calloc(SIM_NODES_MAX, sizeof(struct node));
 	CHECK(world->nodes);
 	while (world->node_count < world->options.node_count)
 		node_add(world);
+}
+
+void node_start_all(struct world *world)
+{
 	for (uint32_t i = 0; i < world->node_count; i++)
 		node_start(world, &world->nodes[i], ALL_PROCS);
 }

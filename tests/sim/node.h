@@ -51,6 +51,7 @@ struct raft_host {
 	bool carrying; /* decided, not carried out yet */
 	/* All nodes' oscillators at that instant: rates change meanwhile. */
 	int64_t decided_oscillator_ns[SIM_NODES_MAX];
+	int64_t decided_at_ns, decided_raw_ns;
 	int64_t decided_raw_ahead_ns; /* of its own clock */
 	bool stall; /* fault: pause between the next decision and sending */
 	bool hard_in_flight;
@@ -142,8 +143,9 @@ struct node {
 	struct storage storage;
 };
 
-/* The nodes it begins with, started. */
-void node_init_all(struct world *world);
+/* The nodes it begins with; then start them. */
+void node_add_all(struct world *world);
+void node_start_all(struct world *world);
 
 /* One more machine, not started yet: its clock runs, its disk is empty. */
 struct node *node_add(struct world *world);

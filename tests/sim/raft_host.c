@@ -10,6 +10,7 @@
 #include "tests/sim/checks.h"
 #include "tests/sim/faults.h"
 #include "tests/sim/network.h"
+#include "tests/sim/record.h"
 #include "tests/sim/storage.h"
 
 static struct raft_now read_clocks(struct world *world, struct node *node)
@@ -127,6 +128,7 @@ void raft_host_start(struct world *world, struct node *node)
 		    " log to %" PRIu64,
 		    restart.term, restart.voted_for, restart.snapshot.index,
 		    factlog_last(&host->log));
+	record_start(world, node);
 	schedule(world, node);
 }
 
@@ -134,6 +136,7 @@ void raft_host_stop(struct world *world, struct node *node)
 {
 	struct raft_host *host = &node->host;
 
+	record(world, node->id, "stop");
 	raft_free(host->raft);
 	host->raft = NULL;
 	host->view.role = RAFT_FOLLOWER;
@@ -350,6 +353,7 @@ static void send_one(struct world *world, struct node *node,
 	}
 	trace_message(world, "send", node->id, message);
 	checks_send(world, node, message);
+	record_message(world, node, message);
 	message_facts(world, node, message, facts);
 	network_send_raft(world, node->index, to, message, facts);
 	/* A header is repeated; the stream it opened goes on. */
@@ -391,6 +395,10 @@ static void tell_storage(struct world *world, struct node *node,
 		const struct raft_read_done *done = &effects->reads[i];
 
 		checks_read(world, node, done);
+		if (done->err == RFS_ERR_OK)
+			record(world, node->id, "point %" PRIu64 " %" PRIu64
+			       " %s", done->id, done->index,
+			       done->by_lease ? "lease" : "quorum");
 		node_post(world, node->index, PROC_STORAGED, NODE_IPC_NS,
 			  (struct event){.kind = EVENT_STORE_READ,
 					 .a = done->id,
@@ -409,9 +417,12 @@ static void carry_out(struct world *world, struct node *node)
 
 	host->carrying = false;
 	host->hard_in_flight = false;
+	record_roles(world, node);
+	record_log(world, node);
 	change_log(world, node, effects);
 	start_flush(world, node);
 	checks_step(world, node);
+	record_commit(world, node);
 	checks_commit(world, node, host->commit_index, effects->commit_index);
 	if (host->view.role == RAFT_LEADER && host->won_term != host->view.term)
 		faults_after_win(world, node);
@@ -480,6 +491,8 @@ static void step(struct world *world, struct node *node,
 	raft_view(host->raft, &host->view);
 	coverage_step(world, node, event, &before);
 	host->carrying = true;
+	host->decided_at_ns = world->now_ns;
+	host->decided_raw_ns = event->now.raw_ns;
 	host->decided_raw_ahead_ns = node->clock.raw_ahead_ns;
 	for (uint32_t i = 0; i < world->node_count; i++)
 		host->decided_oscillator_ns[i] = clocks_oscillator(
@@ -555,6 +568,7 @@ void raft_host_disk(struct world *world, struct event *event)
 	last = factlog_at(&node->disk.log, disks_settled(&node->disk));
 	if (!last)
 		return;
+	record(world, node->id, "durable %" PRIu64, last->index);
 	persisted.persisted.index = last->index;
 	persisted.persisted.term = last->term;
 	step(world, node, &persisted);
@@ -635,6 +649,7 @@ void raft_host_read(struct world *world, struct event *event)
 	struct raft_event read = {.type = RAFT_EV_READ, .read.id = event->a};
 
 	checks_read_asked(world, node, event->a);
+	record(world, node->id, "asked %" PRIu64, event->a);
 	step(world, node, &read);
 }
 
@@ -658,8 +673,11 @@ void raft_host_snapshot(struct world *world, struct event *event)
 		return; /* a newer one has taken its place */
 	if (event->kind == EVENT_RAFT_SNAPSHOT_INSTALLED)
 		about.type = RAFT_EV_SNAPSHOT_INSTALLED;
-	if (snapshot->meta.index > node->disk.snapshot.index)
+	if (snapshot->meta.index > node->disk.snapshot.index) {
 		node->disk.snapshot = snapshot->meta;
+		record(world, node->id, "snapshot %" PRIu64 " %" PRIu64,
+		       snapshot->meta.index, snapshot->meta.term);
+	}
 	about.snapshot = snapshot->meta;
 	world_trace(world, node->id, "snapshot %" PRIu64 " %s",
 		    snapshot->meta.index,

@@ -9,6 +9,7 @@
 #include "tests/sim/history.h"
 #include "tests/sim/network.h"
 #include "tests/sim/node.h"
+#include "tests/sim/record.h"
 
 /* What a cluster looks like: from one rack to a region, from quartz to the
  * worst clock the rule can be set for; leases shorter and longer than an
@@ -125,13 +126,16 @@ void run_seed(const struct sim_options *options, struct sim_result *result)
 	checks_init(world);
 	network_init(world);
 	world->history = history_new(KV_KEYS);
-	node_init_all(world);
-	clients_init(world);
+	node_add_all(world);
 	if (options->scenario == SCENARIO_BEYOND_RHO)
 		break_clock_rule(world);
+	record_open(world);
+	node_start_all(world);
+	clients_init(world);
 	faults_init(world);
 	world_run_until(world, options->duration_ns);
 	recover(world);
+	record_close(world);
 	result->digest = world->digest;
 	result->finished = true;
 }

@@ -8,6 +8,7 @@
 #include "tests/sim/checks.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/network.h"
+#include "tests/sim/record.h"
 
 void storage_start(struct world *world, struct node *node)
 {
@@ -100,6 +101,8 @@ static void start_read(struct world *world, struct node *node,
 			world_cover(world, COVER_READS_INHERITED);
 		world_trace(world, node->id, "read by lease, commit %" PRIu64,
 			    page->commit_index);
+		record(world, node->id, "lease-read %" PRIu64,
+		       page->commit_index);
 		reply(world, node, request, ANSWER_OK,
 		      node->storage.kv.keys[request->command.key]);
 		return;

@@ -162,6 +162,8 @@ void world_violate(struct world *world, uint32_t node, const char *invariant,
 
 	if (world->options.skip && strstr(world->options.skip, invariant))
 		return;
+	if (world->record)
+		fflush(world->record);
 	world->result->violated = true;
 	world->result->digest = world->digest;
 	if (world->options.tracing) {

@@ -11,10 +11,11 @@
  *	                \-- pages --/          |
  *	            clock host (timesyncd)    disks
  *
- * Files: world (queue, trace), clocks, network, disks, facts (entries and
+ * Files: world (queue, story), clocks, network, disks, facts (entries and
  * what was committed), coverage (which rules were exercised), node (processes, crash, restart), raft_host,
  * clock_host, storage + kv (state machine and reads), clients, history
- * (linearizability), checks (invariants), faults, run (one seed), main.
+ * (linearizability), checks (invariants), record (trace for tests/replay),
+ * faults, run (one seed), main.
  */
 #ifndef RAFTFS_TESTS_SIM_WORLD_H
 #define RAFTFS_TESTS_SIM_WORLD_H
@@ -22,6 +23,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "common/prng.h"
 #include "common/units.h"
@@ -55,9 +57,10 @@ struct sim_options {
 	int64_t duration_ns; /* of the fault phase, true time */
 	enum sim_scenario scenario;
 	const char *skip; /* names of checks left out, or NULL */
-	bool live;	  /* print the trace as it happens */
-	bool tracing;	  /* keep the trace for the report */
-	uint32_t tail;	  /* trace lines a report shows */
+	const char *record; /* file for the trace (record.h), or NULL */
+	bool live;	  /* print the story as it happens */
+	bool tracing;	  /* keep the story for the report */
+	uint32_t tail;	  /* story lines a report shows */
 };
 
 /* Processes of a node; pausing and crashing works on each. */
@@ -162,7 +165,8 @@ struct world {
 	struct clients *clients;
 	struct faults *faults;
 
-	char (*lines)[256]; /* ring of trace lines */
+	FILE *record; /* NULL: no trace is kept */
+	char (*lines)[256]; /* ring of story lines */
 	uint64_t line_count;
 };
 
@@ -193,7 +197,7 @@ static inline void world_cover(struct world *world, enum coverage what)
 /* Mix one more fact of this run into its digest. */
 void world_digest(struct world *world, uint64_t value);
 
-/* One line of the trace; node is an id, 0 for the world itself. */
+/* One line of the story; node is an id, 0 for the world itself. */
 void world_trace_line(struct world *world, uint32_t node, const char *format,
 		      ...) __attribute__((format(printf, 3, 4)));
 #define world_trace(world, node, ...)                                          \
@@ -208,7 +212,7 @@ void world_violate(struct world *world, uint32_t node, const char *invariant,
 		   const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* The last lines of the trace, to standard output. */
+/* The last lines of the story, to standard output. */
 void world_print_tail(const struct world *world);
 
 #define WORLD_EXIT_VIOLATED 3

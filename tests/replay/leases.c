@@ -1,0 +1,161 @@
+/* LeaseGuard, judged in true time: who may commit, who may read. */
+#include "tests/replay/state.h"
+
+#include <string.h>
+
+#define U(x)	    ((unsigned long long)(x))
+#define ROUNDING_NS 1000
+
+/* The longest true time during which a clock within the rate rule shows that
+ * less than D has passed. */
+static int64_t longest_ns(const struct model *model)
+{
+	return model->lease_ns +
+	       (int64_t)((__int128)model->lease_ns * model->rho_ppb /
+			 1000000000) +
+	       ROUNDING_NS;
+}
+
+/* Nobody can have led between term k and this one. */
+static bool none_between(struct model *model, uint64_t k, uint64_t number)
+{
+	for (uint64_t i = k + 1; i < number; i++)
+		if (term_of(model, i)->leader)
+			return false;
+	return true;
+}
+
+/* I10, I11: the lease of the last inherited entry is over before its time. */
+static bool given_up(struct model *model, const struct node *node,
+		     const struct entry *last)
+{
+	bool relinquished = last->kind == KIND_RELINQUISH;
+	bool died = term_of(model, last->term)->dead &&
+		    log_term(node, node->commit) == last->term;
+
+	return (relinquished || died) &&
+	       none_between(model, last->term, node->leads);
+}
+
+/* C1, when a leader commits for the first time in its term. */
+void lease_commit(struct model *model, const struct node *node)
+{
+	struct term *term = term_of(model, node->leads);
+	const struct entry *last = entry_find(model, term->inherited,
+					      log_term(node, term->inherited));
+
+	if (term->settled || model->lease_ns == 0 || !model->clocks_trusted)
+		return;
+	term->settled = true;
+	/* Entries before the last one were made before it. */
+	if (!last || model->now_ns - last->made_ns >= model->lease_ns)
+		return;
+	if (!given_up(model, node, last)) {
+		broken(model, "C1",
+		       "leader of term %llu commits; entry %llu of term %llu "
+		       "is %lld ns old, and nobody gave its lease up",
+		       U(node->leads), U(last->index), U(last->term),
+		       (long long)(model->now_ns - last->made_ns));
+		return;
+	}
+	model->counts.waits_skipped++;
+	term->skipped_from = last->term;
+}
+
+void on_asked(struct model *model, struct line *line)
+{
+	uint64_t at = model->point_next++ % POINTS_MAX;
+
+	model->points[at].token = line_u64(line, 0);
+	model->points[at].committed = model->command_last;
+}
+
+void on_point(struct model *model, struct line *line)
+{
+	uint64_t token = line_u64(line, 0);
+	uint64_t index = line_u64(line, 1);
+
+	model->counts.points++;
+	if (strcmp(line->words[2], "lease") == 0 && !model->clocks_trusted)
+		return;
+	for (uint64_t i = 0; i < POINTS_MAX; i++)
+		if (model->points[i].token == token &&
+		    model->points[i].committed > index)
+			broken(model, "read-stale",
+			       "read point %llu by %s; committed was %llu",
+			       U(index), line->words[2],
+			       U(model->points[i].committed));
+}
+
+/* I10: it gave its lease up, and committed nothing since. */
+static bool gave_up(struct model *model, const struct node *node,
+		    uint64_t commit)
+{
+	for (uint64_t i = node->last; i >= commit && i > 0; i--) {
+		const struct entry *entry =
+			entry_find(model, i, log_term(node, i));
+
+		if (entry && entry->term == node->leads &&
+		    entry->kind == KIND_RELINQUISH)
+			return true;
+	}
+	return false;
+}
+
+/* R2: a command after it, of another term, that may be committed. */
+static bool in_limbo(struct model *model, const struct node *node,
+		     uint64_t commit)
+{
+	uint64_t last = term_of(model, node->leads)->inherited;
+
+	for (uint64_t i = commit + 1; i <= last; i++) {
+		const struct entry *entry =
+			entry_find(model, i, log_term(node, i));
+
+		if (entry && entry->kind == KIND_COMMAND)
+			return true;
+	}
+	return false;
+}
+
+void on_lease_read(struct model *model, struct line *line)
+{
+	const struct node *node = &model->nodes[line->node];
+	uint64_t commit = line_u64(line, 0);
+	const struct entry *entry =
+		entry_find(model, commit, log_term(node, commit));
+
+	model->counts.lease_reads++;
+	if (!node->up || !entry || commit > node->commit) {
+		broken(model, "nonsense", "reads at %llu, committed %llu",
+		       U(commit), U(node->commit));
+		return;
+	}
+	if (!model->clocks_trusted)
+		return;
+	if (commit < model->command_last)
+		broken(model, "lease-stale",
+		       "reads by lease at %llu; committed is %llu", U(commit),
+		       U(model->command_last));
+	if (model->now_ns - entry->made_ns > longest_ns(model))
+		broken(model, "R1",
+		       "reads by entry %llu of term %llu, %lld ns old",
+		       U(commit), U(entry->term),
+		       (long long)(model->now_ns - entry->made_ns));
+	/* Who leads no more may use up what it had. */
+	if (node->leads == 0)
+		return;
+	if (gave_up(model, node, commit))
+		broken(model, "I10",
+		       "leader of term %llu reads at %llu; its lease is given "
+		       "up",
+		       U(node->leads), U(commit));
+	if (entry->term == node->leads)
+		return;
+	model->counts.inherited_reads++;
+	if (in_limbo(model, node, commit))
+		broken(model, "R2",
+		       "leader of term %llu reads at %llu, beside commands "
+		       "that may be committed",
+		       U(node->leads), U(commit));
+}
