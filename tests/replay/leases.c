@@ -102,9 +102,9 @@ static bool gave_up(struct model *model, const struct node *node,
 	return false;
 }
 
-/* R2: a command after it, of another term, that may be committed. */
+/* R2: a command on the key after it, of another term, that may be committed. */
 static bool in_limbo(struct model *model, const struct node *node,
-		     uint64_t commit)
+		     uint64_t commit, uint64_t key)
 {
 	uint64_t last = term_of(model, node->leads)->inherited;
 
@@ -112,7 +112,7 @@ static bool in_limbo(struct model *model, const struct node *node,
 		const struct entry *entry =
 			entry_find(model, i, log_term(node, i));
 
-		if (entry && entry->kind == KIND_COMMAND)
+		if (entry && entry->kind == KIND_COMMAND && entry->key == key)
 			return true;
 	}
 	return false;
@@ -122,6 +122,7 @@ void on_lease_read(struct model *model, struct line *line)
 {
 	const struct node *node = &model->nodes[line->node];
 	uint64_t commit = line_u64(line, 0);
+	uint64_t key = line_u64(line, 1) % KEYS_MAX;
 	const struct entry *entry =
 		entry_find(model, commit, log_term(node, commit));
 
@@ -133,10 +134,10 @@ void on_lease_read(struct model *model, struct line *line)
 	}
 	if (!model->clocks_trusted)
 		return;
-	if (commit < model->command_last)
+	if (commit < model->key_last[key])
 		broken(model, "lease-stale",
-		       "reads by lease at %llu; committed is %llu", U(commit),
-		       U(model->command_last));
+		       "reads key %llu by lease at %llu; committed is %llu",
+		       U(key), U(commit), U(model->key_last[key]));
 	if (model->now_ns - entry->made_ns > longest_ns(model))
 		broken(model, "R1",
 		       "reads by entry %llu of term %llu, %lld ns old",
@@ -153,9 +154,9 @@ void on_lease_read(struct model *model, struct line *line)
 	if (entry->term == node->leads)
 		return;
 	model->counts.inherited_reads++;
-	if (in_limbo(model, node, commit))
+	if (in_limbo(model, node, commit, key))
 		broken(model, "R2",
-		       "leader of term %llu reads at %llu, beside commands "
-		       "that may be committed",
-		       U(node->leads), U(commit));
+		       "leader of term %llu reads key %llu at %llu, beside "
+		       "commands that may be committed",
+		       U(node->leads), U(key), U(commit));
 }

@@ -212,7 +212,7 @@ void on_append(struct model *model, struct line *line)
 	const struct entry *known = entry_find(model, entry.index, entry.term);
 
 	if (entry.kind == KIND_COMMAND) {
-		entry.key = (uint32_t)line_u64(line, 7);
+		entry.key = (uint32_t)line_u64(line, 7) % KEYS_MAX;
 		entry.identity = (uint32_t)line_u64(line, 8);
 		entry.sequence = (uint32_t)line_u64(line, 9);
 	}
@@ -314,7 +314,7 @@ static void commit_one(struct model *model, uint64_t index, uint64_t term)
 	model->committed[index] = term;
 	model->committed_last = index;
 	if (entry && entry->kind == KIND_COMMAND)
-		model->command_last = index;
+		model->command_last = model->key_last[entry->key] = index;
 }
 
 /* Nobody committed this far before: a leader counted. */

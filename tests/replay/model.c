@@ -42,7 +42,7 @@ static const struct {
 	{"commit", 1, false, on_commit},
 	{"asked", 1, false, on_asked},
 	{"point", 3, false, on_point},
-	{"lease-read", 1, false, on_lease_read},
+	{"lease-read", 2, false, on_lease_read},
 	{"applied", 3, true, on_applied},
 	{"begin", 3, true, on_begin},
 	{"end", 2, true, on_end},

@@ -35,7 +35,7 @@ static const char *const story[] = {
 	"80 0 applied 2 4 77",
 	"90 0 end 1 77",
 	/* 20 */ "100 0 begin 2 4 get",
-	"110 1 lease-read 2",
+	"110 1 lease-read 2 4",
 	"120 0 end 2 77",
 	"130 2 asked 5",
 	"140 2 point 5 2 quorum",
@@ -47,7 +47,7 @@ static const char *const story[] = {
 	/* 30 */ "220 2 lead 2",
 	"220 2 append 3 2 2 900 220 5000 first 1 600 900 900",
 	"230 2 durable 3",
-	"240 2 lease-read 2",
+	"240 2 lease-read 2 4",
 	"300 3 append 1 1 1 500 30 1000 first 0 1 0 500",
 	/* 35 */ "300 3 append 2 1 1 520 50 1020 command 4 7 1",
 	"300 3 append 3 2 2 900 220 5000 first 1 600 900 900",
@@ -208,15 +208,15 @@ static void takes_a_dead_lease_for_over_only_with_p_and_k(void **state)
 static void sees_reads_that_lease_rules_forbid(void **state)
 {
 	(void)state;
-	forged(21, "110 1 lease-read 1", "lease-stale");
-	inserted(38, "R1", "1099990 2 lease-read 2");
+	forged(21, "110 1 lease-read 1 4", "lease-stale");
+	inserted(38, "R1", "1099990 2 lease-read 2 4");
 	/* A command of term 1 beyond the commit index, when node 2 leads. */
 	inserted(26, "R2", "152 1 append 3 1 1 530 60 1030 command 4 8 1",
 		 "153 2 append 3 1 1 530 60 1030 command 4 8 1",
 		 "160 2 hard 2 2", "160 2 stand 2 3 1", "170 3 hard 2 2",
-		 "170 3 vote 2 2", "180 2 lead 2", "190 2 lease-read 2");
+		 "170 3 vote 2 2", "180 2 lead 2", "190 2 lease-read 2 3", "190 2 lease-read 2 4");
 	inserted(26, "I10", "152 1 append 3 1 1 530 60 1030 relinquish",
-		 "153 1 lease-read 2");
+		 "153 1 lease-read 2 4");
 	forged(24, "140 2 point 5 1 quorum", "read-stale");
 	forged(24, "140 2 point 5 1 lease", "read-stale");
 }

@@ -105,6 +105,7 @@ struct model {
 	uint64_t *committed; /* terms by index */
 	uint64_t committed_last, committed_capacity;
 	uint64_t command_last; /* newest committed command */
+	uint64_t key_last[KEYS_MAX];
 
 	struct {
 		uint64_t token;

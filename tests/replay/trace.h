@@ -36,7 +36,7 @@
  *
  *  asked TOKEN			   a read point is asked of raftd
  *  point TOKEN INDEX WAY	   and given; WAY lease or quorum
- *  lease-read COMMIT		   storaged answers a read by the page
+ *  lease-read COMMIT KEY	   storaged answers a read by the page
  *
  *  0 applied INDEX KEY STATE	   first node to apply a command that is not a
  *			repetition; STATE names what it left of the key

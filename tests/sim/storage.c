@@ -101,8 +101,8 @@ static void start_read(struct world *world, struct node *node,
 			world_cover(world, COVER_READS_INHERITED);
 		world_trace(world, node->id, "read by lease, commit %" PRIu64,
 			    page->commit_index);
-		record(world, node->id, "lease-read %" PRIu64,
-		       page->commit_index);
+		record(world, node->id, "lease-read %" PRIu64 " %u",
+		       page->commit_index, request->command.key);
 		reply(world, node, request, ANSWER_OK,
 		      node->storage.kv.keys[request->command.key]);
 		return;
