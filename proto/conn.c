@@ -6,7 +6,11 @@
  *
  * Output is queued by conn_send() and written by a prepare watcher just before
  * the loop sleeps: everything one iteration produced leaves in few writes.
- * Input is parsed frame by frame from one buffer. `depth` counts callbacks in
+ * Input is parsed frame by frame from one buffer. Either way a connection gets
+ * so much in a turn of the loop; what is left is taken up in the next, which
+ * for input an idle watcher brings about: TLS may hold bytes that the socket no
+ * longer shows, and an event fed from inside a callback is served at once, in
+ * the same turn, before all others. `depth` counts callbacks in
  * progress, so that conn_close() inside one frees only when the last returns.
  */
 #include "proto/conn.h"
@@ -29,7 +33,7 @@
 #include "proto/tls.h"
 
 #define READ_BYTES	  (64u * 1024)
-#define READ_BYTES_A_TURN (1024u * 1024) /* then others get theirs */
+#define BYTES_A_TURN	  (256u * 1024) /* each way, then others get theirs */
 #define SETUP_TIMEOUT_SEC 5.0
 #define FDS_MAX		  8
 
@@ -54,6 +58,7 @@ struct conn {
 
 	struct ev_io io;
 	struct ev_prepare flush;
+	struct ev_idle more; /* active: input is left */
 	struct ev_timer setup;
 
 	struct buffer in;
@@ -79,6 +84,7 @@ static void conn_free(struct conn *conn)
 {
 	ev_io_stop(conn->loop, &conn->io);
 	ev_prepare_stop(conn->loop, &conn->flush);
+	ev_idle_stop(conn->loop, &conn->more);
 	ev_timer_stop(conn->loop, &conn->setup);
 	for (unsigned int i = 0; i < conn->out_fd_count; i++)
 		close(conn->out_fds[i].fd);
@@ -148,9 +154,8 @@ static enum rfs_err ssl_failure(struct conn *conn, int result,
 }
 
 /* Write on a unix socket up to the next descriptor, or with it. */
-static ssize_t unix_write(struct conn *conn)
+static ssize_t unix_write(struct conn *conn, size_t bytes)
 {
-	size_t bytes = buffer_bytes(&conn->out);
 	struct iovec iov = { (void *)buffer_front(&conn->out), bytes };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	union {
@@ -192,16 +197,16 @@ static ssize_t unix_write(struct conn *conn)
 }
 
 /* BUSY: the socket is full; else CLOSED and such. */
-static enum rfs_err write_some(struct conn *conn, size_t *sent)
+static enum rfs_err write_some(struct conn *conn, size_t bytes, size_t *sent)
 {
 	if (conn->ssl) {
 		int result = SSL_write_ex(conn->ssl, buffer_front(&conn->out),
-					  buffer_bytes(&conn->out), sent);
+					  bytes, sent);
 
 		return result == 1 ? RFS_ERR_OK :
 				     ssl_failure(conn, result, "write");
 	}
-	ssize_t result = unix_write(conn);
+	ssize_t result = unix_write(conn, bytes);
 
 	if (result < 0)
 		return errno == EAGAIN || errno == EINTR ? RFS_ERR_BUSY :
@@ -210,16 +215,23 @@ static enum rfs_err write_some(struct conn *conn, size_t *sent)
 	return RFS_ERR_OK;
 }
 
-static void flush_out(struct conn *conn)
+static void flush_out(struct conn *conn, size_t bytes_max)
 {
 	enum rfs_err err = RFS_ERR_OK;
 
 	while (err == RFS_ERR_OK && buffer_bytes(&conn->out) > 0) {
+		size_t bytes = buffer_bytes(&conn->out);
 		size_t sent = 0;
 
-		err = write_some(conn, &sent);
+		if (bytes_max == 0)
+			err = RFS_ERR_BUSY;
+		else
+			err = write_some(conn,
+					 bytes < bytes_max ? bytes : bytes_max,
+					 &sent);
 		if (err != RFS_ERR_OK)
 			break;
+		bytes_max -= sent;
 		buffer_consume(&conn->out, sent);
 		conn->sent_total += sent;
 	}
@@ -273,7 +285,7 @@ static void on_flush(struct ev_loop *loop, struct ev_prepare *w, int revents)
 	if (settle(conn))
 		return;
 	if (conn->state == CONN_OPEN && !conn->broken)
-		flush_out(conn);
+		flush_out(conn, BYTES_A_TURN);
 	tell_drained(conn);
 	settle(conn);
 }
@@ -389,6 +401,7 @@ static void read_frames(struct conn *conn)
 {
 	size_t total = 0;
 
+	ev_idle_stop(conn->loop, &conn->more);
 	while (!conn->closing && !conn->broken) {
 		size_t got = 0;
 		enum rfs_err err = read_some(conn, &got);
@@ -401,12 +414,21 @@ static void read_frames(struct conn *conn)
 		}
 		deliver(conn);
 		total += got;
-		if (total >= READ_BYTES_A_TURN) {
-			/* TLS may hold bytes the socket no longer shows. */
-			ev_feed_event(conn->loop, &conn->io, EV_READ);
+		if (total >= BYTES_A_TURN) {
+			ev_idle_start(conn->loop, &conn->more);
 			return;
 		}
 	}
+}
+
+static void on_more(struct ev_loop *loop, struct ev_idle *w, int revents)
+{
+	struct conn *conn = w->data;
+
+	(void)loop;
+	(void)revents;
+	read_frames(conn);
+	settle(conn);
 }
 
 static enum rfs_err check_peer(struct conn *conn)
@@ -476,7 +498,7 @@ static void on_io(struct ev_loop *loop, struct ev_io *w, int revents)
 	if (settle(conn) || conn->state != CONN_OPEN)
 		return;
 	if (revents & EV_WRITE) {
-		flush_out(conn);
+		flush_out(conn, BYTES_A_TURN);
 		tell_drained(conn);
 		if (settle(conn))
 			return;
@@ -521,7 +543,11 @@ static struct conn *conn_new(struct ev_loop *loop, int fd,
 	/* After everything else of the iteration, so that frames batch. */
 	ev_set_priority(&conn->flush, EV_MINPRI);
 	ev_timer_init(&conn->setup, on_setup_timeout, SETUP_TIMEOUT_SEC, 0.);
-	conn->io.data = conn->flush.data = conn->setup.data = conn;
+	ev_idle_init(&conn->more, on_more);
+	/* Others' events of lower priority would put it off for ever. */
+	ev_set_priority(&conn->more, EV_MAXPRI);
+	conn->io.data = conn->flush.data = conn->more.data =
+		conn->setup.data = conn;
 	return conn;
 }
 
@@ -705,7 +731,7 @@ void conn_close(struct conn *conn)
 	if (!conn || conn->closing)
 		return;
 	if (conn->state == CONN_OPEN && !conn->broken)
-		flush_out(conn);
+		flush_out(conn, SIZE_MAX);
 	conn->closing = true;
 	settle(conn);
 }

@@ -27,8 +27,32 @@ struct end {
 	size_t last_bytes;
 	int fd_of[8]; /* by offset; -1: none came with that frame */
 	bool echo;
+	struct end *flood; /* each frame makes this one write another */
 	enum rfs_err why;
 };
+
+#define FLOOD_BYTES 50000
+
+/* Past the queue: a peer that always has more to say. */
+static void write_frame(struct end *end)
+{
+	static uint8_t bytes[FRAME_HEAD_BYTES + FLOOD_BYTES + 100];
+	DistributedFs__SnapshotChunk chunk =
+		DISTRIBUTED_FS__SNAPSHOT_CHUNK__INIT;
+	static uint8_t data[FLOOD_BYTES];
+
+	chunk.data.data = data;
+	chunk.data.len = sizeof(data);
+	size_t body = protobuf_c_message_pack(&chunk.base,
+					      bytes + FRAME_HEAD_BYTES);
+	frame_head_encode(&(struct frame_head){ (uint32_t)body,
+						FRAME_PEER_SNAPSHOT_CHUNK,
+						FRAME_VERSION },
+			  bytes);
+	assert_int_equal(write(conn_fd(end->conn), bytes,
+			       FRAME_HEAD_BYTES + body),
+			 FRAME_HEAD_BYTES + body);
+}
 
 static void on_opened(struct conn *conn, void *ctx)
 {
@@ -55,6 +79,10 @@ static void on_frame(struct conn *conn, void *ctx, const struct frame *frame)
 					   &chunk->base, -1),
 				 RFS_ERR_OK);
 	distributed_fs__snapshot_chunk__free_unpacked(chunk, NULL);
+	if (end->flood) {
+		write_frame(end->flood);
+		assert_true(end->frames < 1000);
+	}
 	if (++end->frames == end->want_frames)
 		ev_break(end->loop, EVBREAK_ALL);
 }
@@ -206,6 +234,21 @@ static void a_full_queue_says_so_and_later_that_it_drained(void **state)
 	assert_int_equal(w->b.frames, sent);
 	assert_int_equal(w->a.drained, 1);
 	assert_int_equal(send_chunk(&w->a, 0, 100000, -1), RFS_ERR_OK);
+}
+
+static void a_peer_that_never_ends_leaves_others_their_turn(void **state)
+{
+	struct world *w = *state;
+
+	ev_run(w->loop, EVRUN_NOWAIT);
+	w->b.flood = &w->a;
+	write_frame(&w->a);
+	ev_run(w->loop, EVRUN_ONCE);
+	assert_in_range(w->b.frames, 1, 10);
+	/* And goes on from there, though no new byte comes. */
+	int before = w->b.frames;
+	ev_run(w->loop, EVRUN_ONCE);
+	assert_true(w->b.frames > before);
 }
 
 static void the_other_end_closing_is_told_once(void **state)
@@ -397,6 +440,9 @@ int main(void)
 			tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_full_queue_says_so_and_later_that_it_drained,
+			unix_pair, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_peer_that_never_ends_leaves_others_their_turn,
 			unix_pair, tear_down),
 		cmocka_unit_test_setup_teardown(
 			the_other_end_closing_is_told_once, unix_pair,
