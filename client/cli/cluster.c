@@ -24,6 +24,7 @@
 #define DIR_DEFAULT   "raftfs-cluster"
 #define PORT_DEFAULT  7100
 #define UP_LIMIT_NS   (20 * NS_PER_SEC)
+#define SYNC_LIMIT_NS (5 * NS_PER_SEC)
 #define STOP_LIMIT_NS (20 * NS_PER_SEC)
 #define LOG_LINES     12
 
@@ -92,25 +93,32 @@ static bool node_ready(const struct ask_node *node)
 	       node->storage->storage->attached;
 }
 
-/* The first node that is not ready; -1: all are. only: this one alone, or -1
- * for all of them and a leader. */
-static int first_unready(const struct cluster *cluster, int only)
+static bool node_serves(const struct ask_node *node)
+{
+	return node_ready(node) && has_leader(node);
+}
+
+static bool clock_synced(const struct ask_node *node)
+{
+	return node->timesync != NULL && node->timesync->timesync != NULL &&
+	       strcmp(node->timesync->timesync->quality, "SYNCED") == 0;
+}
+
+/* The first node that is not; -1: all are. only: this one alone, or -1. */
+static int first_not(const struct cluster *cluster, int only,
+		     bool (*is)(const struct ask_node *node))
 {
 	struct ask_nodes nodes;
-	int unready = -1;
+	int found = -1;
 
 	if (ask_find(cluster->cli, &nodes) != CLI_OK)
 		return 0;
 	(void)ask_all(&nodes);
-	for (size_t i = 0; i < nodes.count && unready < 0; i++) {
-		if (only >= 0 && (size_t)only != i)
-			continue;
-		if (!node_ready(&nodes.node[i]) ||
-		    (only < 0 && !has_leader(&nodes.node[i])))
-			unready = (int)i;
-	}
+	for (size_t i = 0; i < nodes.count && found < 0; i++)
+		if ((only < 0 || (size_t)only == i) && !is(&nodes.node[i]))
+			found = (int)i;
 	ask_nodes_free(&nodes);
-	return unready;
+	return found;
 }
 
 /* A supervisor that ends while we wait will not come up. */
@@ -124,13 +132,17 @@ static int first_dead(const struct cluster *cluster)
 	return -1;
 }
 
+/* only: this node is ready; -1: all of them are, under a leader. */
 static int wait_until_ready(const struct cluster *cluster, int only)
 {
 	int64_t until_ns = clock_raw_ns() + UP_LIMIT_NS;
 
 	for (;;) {
 		int dead = first_dead(cluster);
-		int unready = dead >= 0 ? dead : first_unready(cluster, only);
+		int unready = dead >= 0 ? dead :
+					  first_not(cluster, only,
+						    only < 0 ? node_serves :
+							       node_ready);
 
 		if (unready < 0)
 			return CLI_OK;
@@ -143,6 +155,17 @@ static int wait_until_ready(const struct cluster *cluster, int only)
 		}
 		nap_ms(50);
 	}
+}
+
+/* A cluster serves before its clocks agree; but `status` straight after `up`
+ * shall find it healthy. Why one does not get there, status says. */
+static void wait_until_synced(const struct cluster *cluster)
+{
+	int64_t until_ns = clock_raw_ns() + SYNC_LIMIT_NS;
+
+	while (clock_raw_ns() < until_ns &&
+	       first_not(cluster, -1, clock_synced) >= 0)
+		nap_ms(50);
 }
 
 static int start_node(struct cluster *cluster, size_t i)
@@ -189,8 +212,10 @@ static int cluster_up(struct cluster *cluster)
 		status = start_node(cluster, i);
 	if (status == CLI_OK)
 		status = wait_until_ready(cluster, -1);
-	if (status == CLI_OK)
+	if (status == CLI_OK) {
+		wait_until_synced(cluster);
 		show_use(cluster);
+	}
 	return status;
 }
 
