@@ -413,6 +413,10 @@ static void read_frames(struct conn *conn)
 			return;
 		}
 		deliver(conn);
+		/* The next record, if it is here; the socket itself says by
+		 * the loop when there is more. */
+		if (conn->ssl && !SSL_has_pending(conn->ssl))
+			return;
 		total += got;
 		if (total >= BYTES_A_TURN) {
 			ev_idle_start(conn->loop, &conn->more);

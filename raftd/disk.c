@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "common/check.h"
+#include "common/latency.h"
 #include "common/os/clock.h"
 #include "common/os/log.h"
 #include "common/units.h"
-#include "raftd/latency.h"
 
 #define IDLE_BEFORE_MARK_NS (50 * NS_PER_MS)
 #define SPARE_RETRY_SEC	    1.0

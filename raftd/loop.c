@@ -19,6 +19,7 @@
 #include "proto/sockets.h"
 
 #define FAREWELL_SEC	 0.5
+#define REARM_NS	 (4 * NS_PER_MS)
 #define HEARTBEAT_SEC	 1.0
 #define FITNESS_SEC	 0.25
 #define ENTRY_HEAD_BYTES 48
@@ -31,14 +32,16 @@ void loop_now(struct loop *loop, struct raft_now *now)
 
 /* ---- time ---- */
 
-/* Rearming costs a system call, so a later deadline waits for the earlier one
- * to fire: then there is nothing to do, and it is set anew. */
+/* Rearming costs a system call and a timer that fires for nothing costs more:
+ * a deadline that moves on a little waits for the earlier one to fire, one that
+ * a heartbeat moves does not. */
 static void arm(struct loop *loop, int64_t deadline_raw_ns)
 {
 	int64_t left_ns;
 	struct itimerspec spec = { 0 };
 
-	if (loop->armed_raw_ns <= deadline_raw_ns)
+	if (loop->armed_raw_ns <= deadline_raw_ns &&
+	    deadline_raw_ns - loop->armed_raw_ns < REARM_NS)
 		return;
 	loop->armed_raw_ns = deadline_raw_ns;
 	left_ns = deadline_raw_ns - clock_raw_ns();
@@ -629,6 +632,9 @@ static enum rfs_err init_watchers(struct loop *loop)
 		return RFS_ERR_IO;
 	}
 	ev_io_init(&loop->deadline, on_deadline, fd, EV_READ);
+	/* After the sockets: when this process was held up, what came in
+	 * meanwhile counts before what it seemed to miss. */
+	ev_set_priority(&loop->deadline, EV_MINPRI);
 	ev_signal_init(&loop->term, on_signal, SIGTERM);
 	ev_signal_init(&loop->interrupt, on_signal, SIGINT);
 	ev_timer_init(&loop->heartbeat, on_heartbeat, HEARTBEAT_SEC,

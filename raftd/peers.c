@@ -22,7 +22,7 @@
 #define REDIAL_MAX_SEC	  1.0
 #define PING_FIRST_SEC	  0.05
 #define PING_SEC	  1.0
-#define PING_FIRST_COUNT  8
+#define PING_FIRST_COUNT  20
 #define SILENCE_MAX_NS	  (5 * NS_PER_SEC)
 #define USER_TIMEOUT_MS	  5000
 #define QUEUE_BYTES	  (16 * MIB)

@@ -167,13 +167,16 @@ static uint64_t append_take(struct raft *raft, const struct raft_message *m,
 static void append_follow(struct raft *raft, const struct raft_message *m)
 {
 	struct peer *leader = raft_peer(raft, m->from);
+	bool new = raft->role != RAFT_FOLLOWER || raft->leader != m->from;
 
 	CHECK(m->term == raft->term);
-	if (raft->role != RAFT_FOLLOWER || raft->leader != m->from)
+	if (new)
 		become_follower(raft, m->term, m->from);
+	detector_heard(&raft->detector, new, raft->now.raw_ns);
 	leader->lost = false;
 	leader->led_term = m->term;
 	raft->met_leader = true;
+	raft->campaigns = 0;
 	raft->leader_heard_raw_ns = raft->now.raw_ns;
 	election_timer_reset(raft);
 }
@@ -271,6 +274,20 @@ static void append_reply_refused(struct raft *raft, struct progress *p,
 	p->probe_waits = false;
 }
 
+/* It follows us, or did when that round began; and says so at once, so that the
+ * answer to the present one is a round trip. */
+static void append_reply_round(struct raft *raft, const struct raft_message *m)
+{
+	struct peer *peer = raft_peer(raft, m->from);
+
+	if (m->append_reply.round > raft->round ||
+	    m->append_reply.round <= peer->progress.acked_round)
+		return;
+	peer->progress.acked_round = m->append_reply.round;
+	if (m->append_reply.round == raft->round)
+		rtt_note(&peer->rtt, raft->now.raw_ns - raft->round_raw_ns);
+}
+
 void append_reply_receive(struct raft *raft, const struct raft_message *m)
 {
 	struct progress *p = &raft_peer(raft, m->from)->progress;
@@ -283,9 +300,7 @@ void append_reply_receive(struct raft *raft, const struct raft_message *m)
 		raft->counters.messages_dropped++;
 		return;
 	}
-	if (m->append_reply.round <= raft->round &&
-	    m->append_reply.round > p->acked_round)
-		p->acked_round = m->append_reply.round;
+	append_reply_round(raft, m);
 	repair_hear(raft, p, m);
 	if (m->append_reply.accepted)
 		append_reply_accepted(raft, p, m);

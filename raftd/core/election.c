@@ -11,6 +11,8 @@
 
 #include "common/check.h"
 
+#define ELECTION_QUORUM_FACTOR 3
+
 static const char *role_name(enum raft_role role)
 {
 	static const char *const names[] = {
@@ -33,9 +35,25 @@ static void role_set(struct raft *raft, enum raft_role role, const char *why)
 	raft->role = role;
 }
 
-void election_timer_reset(struct raft *raft)
+/* A vote needs disks as well as the network: who was not elected in time waits
+ * twice as long the next time. */
+static int64_t candidate_timeout_ns(const struct raft *raft)
 {
 	int64_t base_ns = rtt_election_timeout_ns(raft);
+
+	for (uint32_t i = 1; i < raft->campaigns; i++) {
+		if (base_ns >= raft->config.election_timeout_max_ns / 2)
+			return raft->config.election_timeout_max_ns;
+		base_ns *= 2;
+	}
+	return base_ns;
+}
+
+void election_timer_reset(struct raft *raft)
+{
+	int64_t base_ns = raft->role == RAFT_CANDIDATE ?
+				  candidate_timeout_ns(raft) :
+				  rtt_election_timeout_ns(raft);
 	int64_t wait_ns;
 
 	if (!slots_wait_ns(raft, base_ns, &wait_ns))
@@ -49,6 +67,16 @@ void election_timer_start(struct raft *raft)
 	election_timer_reset(raft);
 	if (raft->members.count == 1)
 		raft->election_deadline_raw_ns = raft->now.raw_ns;
+}
+
+/* Before anything was measured a node waits as long as it may. */
+void election_measured(struct raft *raft)
+{
+	if (raft->role == RAFT_FOLLOWER && raft->leader == RAFT_NOBODY &&
+	    raft->members.count > 1 &&
+	    raft->election_deadline_raw_ns - raft->now.raw_ns >
+		    2 * rtt_election_timeout_ns(raft))
+		election_timer_reset(raft);
 }
 
 static void leader_lay_down(struct raft *raft)
@@ -140,6 +168,7 @@ static void become_leader(struct raft *raft)
 	role_set(raft, RAFT_LEADER, why);
 	raft->leader = raft->config.self;
 	raft->met_leader = true;
+	raft->campaigns = 0;
 	raft->supported_term = raft->term;
 	raft->counters.elections_won++;
 	raft->limbo_last_command = limbo_find_last_command(raft);
@@ -169,6 +198,7 @@ static void campaign(struct raft *raft, bool transfer)
 	raft->votes_support = raft->supported_term;
 	raft->leader = RAFT_NOBODY;
 	raft->counters.elections_started++;
+	raft->campaigns++;
 	role_set(raft, RAFT_CANDIDATE, "");
 	election_timer_reset(raft);
 	vote_send_requests(raft);
@@ -250,8 +280,9 @@ void election_death(struct raft *raft, uint32_t node, uint64_t term_led)
 		election_peer_lost(raft, node);
 }
 
-/* When a quorum, ourselves included, was last heard; then the longest that a
- * follower waits before it looks for another leader. */
+/* When a quorum, ourselves included, was last heard; then longer than followers
+ * wait before they look for another leader, so that an answer or two may be
+ * late. */
 int64_t election_quorum_deadline_ns(const struct raft *raft)
 {
 	uint64_t silence[RAFT_NODES_MAX]; /* recent is higher */
@@ -266,7 +297,7 @@ int64_t election_quorum_deadline_ns(const struct raft *raft)
 	uint64_t reached = members_reached(&raft->members, silence);
 
 	return raft->now.raw_ns - (int64_t)(UINT64_MAX - reached) +
-	       2 * rtt_election_timeout_ns(raft);
+	       ELECTION_QUORUM_FACTOR * rtt_election_timeout_ns(raft);
 }
 
 void election_check_quorum(struct raft *raft)

@@ -19,6 +19,7 @@
 #define RAFTFS_RAFTD_CORE_INTERNAL_H
 
 #include "common/prng.h"
+#include "raftd/core/detector.h"
 #include "raftd/core/lease.h"
 #include "raftd/core/log.h"
 #include "raftd/core/members.h"
@@ -43,7 +44,7 @@ struct progress {
 	uint64_t match_index;  /* durable there */
 	uint64_t probe_last;   /* last entry the probe under way carries */
 	bool probe_waits;      /* for its answer, or the next round */
-	bool round_due;	       /* owes it a message of the present round */
+	bool round_due;	       /* owes it a message: a heartbeat, a round */
 	uint64_t sent_commit;  /* what it was last told */
 	uint64_t acked_round;
 	uint64_t snapshot_index;
@@ -103,6 +104,8 @@ struct raft {
 	/* Elections. */
 	int64_t election_deadline_raw_ns;
 	int64_t leader_heard_raw_ns;
+	struct detector detector;
+	uint32_t campaigns; /* since a leader was met */
 	uint32_t votes; /* bits by member position */
 	bool transferred; /* this candidacy overrides "I hear a leader" */
 	bool met_leader;  /* somebody carried the timeline since raft_new() */
@@ -123,7 +126,9 @@ struct raft {
 	uint64_t relinquished_index; /* no lease from entries up to here; 0 */
 	int64_t c1_deadline_raw_ns;  /* when it will be; RAFT_NEVER: not asked */
 	int64_t heartbeat_deadline_raw_ns;
+	uint32_t heartbeats; /* since the present round began */
 	uint64_t round;
+	int64_t round_raw_ns; /* when it began */
 	uint32_t transfer_to;
 	bool transfer_sent;
 	int64_t transfer_deadline_raw_ns;
@@ -176,6 +181,7 @@ void become_follower(struct raft *raft, uint64_t term, uint32_t leader);
 void election_start(struct raft *raft, bool transfer);
 void election_timer_reset(struct raft *raft);
 void election_timer_start(struct raft *raft); /* at once, when alone */
+void election_measured(struct raft *raft); /* round trips are known now */
 bool election_hears_leader(const struct raft *raft);
 void election_vote_counted(struct raft *raft);
 void election_peer_lost(struct raft *raft, uint32_t peer);
@@ -194,6 +200,8 @@ void rtt_note(struct rtt *rtt, int64_t sample_ns);
 /* High side of the round trip to the slowest member we need; 0: unknown. */
 int64_t rtt_over_quorum_ns(const struct raft *raft);
 int64_t rtt_election_timeout_ns(const struct raft *raft);
+/* What it follows from at present. */
+enum raft_timeout_from rtt_timeout_from(const struct raft *raft);
 int64_t rtt_heartbeat_ns(const struct raft *raft);
 
 /* request_vote.c */

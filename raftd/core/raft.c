@@ -322,10 +322,12 @@ static void raft_rtt(struct raft *raft, const struct raft_event *event)
 {
 	uint32_t at = members_position(&raft->members, event->rtt.peer);
 
-	if (at == MEMBERS_NONE || at == raft->self_position)
+	if (at == MEMBERS_NONE || at == raft->self_position) {
 		raft->counters.messages_dropped++;
-	else
-		rtt_note(&raft->peers[at].rtt, event->rtt.rtt_ns);
+		return;
+	}
+	rtt_note(&raft->peers[at].rtt, event->rtt.rtt_ns);
+	election_measured(raft);
 }
 
 static void raft_dispatch(struct raft *raft, const struct raft_event *event)
@@ -573,6 +575,9 @@ void raft_view(const struct raft *raft, struct raft_view *view)
 		.epoch_raw_ns = raft->timeline.raw_ns,
 		.epoch_ts_ns = raft->timeline.ts_ns,
 		.election_timeout_ns = rtt_election_timeout_ns(raft),
+		.election_timeout_from = rtt_timeout_from(raft),
+		.rtt_quorum_ns = rtt_over_quorum_ns(raft),
+		.leader_silence_ns = raft->detector.high_ns,
 		.heartbeat_ns = rtt_heartbeat_ns(raft),
 		.standing = RAFT_VOTER,
 		.counters = raft->counters,

@@ -446,6 +446,15 @@ enum raft_standing {
 	RAFT_REMOVED = 4, /* for good: never stands, disturbs nobody */
 };
 
+/* What the election timeout follows from. */
+enum raft_timeout_from {
+	RAFT_TIMEOUT_FLOOR = 0,	     /* all that was measured is quicker */
+	RAFT_TIMEOUT_UNMEASURED = 1, /* no quorum's round trips: the ceiling */
+	RAFT_TIMEOUT_ROUND_TRIP = 2, /* ten times that over a quorum */
+	RAFT_TIMEOUT_SILENCES = 3,   /* twice the leader's usual silence */
+	RAFT_TIMEOUT_CEILING = 4,    /* either, and it is cut short */
+};
+
 /* What the consensus page and `raftfs status` show. lease_until_raw_ns is the
  * last instant on this node's raw clock at which a local read is allowed by
  * R1, and by R2 if no command in (commit_index, limbo_index] can change its
@@ -472,6 +481,9 @@ struct raft_view {
 	int64_t epoch_raw_ns;	    /* leader only: its raw clock and the */
 	int64_t epoch_ts_ns;	    /* cluster time, at the epoch's first instant */
 	int64_t election_timeout_ns;
+	enum raft_timeout_from election_timeout_from;
+	int64_t rtt_quorum_ns;	  /* high side, of the fastest quorum; 0: unknown */
+	int64_t leader_silence_ns; /* usual longest; 0: not known yet */
 	int64_t heartbeat_ns;
 	enum raft_standing standing;
 	uint64_t membership_index;

@@ -6,8 +6,10 @@
  *			    entries and bytes not yet durable there
  *		  SNAPSHOT  the host streams one; heartbeats go on
  *
- * A round is a question to everybody "do you still follow me?". Every
- * heartbeat begins one, and so do reads; its number rides on all messages.
+ * A round is a question to everybody "do you still follow me?". Reads begin
+ * one, and at least every REPLICATE_HEARTBEATS_ROUND-th heartbeat does; its
+ * number rides on all messages. Other heartbeats only say that we live, and are
+ * not answered.
  */
 #include "raftd/core/internal.h"
 
@@ -16,6 +18,7 @@
 
 #define REPLICATE_MESSAGE_BYTES (512 * KIB)
 #define REPLICATE_MESSAGES_STEP 32 /* per follower and step */
+#define REPLICATE_HEARTBEATS_ROUND 3
 
 void replicate_start(struct raft *raft)
 {
@@ -30,6 +33,8 @@ void replicate_start(struct raft *raft)
 void replicate_round(struct raft *raft)
 {
 	raft->round++;
+	raft->round_raw_ns = raft->now.raw_ns;
+	raft->heartbeats = 0;
 	for (uint32_t i = 0; i < raft->members.count; i++)
 		raft->peers[i].progress.round_due = true;
 }
@@ -38,7 +43,11 @@ void replicate_heartbeat(struct raft *raft)
 {
 	raft->heartbeat_deadline_raw_ns =
 		raft->now.raw_ns + rtt_heartbeat_ns(raft);
-	replicate_round(raft);
+	if (raft->round == 0 ||
+	    ++raft->heartbeats >= REPLICATE_HEARTBEATS_ROUND)
+		replicate_round(raft);
+	for (uint32_t i = 0; i < raft->members.count; i++)
+		raft->peers[i].progress.round_due = true;
 }
 
 uint64_t replicate_round_confirmed(const struct raft *raft)

@@ -1,8 +1,9 @@
 /* Timeouts that follow the network that is really there.
  *
  * Per peer a smoothed round trip and its variation (RFC 6298). What matters to
- * an election is the slowest member of the fastest quorum. Everything here is
- * raw durations (I12): a broken cluster clock changes nothing.
+ * an election is the slowest member of the fastest quorum. What matters to
+ * believing in a leader is how regularly it is heard (detector.h). Everything
+ * here is raw durations (I12): a broken cluster clock changes nothing.
  */
 #include "raftd/core/internal.h"
 
@@ -18,6 +19,13 @@ void rtt_note(struct rtt *rtt, int64_t sample_ns)
 		rtt->variation_ns = sample_ns / 2;
 		return;
 	}
+
+	/* A process that was stopped, or whose peer was, measures seconds:
+	 * once is an accident, and a network that changed is soon learnt. */
+	int64_t most_ns = 2 * (rtt->smoothed_ns + 4 * rtt->variation_ns);
+
+	if (sample_ns > most_ns)
+		sample_ns = most_ns;
 
 	int64_t error_ns = sample_ns - rtt->smoothed_ns;
 	int64_t size_ns = error_ns < 0 ? -error_ns : error_ns;
@@ -46,19 +54,48 @@ int64_t rtt_over_quorum_ns(const struct raft *raft)
 }
 
 /* While nothing was measured the ceiling is the safe guess. */
-int64_t rtt_election_timeout_ns(const struct raft *raft)
+static int64_t timeout_of(const struct raft *raft, enum raft_timeout_from *from)
 {
 	const struct raft_config *config = &raft->config;
 	int64_t rtt_ns = rtt_over_quorum_ns(raft);
-	int64_t base_ns = rtt_ns * RTT_ELECTION_FACTOR;
+	int64_t limit_ns = detector_limit_ns(&raft->detector);
+	int64_t timeout_ns = config->election_timeout_min_ns;
 
+	*from = RAFT_TIMEOUT_FLOOR;
 	if (raft->members.count == 1)
-		return config->election_timeout_min_ns;
-	if (rtt_ns == 0 || base_ns > config->election_timeout_max_ns)
+		return timeout_ns;
+	if (rtt_ns == 0) {
+		*from = RAFT_TIMEOUT_UNMEASURED;
 		return config->election_timeout_max_ns;
-	if (base_ns < config->election_timeout_min_ns)
-		return config->election_timeout_min_ns;
-	return base_ns;
+	}
+	if (rtt_ns * RTT_ELECTION_FACTOR > timeout_ns) {
+		*from = RAFT_TIMEOUT_ROUND_TRIP;
+		timeout_ns = rtt_ns * RTT_ELECTION_FACTOR;
+	}
+	if (limit_ns > timeout_ns) {
+		*from = RAFT_TIMEOUT_SILENCES;
+		timeout_ns = limit_ns;
+	}
+	if (timeout_ns > config->election_timeout_max_ns) {
+		*from = RAFT_TIMEOUT_CEILING;
+		timeout_ns = config->election_timeout_max_ns;
+	}
+	return timeout_ns;
+}
+
+int64_t rtt_election_timeout_ns(const struct raft *raft)
+{
+	enum raft_timeout_from from;
+
+	return timeout_of(raft, &from);
+}
+
+enum raft_timeout_from rtt_timeout_from(const struct raft *raft)
+{
+	enum raft_timeout_from from;
+
+	timeout_of(raft, &from);
+	return from;
 }
 
 /* A fifth of our own timeout, but never so rare that a follower with a better

@@ -3,9 +3,13 @@
  *
  *	raftload check RAFTD DIR	does it keep what it acknowledged?
  *	raftload bench RAFTD DIR	figures of our own
+ *	raftload idle RAFTD DIR		of nodes that nobody asks
+ *	raftload pause RAFTD DIR	of leaders that stop without dying
+ *	raftload storm RAFTD DIR S	elections in S seconds of a busy host
  *	raftload etcd-load PORT		the same figures of a running etcd
  *	raftload etcd-gap PID PORT...	kill -9 PID; us to the first write
  */
+#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -16,6 +20,7 @@
 #include <unistd.h>
 
 #include "common/check.h"
+#include "common/os/clock.h"
 #include "common/os/keys.h"
 #include "common/os/log.h"
 #include "common/units.h"
@@ -370,54 +375,67 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void kill_figures(const char *prefix, int64_t *gaps_ns)
+static void gap_figures(const char *what, int64_t *gaps_ns)
 {
-	qsort(gaps_ns, KILL_COUNT, sizeof(*gaps_ns), by_value);
-	const unsigned int middle = KILL_COUNT / 2;
+	char name[64];
 
-	figure(prefix, "kill.median_ms", (double)gaps_ns[middle] / NS_PER_MS);
-	figure(prefix, "kill.max_ms",
-	       (double)gaps_ns[KILL_COUNT - 1] / NS_PER_MS);
+	qsort(gaps_ns, KILL_COUNT, sizeof(*gaps_ns), by_value);
+	snprintf(name, sizeof(name), "%s.median_ms", what);
+	figure("", name, (double)gaps_ns[KILL_COUNT / 2] / NS_PER_MS);
+	snprintf(name, sizeof(name), "%s.max_ms", what);
+	figure("", name, (double)gaps_ns[KILL_COUNT - 1] / NS_PER_MS);
 }
 
-/* Clock ticks a process has used so far. */
-static long ticks_of(pid_t pid)
+/* CPU time of all threads of a process so far. */
+static uint64_t cpu_ns_of(pid_t pid)
 {
-	char path[64], line[512];
-	long user = 0, kernel = 0;
-	FILE *in;
+	char path[300], line[128];
+	uint64_t total_ns = 0;
+	struct dirent *task;
+	DIR *tasks;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	in = fopen(path, "r");
-	CHECK(in != NULL);
-	if (fgets(line, sizeof(line), in) != NULL)
-		sscanf(strrchr(line, ')'),
-		       ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld",
-		       &user, &kernel);
-	fclose(in);
-	return user + kernel;
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	tasks = opendir(path);
+	CHECK(tasks != NULL);
+	while ((task = readdir(tasks)) != NULL) {
+		snprintf(path, sizeof(path), "/proc/%d/task/%.16s/schedstat",
+			 pid, task->d_name);
+		FILE *in = fopen(path, "r");
+
+		if (in == NULL)
+			continue;
+		if (fgets(line, sizeof(line), in) != NULL)
+			total_ns += strtoull(line, NULL, 10);
+		fclose(in);
+	}
+	closedir(tasks);
+	return total_ns;
 }
 
 static void idle_figures(void)
 {
 	const unsigned int seconds = 5;
-	long ticks = 0;
-	uint64_t syncs = 0;
+	uint64_t cpu_ns[CLUSTER_NODES_MAX], syncs = 0, total_ns = 0;
+	uint64_t most_ns = 0;
 
 	CHECK(cluster_caught_up(&cluster, LEADER_MS));
 	sleep(1);
 	for (uint32_t i = 0; i < cluster.count; i++) {
-		ticks -= ticks_of(cluster.node[i].raftd);
+		cpu_ns[i] = cpu_ns_of(cluster.node[i].raftd);
 		syncs -= sync_count(i);
 	}
 	sleep(seconds);
 	for (uint32_t i = 0; i < cluster.count; i++) {
-		ticks += ticks_of(cluster.node[i].raftd);
+		cpu_ns[i] = cpu_ns_of(cluster.node[i].raftd) - cpu_ns[i];
 		syncs += sync_count(i);
+		total_ns += cpu_ns[i];
+		if (cpu_ns[i] > most_ns)
+			most_ns = cpu_ns[i];
 	}
 	figure("", "idle.cpu_percent",
-	       100.0 * (double)ticks / (double)sysconf(_SC_CLK_TCK) / seconds /
-		       cluster.count);
+	       100.0 * (double)total_ns / NS_PER_SEC / seconds / cluster.count);
+	figure("", "idle.leader_cpu_percent",
+	       100.0 * (double)most_ns / NS_PER_SEC / seconds);
 	figure("", "idle.fsyncs_s", (double)syncs / seconds / cluster.count);
 }
 
@@ -428,35 +446,130 @@ static void *kill_leader(void *ctx)
 	return NULL;
 }
 
-static int run_bench(void)
+/* It says nothing any more, and nobody says that it is dead. */
+static void *pause_leader(void *ctx)
+{
+	CHECK(kill(cluster.node[*(const uint32_t *)ctx].raftd, SIGSTOP) == 0);
+	return NULL;
+}
+
+/* From the fault to the first write through one of the others that began after
+ * it. The gap begins with the signal, not when its thread is done. */
+static int64_t fault_gap_ns(void *fault(void *ctx), uint32_t leader)
+{
+	uint16_t ports[CLUSTER_NODES_MAX];
+	unsigned int count = 0;
+	pthread_t thread;
+	int64_t gap_ns;
+
+	for (uint32_t i = 0; i < cluster.count; i++) {
+		if (i != leader)
+			ports[count++] = port_of(i);
+	}
+	CHECK(pthread_create(&thread, NULL, fault, &leader) == 0);
+	gap_ns = driver_first_write(&driver_player, ports, count, LEADER_MS);
+	CHECK(gap_ns >= 0);
+	CHECK(pthread_join(thread, NULL) == 0);
+	return gap_ns;
+}
+
+static uint32_t settled_leader(void)
+{
+	uint32_t leader;
+
+	CHECK(cluster_caught_up(&cluster, LEADER_MS));
+	leader = cluster_leader(&cluster, LEADER_MS);
+	CHECK(leader != CLUSTER_NONE);
+	usleep(300000);
+	return leader;
+}
+
+static void kill_figures(void)
 {
 	int64_t gaps_ns[KILL_COUNT];
+
+	for (unsigned int round = 0; round < KILL_COUNT; round++) {
+		uint32_t leader = settled_leader();
+
+		gaps_ns[round] = fault_gap_ns(kill_leader, leader);
+		cluster_start_raftd(&cluster, leader);
+	}
+	gap_figures("kill", gaps_ns);
+}
+
+static void pause_figures(void)
+{
+	int64_t gaps_ns[KILL_COUNT];
+
+	for (unsigned int round = 0; round < KILL_COUNT; round++) {
+		uint32_t leader = settled_leader();
+
+		usleep(700000); /* the links of the last one are back */
+		gaps_ns[round] = fault_gap_ns(pause_leader, leader);
+		CHECK(kill(cluster.node[leader].raftd, SIGCONT) == 0);
+	}
+	gap_figures("pause", gaps_ns);
+}
+
+/* The term, which every election raises. */
+static uint64_t term_now(void)
+{
+	struct cons_sample sample;
+	uint64_t term = 0;
+
+	for (uint32_t i = 0; i < cluster.count; i++)
+		if (cluster_sample(&cluster, i, &sample) && sample.term > term)
+			term = sample.term;
+	return term;
+}
+
+/* Nothing fails, but the host makes everything late: the storm itself is the
+ * caller's. */
+static void storm_figures(unsigned int seconds)
+{
+	uint64_t before;
+	int64_t writes = 0, slowest_ns = 0;
+	int64_t until_ns = clock_raw_ns() + seconds * NS_PER_SEC;
+
+	settled_leader();
+	before = term_now();
+	while (clock_raw_ns() < until_ns) {
+		uint32_t leader = cluster_leader(&cluster, LEADER_MS);
+		int64_t took_ns = driver_once(&driver_player, port_of(leader),
+					      DRIVER_PUT, 1, NULL, LEADER_MS);
+
+		writes += took_ns >= 0;
+		if (took_ns > slowest_ns)
+			slowest_ns = took_ns;
+		usleep(20000);
+	}
+	figure("", "storm.elections", (double)(term_now() - before));
+	figure("", "storm.writes", (double)writes);
+	figure("", "storm.slowest_ms", (double)slowest_ns / NS_PER_MS);
+}
+
+static int run_bench(void)
+{
 	uint32_t leader = cluster_leader(&cluster, LEADER_MS);
 
 	CHECK(leader != CLUSTER_NONE);
 	idle_figures();
 	load_figures("", &driver_player, port_of(leader));
-	for (unsigned int round = 0; round < KILL_COUNT; round++) {
-		uint16_t ports[CLUSTER_NODES_MAX];
-		unsigned int count = 0;
-		pthread_t killer;
+	kill_figures();
+	pause_figures();
+	cluster_stop(&cluster);
+	return 0;
+}
 
-		CHECK(cluster_caught_up(&cluster, LEADER_MS));
-		leader = cluster_leader(&cluster, LEADER_MS);
-		usleep(300000);
-		for (uint32_t i = 0; i < cluster.count; i++) {
-			if (i != leader)
-				ports[count++] = port_of(i);
-		}
-		/* The gap begins with the signal, not when wait() returns. */
-		CHECK(pthread_create(&killer, NULL, kill_leader, &leader) == 0);
-		gaps_ns[round] = driver_first_write(&driver_player, ports,
-						    count, LEADER_MS);
-		CHECK(gaps_ns[round] >= 0);
-		CHECK(pthread_join(killer, NULL) == 0);
-		cluster_start_raftd(&cluster, leader);
-	}
-	kill_figures("", gaps_ns);
+static int run_one(const char *what, unsigned int seconds)
+{
+	CHECK(cluster_leader(&cluster, LEADER_MS) != CLUSTER_NONE);
+	if (strcmp(what, "idle") == 0)
+		idle_figures();
+	else if (strcmp(what, "pause") == 0)
+		pause_figures();
+	else
+		storm_figures(seconds);
 	cluster_stop(&cluster);
 	return 0;
 }
@@ -505,12 +618,19 @@ int main(int argc, char **argv)
 		       run_check();
 	if (strcmp(what, "bench") == 0 && argc == 4)
 		return start_cluster(argv, "") || run_bench();
+	if ((strcmp(what, "idle") == 0 || strcmp(what, "pause") == 0) &&
+	    argc == 4)
+		return start_cluster(argv, "") || run_one(what, 0);
+	if (strcmp(what, "storm") == 0 && argc == 5)
+		return start_cluster(argv, "") ||
+		       run_one(what, (unsigned int)atoi(argv[4]));
 	if (strcmp(what, "etcd-load") == 0)
 		return run_etcd_load(argc, argv);
 	if (strcmp(what, "etcd-gap") == 0)
 		return run_etcd_gap(argc, argv);
 	fprintf(stderr,
-		"usage: raftload check|bench RAFTD DIR\n"
+		"usage: raftload check|bench|idle|pause RAFTD DIR\n"
+		"       raftload storm RAFTD DIR SECONDS\n"
 		"       raftload etcd-load PORT\n"
 		"       raftload etcd-gap PID PORT...\n");
 	return 2;

@@ -95,7 +95,7 @@ static void a_minimal_file_gets_the_defaults(void **state)
 	assert_true(c.time_sync.adjustment_rate == 0.1);
 	assert_int_equal(c.time_sync.history_size, 10);
 	assert_int_equal(c.time_sync.burst, 1);
-	assert_int_equal(c.raft.lease_ns, 150 * NS_PER_MS);
+	assert_int_equal(c.raft.lease_ns, 50 * NS_PER_MS);
 	assert_int_equal(c.raft.segment_bytes, 16 * MIB);
 	assert_int_equal(c.raft.snapshot_after_entries, 100000);
 	assert_int_equal(c.storage.map_bytes, 64 * GIB);
@@ -236,7 +236,7 @@ static void options_that_contradict_each_other_are_refused(void **state)
 	refuses(HEAD NODES "time_sync {\n min_peers = 6\n}",
 		"a.conf:28: time_sync.min_peers: must not exceed "
 		"time_sync.max_peers");
-	refuses(HEAD NODES "raft {\n election_timeout_max = 100ms\n}",
+	refuses(HEAD NODES "raft {\n election_timeout_max = 50ms\n}",
 		"a.conf:27: raft.election_timeout_min: must be below "
 		"raft.election_timeout_max");
 	refuses(HEAD NODES "supervisor {\n watchdog = 2s\n}",

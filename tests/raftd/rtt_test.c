@@ -92,6 +92,40 @@ static void floor_and_ceiling_hold(void **state)
 	assert_int_equal(rtt_election_timeout_ns(&raft), 1000 * NS_PER_MS);
 }
 
+static void one_accident_changes_little(void **state)
+{
+	struct raft raft = five_nodes();
+	(void)state;
+
+	measure(&raft, 1, NS_PER_MS);
+	measure(&raft, 2, NS_PER_MS);
+	rtt_note(&raft.peers[1].rtt, 3 * NS_PER_SEC);
+	assert_int_equal(rtt_election_timeout_ns(&raft), 50 * NS_PER_MS);
+	/* But a network that became slow is learnt. */
+	for (int i = 0; i < 30; i++)
+		rtt_note(&raft.peers[1].rtt, 40 * NS_PER_MS);
+	for (int i = 0; i < 30; i++)
+		rtt_note(&raft.peers[2].rtt, 40 * NS_PER_MS);
+	assert_true(rtt_election_timeout_ns(&raft) >= 400 * NS_PER_MS);
+}
+
+static void a_leader_that_stutters_is_given_longer(void **state)
+{
+	struct raft raft = five_nodes();
+	int64_t now_ns = NS_PER_SEC;
+	(void)state;
+
+	measure(&raft, 1, NS_PER_MS);
+	measure(&raft, 2, NS_PER_MS);
+	assert_int_equal(rtt_timeout_from(&raft), RAFT_TIMEOUT_FLOOR);
+	detector_heard(&raft.detector, true, now_ns);
+	for (int i = 0; i < 100; i++)
+		detector_heard(&raft.detector, false,
+			       now_ns += 100 * NS_PER_MS);
+	assert_int_equal(rtt_timeout_from(&raft), RAFT_TIMEOUT_SILENCES);
+	assert_true(rtt_election_timeout_ns(&raft) >= 200 * NS_PER_MS);
+}
+
 static void heartbeats_suit_the_most_impatient_follower(void **state)
 {
 	struct raft raft = five_nodes();
@@ -111,6 +145,8 @@ int main(void)
 		cmocka_unit_test(nothing_measured_means_the_ceiling),
 		cmocka_unit_test(the_slowest_of_the_fastest_quorum_decides),
 		cmocka_unit_test(floor_and_ceiling_hold),
+		cmocka_unit_test(one_accident_changes_little),
+		cmocka_unit_test(a_leader_that_stutters_is_given_longer),
 		cmocka_unit_test(heartbeats_suit_the_most_impatient_follower),
 	};
 

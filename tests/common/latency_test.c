@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "raftd/latency.h"
+#include "common/latency.h"
 
 static void nothing_has_no_percentile(void **state)
 {
@@ -56,6 +56,34 @@ static void extremes_are_counted(void **state)
 	assert_int_equal(latency_percentile_ns(&latency, 1000), INT64_MAX);
 }
 
+static void the_single_longest_is_left_out_if_asked(void **state)
+{
+	struct latency latency = { 0 };
+
+	(void)state;
+	assert_int_equal(latency_high_ns(&latency, 990), 0);
+	latency_add(&latency, 1000000);
+	assert_int_equal(latency_high_ns(&latency, 990), 0);
+	for (int i = 0; i < 20; i++)
+		latency_add(&latency, 1000);
+	assert_in_range(latency_high_ns(&latency, 990), 1000, 1250);
+	latency_add(&latency, 1000000);
+	assert_in_range(latency_high_ns(&latency, 990), 1000000, 1250000);
+}
+
+static void what_is_long_ago_is_forgotten(void **state)
+{
+	struct latency latency = { .window = 100 };
+
+	(void)state;
+	for (int i = 0; i < 50; i++)
+		latency_add(&latency, 1000000);
+	for (int i = 0; i < 1000; i++)
+		latency_add(&latency, 1000);
+	assert_in_range(latency_percentile_ns(&latency, 1000), 1000, 1250);
+	assert_true(latency.count < 200);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -63,6 +91,8 @@ int main(void)
 		cmocka_unit_test(one_duration_is_every_percentile),
 		cmocka_unit_test(the_tail_is_told_from_the_middle),
 		cmocka_unit_test(extremes_are_counted),
+		cmocka_unit_test(the_single_longest_is_left_out_if_asked),
+		cmocka_unit_test(what_is_long_ago_is_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
