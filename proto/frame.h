@@ -41,6 +41,7 @@ enum frame_type {
 	FRAME_LOCAL_SNAPSHOT_TAKEN, /* + descriptor of the file */
 	FRAME_LOCAL_RESTORE,	    /* + descriptor of the file */
 	FRAME_LOCAL_RESTORE_DONE,
+	FRAME_LOCAL_LIMBO,
 	FRAME_LOCAL_MEMBERS,
 	/* storage.proto: storaged to storaged */
 	FRAME_STORE_HELLO = 300,

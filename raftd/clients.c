@@ -300,6 +300,58 @@ static void take_applied(struct clients *clients, const struct frame *frame)
 	stream(clients);
 }
 
+/* ---- limbo ---- */
+
+static bool limbo_is_small(const struct raft *raft,
+			   const struct raft_view *view)
+{
+	uint64_t bytes = 0;
+
+	for (uint64_t i = view->commit_index + 1; i <= view->limbo_index; i++)
+		bytes += raft_log_at(raft, i)->bytes;
+	return bytes <= CLIENTS_LIMBO_BYTES_MAX;
+}
+
+/* Commands from `index` on into one frame; where the next one goes on. */
+static uint64_t send_limbo(struct clients *clients, const struct raft *raft,
+			   const struct raft_view *view, uint64_t index)
+{
+	DistributedFs__LocalLimbo limbo = DISTRIBUTED_FS__LOCAL_LIMBO__INIT;
+	ProtobufCBinaryData commands[RAFT_ENTRIES_MAX];
+	uint64_t bytes = 0;
+
+	while (index <= view->limbo_index && bytes < FRAME_ENTRY_BYTES &&
+	       limbo.n_commands < RAFT_ENTRIES_MAX) {
+		const struct raft_entry *entry = raft_log_at(raft, index++);
+
+		if (entry->kind != RAFT_ENTRY_COMMAND)
+			continue;
+		commands[limbo.n_commands++] = (ProtobufCBinaryData){
+			.data = (uint8_t *)entry->data,
+			.len = entry->bytes,
+		};
+		bytes += entry->bytes;
+	}
+	limbo.term = view->term;
+	limbo.limbo_index = view->limbo_index;
+	limbo.commands = commands;
+	limbo.more = index <= view->limbo_index;
+	send(clients, FRAME_LOCAL_LIMBO, &limbo.base, -1);
+	return index;
+}
+
+void clients_limbo(struct clients *clients, const struct raft *raft,
+		   const struct raft_view *view)
+{
+	uint64_t index = view->commit_index + 1;
+
+	if (!clients->attached || !limbo_is_small(raft, view))
+		return;
+	do
+		index = send_limbo(clients, raft, view, index);
+	while (clients->attached && index <= view->limbo_index);
+}
+
 /* ---- snapshots ---- */
 
 void clients_want_snapshot(struct clients *clients, uint64_t log_bytes)

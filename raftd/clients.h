@@ -62,6 +62,13 @@ void clients_read_done(struct clients *clients,
 void clients_stream(struct clients *clients, const struct raft *raft,
 		    uint64_t commit_index);
 
+/* This node leads: which commands it inherited and cannot settle yet, as the
+ * view says, so that storaged can tell which reads they cannot change (R2).
+ * Nothing is sent when they are more than CLIENTS_LIMBO_BYTES_MAX. */
+#define CLIENTS_LIMBO_BYTES_MAX (16u * 1024 * 1024)
+void clients_limbo(struct clients *clients, const struct raft *raft,
+		   const struct raft_view *view);
+
 void clients_want_snapshot(struct clients *clients, uint64_t log_bytes);
 
 /* Have storaged replace its state; streaming stands still until restore_done

@@ -200,6 +200,9 @@ static void carry_out(struct loop *loop, const struct raft_effects *effects)
 	if (effects->hard_state_changed)
 		write_hard_state(loop, effects);
 	pages_publish(loop->pages, &loop->view);
+	if (loop->view.role == RAFT_LEADER &&
+	    (was.role != RAFT_LEADER || was.term != loop->view.term))
+		clients_limbo(loop->clients, loop->raft, &loop->view);
 	write_log(loop, effects);
 	send_messages(loop, effects);
 	transfer_set_commit(loop->transfer, effects->commit_index);
@@ -353,6 +356,8 @@ static void on_attached(void *ctx, uint64_t applied_index)
 	struct loop *loop = ctx;
 
 	(void)applied_index;
+	if (loop->view.limbo_index > 0)
+		clients_limbo(loop->clients, loop->raft, &loop->view);
 	loop->wanted_raw_ns = 0;
 	transfer_attached(loop->transfer);
 }

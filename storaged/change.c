@@ -188,5 +188,5 @@ void change_start(struct request *request)
 	    request->command->op == COMMAND_OPEN_SESSION)
 		perform(request);
 	else
-		gate_pass(request->s->gate, 0, on_fresh, request);
+		gate_pass(request->s->gate, NULL, 0, on_fresh, request);
 }

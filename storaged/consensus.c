@@ -12,6 +12,8 @@
 #include "proto/local.pb-c.h"
 #include "storaged/checkpoint.h"
 #include "storaged/cluster.h"
+#include "storaged/gate.h"
+#include "storaged/inherited.h"
 #include "storaged/pending.h"
 
 #define QUEUE_BYTES   (64 * MIB)
@@ -86,6 +88,7 @@ static void lose_link(struct consensus *c)
 	c->link = NULL;
 	c->attached = false;
 	forget_arrived(c);
+	inherited_forget(c->s->inherited);
 	while ((question = pending_take_any(&c->questions)))
 		answer(question, RFS_ERR_CLOSED, 0, 0);
 }
@@ -307,6 +310,16 @@ static void on_committed(struct consensus *c, const struct frame *frame)
 	apply_arrived(c);
 }
 
+static void on_limbo(struct consensus *c, const struct frame *frame)
+{
+	DistributedFs__LocalLimbo *limbo =
+		(DistributedFs__LocalLimbo *)frame_unpack(
+			frame, &distributed_fs__local_limbo__descriptor);
+
+	if (limbo && inherited_take(c->s->inherited, limbo))
+		gate_retry(c->s->gate);
+}
+
 static void on_propose_done(struct consensus *c, const struct frame *frame)
 {
 	DistributedFs__LocalProposeDone *done =
@@ -454,6 +467,9 @@ static void on_frame(struct conn *link, void *ctx, const struct frame *frame)
 		return;
 	case FRAME_LOCAL_READ_DONE:
 		on_read_done(c, frame);
+		return;
+	case FRAME_LOCAL_LIMBO:
+		on_limbo(c, frame);
 		return;
 	case FRAME_LOCAL_SNAPSHOT_WANTED:
 		checkpoint_want(c->s->checkpoint);

@@ -7,6 +7,7 @@
 #include "common/os/clock.h"
 #include "common/units.h"
 #include "storaged/consensus.h"
+#include "storaged/inherited.h"
 #include "storaged/lease.h"
 
 #define TURN_SEC 0.02
@@ -16,7 +17,10 @@ struct waiter {
 	gate_done *done;
 	void *ctx;
 	int64_t since_raw_ns;
+	struct limbo_query query;
+	bool has_query;
 	uint64_t index; /* once it has a read point */
+	struct lease_point lease; /* what that rests on; all 0: raftd's word */
 };
 
 struct list {
@@ -89,6 +93,17 @@ static void finish(struct waiter *waiter, enum rfs_err err)
 	done(ctx, err);
 }
 
+/* R2, now that the state is where names and sizes can be looked up. What it has
+ * applied is no longer in limbo. */
+static bool limbo_allows(struct gate *gate, const struct waiter *waiter)
+{
+	const struct lease_point *lease = &waiter->lease;
+
+	return state_applied(gate->s->state) >= lease->limbo_index ||
+	       !inherited_may_change(gate->s->inherited, lease->term,
+				     lease->limbo_index, &waiter->query);
+}
+
 static void reach(struct gate *gate, struct waiter *waiter, uint64_t index)
 {
 	waiter->index = index;
@@ -96,7 +111,14 @@ static void reach(struct gate *gate, struct waiter *waiter, uint64_t index)
 		list_push(&gate->reaching, waiter);
 		return;
 	}
-	if (waiter->since_raw_ns > gate->proved_raw_ns)
+	if (!limbo_allows(gate, waiter)) {
+		list_push(&gate->unasked, waiter);
+		ask(gate);
+		return;
+	}
+	/* Past a limbo, only the answer to this query is. */
+	if (waiter->lease.limbo_index == 0 &&
+	    waiter->since_raw_ns > gate->proved_raw_ns)
 		gate->proved_raw_ns = waiter->since_raw_ns;
 	finish(waiter, RFS_ERR_OK);
 }
@@ -117,6 +139,7 @@ static void on_point(void *ctx, enum rfs_err err, uint64_t index)
 	while ((waiter = list_pop(&waiters))) {
 		if (err == RFS_ERR_OK) {
 			gate->s->counters.reads_by_raftd++;
+			waiter->lease = (struct lease_point){ 0 };
 			reach(gate, waiter, index);
 		} else {
 			list_push(&gate->unasked, waiter);
@@ -186,41 +209,64 @@ static void renew(struct gate *gate, int64_t left_ns)
 			 RFS_ERR_OK;
 }
 
-static bool by_lease(struct gate *gate, uint64_t *index)
+/* False: the waiter is still the caller's. */
+static bool pass_by_lease(struct gate *gate, struct waiter *waiter)
 {
-	int64_t left_ns;
+	struct lease_point lease;
 
-	if (!lease_check(gate->s->cons, gate->s->clock, index, &left_ns))
+	if (!lease_check(gate->s->cons, gate->s->clock, &lease))
 		return false;
-	renew(gate, left_ns);
+	if (lease.limbo_index > 0 &&
+	    (!waiter->has_query ||
+	     !inherited_is_held(gate->s->inherited, lease.term,
+				lease.limbo_index)))
+		return false;
+	renew(gate, lease.left_ns);
+	gate->s->counters.reads_by_lease++;
+	waiter->lease = lease;
+	reach(gate, waiter, lease.commit_index);
 	return true;
+}
+
+/* Those who pass leave the list, but for the long way. */
+static void pass_all_by_lease(struct gate *gate, struct list *list)
+{
+	struct list waiting;
+	struct waiter *waiter;
+
+	list_move(list, &waiting);
+	while ((waiter = list_pop(&waiting)))
+		if (!pass_by_lease(gate, waiter))
+			list_push(list, waiter);
+}
+
+void gate_retry(struct gate *gate)
+{
+	pass_all_by_lease(gate, &gate->unasked);
+	if (gate->asking)
+		pass_all_by_lease(gate, &gate->asking->waiters);
+	ask(gate);
 }
 
 static void on_turn(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
 	struct gate *gate = timer->data;
 	int64_t now_ns = clock_raw_ns();
-	struct waiter *waiter;
-	uint64_t index;
 
 	(void)events;
 	give_up_asking(gate, now_ns);
 	drop_old(&gate->unasked, now_ns);
 	drop_old(&gate->reaching, now_ns);
-	while (gate->unasked.first && by_lease(gate, &index)) {
-		waiter = list_pop(&gate->unasked);
-		gate->s->counters.reads_by_lease++;
-		reach(gate, waiter, index);
-	}
+	pass_all_by_lease(gate, &gate->unasked);
 	ask(gate);
 	if (!gate->unasked.first && !gate->asking && !gate->reaching.first)
 		ev_timer_stop(loop, timer);
 }
 
-void gate_pass(struct gate *gate, int64_t stale_ns, gate_done *done, void *ctx)
+void gate_pass(struct gate *gate, const struct limbo_query *query,
+	       int64_t stale_ns, gate_done *done, void *ctx)
 {
 	int64_t now_ns = clock_raw_ns();
-	uint64_t index;
 
 	if (stale_ns > 0 && gate->proved_raw_ns > 0 &&
 	    now_ns - gate->proved_raw_ns <= stale_ns) {
@@ -232,13 +278,14 @@ void gate_pass(struct gate *gate, int64_t stale_ns, gate_done *done, void *ctx)
 	*waiter = (struct waiter){ .done = done,
 				   .ctx = ctx,
 				   .since_raw_ns = now_ns };
+	if (query) {
+		waiter->query = *query;
+		waiter->has_query = true;
+	}
 	if (!ev_is_active(&gate->turn))
 		ev_timer_again(gate->s->loop, &gate->turn);
-	if (by_lease(gate, &index)) {
-		gate->s->counters.reads_by_lease++;
-		reach(gate, waiter, index);
+	if (pass_by_lease(gate, waiter))
 		return;
-	}
 	list_push(&gate->unasked, waiter);
 	ask(gate);
 }

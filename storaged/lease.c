@@ -6,15 +6,13 @@
 bool lease_holds(const struct cons_sample *cons,
 		 const struct clock_sample *clock, int64_t raw_now_ns)
 {
-	return cons->lease_valid && cons->limbo_index == 0 &&
-	       raw_now_ns < cons->lease_until_raw_ns &&
+	return cons->lease_valid && raw_now_ns < cons->lease_until_raw_ns &&
 	       clock->disruptions == cons->lease_disruptions &&
 	       clock->quality != CLOCK_DISRUPTED;
 }
 
 bool lease_check(const struct conspage *cons_page,
-		 const struct clockpage *clock_page, uint64_t *commit_index,
-		 int64_t *left_ns)
+		 const struct clockpage *clock_page, struct lease_point *point)
 {
 	struct cons_sample cons;
 	struct clock_sample clock;
@@ -29,7 +27,11 @@ bool lease_check(const struct conspage *cons_page,
 
 	if (!lease_holds(&cons, &clock, now_ns))
 		return false;
-	*commit_index = cons.commit_index;
-	*left_ns = cons.lease_until_raw_ns - now_ns;
+	*point = (struct lease_point){
+		.commit_index = cons.commit_index,
+		.term = cons.term,
+		.limbo_index = cons.limbo_index,
+		.left_ns = cons.lease_until_raw_ns - now_ns,
+	};
 	return true;
 }

@@ -1,4 +1,4 @@
-/* May this node answer a read by itself, right now (rule R1)?
+/* May this node answer a read by itself, right now (rules R1, R2)?
  *
  * Looks at the consensus page, then at the clock page, before any state is
  * read; the read linearizes at this look. docs/SAFETY.md, shm/conspage.h.
@@ -13,14 +13,22 @@
 #include "shm/conspage.h"
 
 /* The rule itself, on what was read: true when a state that has applied
- * cons->commit_index may answer without a message. */
+ * cons->commit_index may answer without a message what limbo cannot change. */
 bool lease_holds(const struct cons_sample *cons,
 		 const struct clock_sample *clock, int64_t raw_now_ns);
 
+/* What a lease allows, as of the look. */
+struct lease_point {
+	uint64_t commit_index; /* the state must have applied it */
+	uint64_t term;
+	uint64_t limbo_index; /* not 0: and no command after commit_index up to
+			       * this one may change the answer (R2) */
+	int64_t left_ns;      /* of the lease */
+};
+
 /* Read both pages, in order, then the raw clock, and judge. Either page may be
- * NULL (none was handed out yet): false. The results are written on true:
- * where the state must be, and how much of the lease is left. */
+ * NULL (none was handed out yet): false. *point is written on true. */
 bool lease_check(const struct conspage *cons, const struct clockpage *clock,
-		 uint64_t *commit_index, int64_t *left_ns);
+		 struct lease_point *point);
 
 #endif

@@ -94,20 +94,29 @@ static bool list_name(void *ctx, const struct query_name *name)
 	return true;
 }
 
+static bool wants_attr(const DistributedFs__FileRequest *asked)
+{
+	return asked->flags & DISTRIBUTED_FS__READDIR_FLAG__READDIR_PLUS;
+}
+
+static uint32_t entries_max(const DistributedFs__FileRequest *asked)
+{
+	uint32_t max = asked->count ? asked->count : ENTRIES_DEFAULT;
+
+	return max > ENTRIES_MAX ? ENTRIES_MAX : max;
+}
+
 static enum rfs_err look_dir(struct request *request, struct kv *kv)
 {
 	const DistributedFs__FileRequest *asked = request->message;
 	DistributedFs__FileReply reply = DISTRIBUTED_FS__FILE_REPLY__INIT;
 	struct listing listing = {
 		.kv = kv,
-		.with_attr = asked->flags &
-			     DISTRIBUTED_FS__READDIR_FLAG__READDIR_PLUS,
-		.max = asked->count ? asked->count : ENTRIES_DEFAULT,
+		.with_attr = wants_attr(asked),
+		.max = entries_max(asked),
 	};
 	bool end = false;
 
-	if (listing.max > ENTRIES_MAX)
-		listing.max = ENTRIES_MAX;
 	listing.listed = malloc(listing.max * sizeof(*listing.listed));
 	reply.entries = malloc(listing.max * sizeof(*reply.entries));
 	CHECK(listing.listed != NULL);
@@ -265,12 +274,54 @@ static void on_fresh(void *ctx, enum rfs_err err)
 		look(request);
 }
 
+/* What the answer may rest on, for the gate. False: on anything. */
+static bool limbo_query_of(const DistributedFs__FileRequest *asked,
+			   struct limbo_query *query)
+{
+	*query = (struct limbo_query){
+		.ino = asked->ino,
+		.name = view(asked->name),
+		.offset = asked->offset,
+		.length = asked->length,
+		.with_attr = wants_attr(asked),
+		.cookie = asked->cookie,
+		.count = entries_max(asked),
+	};
+	switch (asked->op) {
+	case DISTRIBUTED_FS__FILE_OP__OP_LOOKUP:
+		query->look = LIMBO_LOOKUP;
+		return true;
+	case DISTRIBUTED_FS__FILE_OP__OP_GETATTR:
+		query->look = LIMBO_GETATTR;
+		return true;
+	case DISTRIBUTED_FS__FILE_OP__OP_READLINK:
+		query->look = LIMBO_READLINK;
+		return true;
+	case DISTRIBUTED_FS__FILE_OP__OP_READDIR:
+		query->look = LIMBO_READDIR;
+		return true;
+	case DISTRIBUTED_FS__FILE_OP__OP_READ:
+		query->look = LIMBO_READ;
+		return true;
+	case DISTRIBUTED_FS__FILE_OP__OP_GETXATTR:
+		query->look = LIMBO_GETXATTR;
+		return true;
+	case DISTRIBUTED_FS__FILE_OP__OP_LISTXATTR:
+		query->look = LIMBO_LISTXATTR;
+		return true;
+	default: /* STATFS, SYNC_POINT */
+		return false;
+	}
+}
+
 void look_start(struct request *request)
 {
 	uint32_t stale_ms = request->message->stale_ms;
+	struct limbo_query query;
+	bool known = limbo_query_of(request->message, &query);
 
 	if (stale_ms > STALE_MAX_MS)
 		stale_ms = STALE_MAX_MS;
-	gate_pass(request->s->gate, (int64_t)stale_ms * NS_PER_MS, on_fresh,
-		  request);
+	gate_pass(request->s->gate, known ? &query : NULL,
+		  (int64_t)stale_ms * NS_PER_MS, on_fresh, request);
 }

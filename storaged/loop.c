@@ -19,6 +19,7 @@
 #include "storaged/control.h"
 #include "storaged/fetch.h"
 #include "storaged/gate.h"
+#include "storaged/inherited.h"
 #include "storaged/grants.h"
 #include "storaged/putqueue.h"
 #include "storaged/reclaim.h"
@@ -46,6 +47,7 @@ void storaged_fail(struct storaged *s, enum rfs_err why)
 void storaged_restored(struct storaged *s)
 {
 	submit_restart(s->submit);
+	inherited_forget(s->inherited);
 	gate_applied(s->gate, state_applied(s->state));
 	upkeep_restart(s->upkeep);
 }
@@ -105,6 +107,7 @@ static void on_applied(void *ctx, uint64_t index)
 
 	submit_applied(s->submit, index);
 	gate_applied(s->gate, index);
+	inherited_applied(s->inherited, index);
 }
 
 static const struct state_events state_events = {
@@ -150,7 +153,8 @@ static bool make_parts(struct storaged *s)
 	       (s->putqueue = putqueue_new(s)) &&
 	       (s->checkpoint = checkpoint_new(s)) &&
 	       (s->consensus = consensus_new(s)) &&
-	       (s->submit = submit_new(s)) && (s->gate = gate_new(s)) &&
+	       (s->submit = submit_new(s)) &&
+	       (s->inherited = inherited_new(s)) && (s->gate = gate_new(s)) &&
 	       (s->grants = grants_new(s)) && (s->fetch = fetch_new(s)) &&
 	       (s->backfill = backfill_new(s)) &&
 	       (s->tls = tls_new(&s->key)) && (s->cluster = cluster_new(s)) &&
@@ -193,6 +197,7 @@ void loop_close(struct storaged *s, bool clean)
 	fetch_free(s->fetch);
 	submit_free(s->submit);
 	gate_free(s->gate);
+	inherited_free(s->inherited);
 	backfill_free(s->backfill);
 	grants_free(s->grants);
 	upkeep_free(s->upkeep);

@@ -46,6 +46,7 @@ struct storaged {
 	struct consensus *consensus;
 	struct cluster *cluster;
 	struct submit *submit;
+	struct inherited *inherited;
 	struct gate *gate;
 	struct putqueue *putqueue;
 	struct grants *grants;

@@ -91,7 +91,7 @@ static void catch_up(struct upkeep *upkeep)
 	    !consensus_is_attached(upkeep->s->consensus))
 		return;
 	upkeep->catching_up = true;
-	gate_pass(upkeep->s->gate, 0, on_caught_up, upkeep);
+	gate_pass(upkeep->s->gate, NULL, 0, on_caught_up, upkeep);
 }
 
 void upkeep_restart(struct upkeep *upkeep)

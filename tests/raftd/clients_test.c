@@ -34,6 +34,10 @@ struct fixture {
 	uint64_t read_answered;
 	uint64_t received_index;
 	uint64_t received_bytes;
+	uint64_t limbo_commands;
+	uint64_t limbo_index;
+	unsigned int limbo_frames;
+	bool limbo_whole;
 };
 
 static void on_attached(void *ctx, uint64_t applied_index)
@@ -114,6 +118,22 @@ static void take_committed(struct fixture *f, const struct frame *frame)
 	distributed_fs__local_committed__free_unpacked(committed, NULL);
 }
 
+static void take_limbo(struct fixture *f, const struct frame *frame)
+{
+	DistributedFs__LocalLimbo *limbo = (void *)frame_unpack(
+		frame, &distributed_fs__local_limbo__descriptor);
+
+	assert_non_null(limbo);
+	assert_false(f->limbo_whole);
+	for (size_t i = 0; i < limbo->n_commands; i++)
+		assert_int_equal(limbo->commands[i].len, ENTRY_BYTES);
+	f->limbo_commands += limbo->n_commands;
+	f->limbo_index = limbo->limbo_index;
+	f->limbo_whole = !limbo->more;
+	f->limbo_frames++;
+	distributed_fs__local_limbo__free_unpacked(limbo, NULL);
+}
+
 static void storaged_frame(struct conn *conn, void *ctx,
 			   const struct frame *frame)
 {
@@ -139,6 +159,9 @@ static void storaged_frame(struct conn *conn, void *ctx,
 		break;
 	case FRAME_LOCAL_COMMITTED:
 		take_committed(f, frame);
+		break;
+	case FRAME_LOCAL_LIMBO:
+		take_limbo(f, frame);
 		break;
 	default:
 		fail();
@@ -381,6 +404,58 @@ static void an_entry_the_log_has_dropped_is_reported(void **state)
 	raft_free(raft);
 }
 
+static void commands_in_limbo_come_whole_in_frames_that_fit(void **state)
+{
+	struct fixture *f = *state;
+	struct raft *raft = raft_of(0);
+	struct raft_view view = { .term = 3,
+				  .commit_index = 10,
+				  .limbo_index = 110 };
+
+	clients_limbo(f->clients, raft, &view);
+	turn(f);
+	assert_int_equal(f->limbo_frames, 0); /* nobody is there */
+	attach(f, 0);
+	turn(f);
+	clients_limbo(f->clients, raft, &view);
+	turn(f);
+	assert_int_equal(f->limbo_commands, 100);
+	assert_int_equal(f->limbo_index, 110);
+	assert_in_range(f->limbo_frames, 6, 8); /* 6.5 MB */
+	assert_true(f->limbo_whole);
+	raft_free(raft);
+}
+
+static void a_leader_that_inherits_nothing_says_so(void **state)
+{
+	struct fixture *f = *state;
+	struct raft *raft = raft_of(0);
+	const struct raft_view view = { .term = 3, .commit_index = 10 };
+
+	attach(f, 0);
+	turn(f);
+	clients_limbo(f->clients, raft, &view);
+	turn(f);
+	assert_int_equal(f->limbo_frames, 1);
+	assert_int_equal(f->limbo_commands, 0);
+	assert_true(f->limbo_whole);
+	raft_free(raft);
+}
+
+static void too_much_limbo_is_kept_back(void **state)
+{
+	struct fixture *f = *state;
+	struct raft *raft = raft_of(0);
+	const struct raft_view view = { .term = 3, .limbo_index = 257 };
+
+	attach(f, 0);
+	turn(f);
+	clients_limbo(f->clients, raft, &view);
+	turn(f);
+	assert_int_equal(f->limbo_frames, 0);
+	raft_free(raft);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -393,6 +468,9 @@ int main(void)
 		TEST(who_does_not_attach_first_is_sent_away),
 		TEST(entries_come_in_order_and_not_too_many_at_once),
 		TEST(an_entry_the_log_has_dropped_is_reported),
+		TEST(commands_in_limbo_come_whole_in_frames_that_fit),
+		TEST(a_leader_that_inherits_nothing_says_so),
+		TEST(too_much_limbo_is_kept_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

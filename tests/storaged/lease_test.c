@@ -20,6 +20,7 @@ static const struct cons_sample good_cons = {
 	.lease_disruptions = 7,
 	.lease_until_raw_ns = 1000,
 	.commit_index = 42,
+	.limbo_index = 45,
 };
 static const struct clock_sample good_clock = {
 	.quality = CLOCK_SYNCED,
@@ -93,52 +94,50 @@ static int drop_pages(void **state)
 	return 0;
 }
 
-static void both_pages_together_give_the_commit_index(void **state)
+static void both_pages_together_say_what_a_read_needs(void **state)
 {
 	struct pages *pages = *state;
-	uint64_t index = 0;
-	int64_t left_ns = 0;
+	struct lease_point point = { 0 };
 
-	assert_true(lease_check(pages->cons, pages->clock, &index, &left_ns));
-	assert_int_equal(index, 42);
-	assert_in_range(left_ns, 1, 3600 * NS_PER_SEC);
+	assert_true(lease_check(pages->cons, pages->clock, &point));
+	assert_int_equal(point.commit_index, 42);
+	assert_int_equal(point.term, 3);
+	assert_int_equal(point.limbo_index, 45);
+	assert_in_range(point.left_ns, 1, 3600 * NS_PER_SEC);
 }
 
 static void a_missing_page_means_no_lease(void **state)
 {
 	struct pages *pages = *state;
-	uint64_t index = 0;
-	int64_t left_ns = 0;
+	struct lease_point point = { 0 };
 
-	assert_false(lease_check(NULL, pages->clock, &index, &left_ns));
-	assert_false(lease_check(pages->cons, NULL, &index, &left_ns));
-	assert_int_equal(index, 0);
+	assert_false(lease_check(NULL, pages->clock, &point));
+	assert_false(lease_check(pages->cons, NULL, &point));
+	assert_int_equal(point.commit_index, 0);
 }
 
 static void a_revoked_or_superseded_page_means_no_lease(void **state)
 {
 	struct pages *pages = *state;
-	uint64_t index;
-	int64_t left_ns;
+	struct lease_point point;
 
 	conspage_revoke(pages->cons);
-	assert_false(lease_check(pages->cons, pages->clock, &index, &left_ns));
+	assert_false(lease_check(pages->cons, pages->clock, &point));
 	drop_pages(state);
 	make_pages(state);
 	page_supersede(pages->cons);
-	assert_false(lease_check(pages->cons, pages->clock, &index, &left_ns));
+	assert_false(lease_check(pages->cons, pages->clock, &point));
 }
 
 static void a_lease_in_the_past_means_no_lease(void **state)
 {
 	struct pages *pages = *state;
 	struct cons_sample cons = good_cons;
-	uint64_t index;
-	int64_t left_ns;
+	struct lease_point point;
 
 	cons.lease_until_raw_ns = clock_raw_ns() - 1;
 	conspage_write(pages->cons, &cons);
-	assert_false(lease_check(pages->cons, pages->clock, &index, &left_ns));
+	assert_false(lease_check(pages->cons, pages->clock, &point));
 }
 
 int main(void)
@@ -149,7 +148,7 @@ int main(void)
 		cmocka_unit_test(a_valid_lease_holds_until_its_end),
 		cmocka_unit_test(a_lease_not_marked_valid_does_not_hold),
 		cmocka_unit_test(a_disruption_of_the_clock_voids_the_lease),
-		PAGE_TEST(both_pages_together_give_the_commit_index),
+		PAGE_TEST(both_pages_together_say_what_a_read_needs),
 		PAGE_TEST(a_missing_page_means_no_lease),
 		PAGE_TEST(a_revoked_or_superseded_page_means_no_lease),
 		PAGE_TEST(a_lease_in_the_past_means_no_lease),

@@ -64,6 +64,8 @@ static void write_pages(struct trio *trio, bool lease)
 							  ? trio->lease_left_ns
 							  : 3600 * NS_PER_SEC),
 			.commit_index = trio->last_index,
+			.limbo_index = trio->limbo.data ? trio->last_index + 1
+							: 0,
 		};
 
 		conspage_write(node->cons_page, &cons);
@@ -125,6 +127,21 @@ static void take_propose(struct trio_node *node, const struct frame *frame)
 		send_rest(&trio->nodes[i]);
 }
 
+/* Whoever asks for a read point waits for the term's first commit. */
+static void settle_limbo(struct trio *trio)
+{
+	ProtobufCBinaryData command = { .data = trio->limbo.data,
+					.len = trio->limbo.bytes };
+
+	if (!command.data || --trio->limbo_reads > 0)
+		return;
+	trio->limbo.data = NULL;
+	append(trio, command);
+	free(command.data);
+	for (uint32_t i = 0; i < trio->count; i++)
+		send_rest(&trio->nodes[i]);
+}
+
 static void take_read(struct trio_node *node, const struct frame *frame)
 {
 	DistributedFs__LocalRead *read =
@@ -134,9 +151,15 @@ static void take_read(struct trio_node *node, const struct frame *frame)
 		DISTRIBUTED_FS__LOCAL_READ_DONE__INIT;
 
 	node->trio->reads++;
+	if (node->trio->limbo_on_read) {
+		trio_tell_limbo(node->trio, 1, true);
+		distributed_fs__local_read__free_unpacked(read, NULL);
+		return;
+	}
+	settle_limbo(node->trio);
 	done.id = read->id;
 	done.index = node->trio->last_index;
-	if (node->trio->refuse_reads)
+	if (node->trio->refuse_reads || node->trio->limbo.data)
 		done.err = RFS_ERR_NOT_LEADER;
 	assert_int_equal(conn_send(node->link, FRAME_LOCAL_READ_DONE,
 				   &done.base, -1),
@@ -486,6 +509,42 @@ void trio_lead(struct trio *trio, uint32_t node, bool lease)
 	write_pages(trio, lease);
 }
 
+void trio_inherit(struct trio *trio, const struct command *command)
+{
+	static uint8_t image[COMMAND_IMAGE_MAX_BYTES];
+	size_t bytes;
+
+	assert_int_equal(command_encode(command, image, sizeof(image), &bytes),
+			 RFS_ERR_OK);
+	trio->limbo.data = malloc(bytes);
+	memcpy(trio->limbo.data, image, bytes);
+	trio->limbo.bytes = bytes;
+	trio_lead(trio, 1, true);
+}
+
+void trio_tell_limbo(struct trio *trio, uint64_t term, bool whole)
+{
+	DistributedFs__LocalLimbo limbo = DISTRIBUTED_FS__LOCAL_LIMBO__INIT;
+	ProtobufCBinaryData command = { .data = trio->limbo.data,
+					.len = trio->limbo.bytes };
+
+	limbo.term = term;
+	limbo.limbo_index = trio->last_index + 1;
+	limbo.commands = &command;
+	limbo.more = true;
+	limbo.n_commands = 1;
+	assert_int_equal(conn_send(trio->nodes[0].link, FRAME_LOCAL_LIMBO,
+				   &limbo.base, -1),
+			 RFS_ERR_OK);
+	if (!whole)
+		return;
+	limbo.n_commands = 0;
+	limbo.more = false;
+	assert_int_equal(conn_send(trio->nodes[0].link, FRAME_LOCAL_LIMBO,
+				   &limbo.base, -1),
+			 RFS_ERR_OK);
+}
+
 static void make_node(struct trio *trio, uint32_t number,
 		      const struct config *config)
 {
@@ -564,6 +623,7 @@ void trio_free(struct trio *trio)
 		distributed_fs__file_reply__free_unpacked(trio->reply, NULL);
 	for (uint64_t i = 1; i <= trio->last_index; i++)
 		free(trio->log[i].data);
+	free(trio->limbo.data);
 	ev_loop_destroy(trio->loop);
 	free(trio);
 }

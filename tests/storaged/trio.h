@@ -10,6 +10,7 @@
 
 #include "proto/files.pb-c.h"
 #include "proto/local.pb-c.h"
+#include "storaged/core/command.h"
 #include "storaged/loop.h"
 
 #define TRIO_NODES_MAX	 5
@@ -46,6 +47,15 @@ struct trio {
 	/* Faults to order. */
 	uint32_t lose_entries; /* so many proposals are accepted, and lost */
 	bool refuse_reads;
+	/* A command that the leader inherited and cannot settle; it is
+	 * committed when raftd was asked for so many more read points, which
+	 * are refused until then. */
+	struct {
+		uint8_t *data;
+		size_t bytes;
+	} limbo;
+	uint32_t limbo_reads;
+	bool limbo_on_read; /* then storaged is told, and never answered */
 	int64_t lease_left_ns; /* of leases given; 0: an hour */
 	uint32_t proposals; /* seen by the leader */
 	uint32_t reads;	    /* asked of any raftd */
@@ -69,6 +79,12 @@ void trio_lead(struct trio *trio, uint32_t node, bool lease);
  * - none of them; while two sets rule b votes in the old one only, B in both.
  * roles is kept. */
 void trio_set_members(struct trio *trio, const char *roles);
+
+/* Node 1 leads by an inherited lease, with this command in limbo (limbo_reads
+ * is to be set by the test); its storaged is told so only by trio_tell_limbo(),
+ * as of that term, and that this was all only if whole. */
+void trio_inherit(struct trio *trio, const struct command *command);
+void trio_tell_limbo(struct trio *trio, uint64_t term, bool whole);
 
 /* Run the loop until done() says so; fails the test after 20 seconds. */
 void trio_until(struct trio *trio, bool (*done)(struct trio *trio));
