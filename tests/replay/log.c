@@ -151,14 +151,39 @@ void on_start(struct model *model, struct line *line)
 	node->commit = node->snapshot;
 }
 
-/* Its own checksums told it; the promises stand, only the entries are gone. */
+/* Its own checksums told it. What it promised stands until it holds as much. */
 void on_damaged(struct model *model, struct line *line)
 {
 	struct node *node = &model->nodes[line->node];
 
-	if (node->up)
-		broken(model, "nonsense", "damaged while it runs");
+	if (node->up || node->promised_last)
+		broken(model, "nonsense", "damaged while it runs, or twice");
+	free(node->promised);
+	node->promised = calloc(node->durable + 1, sizeof(uint64_t));
+	CHECK(node->promised);
+	for (uint64_t i = 1; i <= node->durable; i++)
+		node->promised[i] = node->log[i];
+	node->promised_last = node->durable;
 	node->durable = 0;
+}
+
+void on_mended(struct model *model, struct line *line)
+{
+	struct node *node = &model->nodes[line->node];
+	uint64_t held =
+		node->durable > node->snapshot ? node->durable : node->snapshot;
+	uint64_t term = log_term(node, held);
+	uint64_t promised_term =
+		node->promised_last ? node->promised[node->promised_last] : 0;
+
+	if (term < promised_term ||
+	    (term == promised_term && held < node->promised_last))
+		broken(model, "promise",
+		       "mended at %llu of term %llu; promised to %llu of term "
+		       "%llu",
+		       U(held), U(term), U(node->promised_last),
+		       U(promised_term));
+	node->promised_last = 0;
 }
 
 static enum kind kind_of(struct model *model, const char *word)
@@ -297,7 +322,8 @@ void on_ack(struct model *model, struct line *line)
 static bool holds(const struct node *node, uint64_t index, uint64_t term)
 {
 	return node->snapshot >= index ||
-	       (node->durable >= index && log_term(node, index) == term);
+	       (node->durable >= index && log_term(node, index) == term) ||
+	       (node->promised_last >= index && node->promised[index] == term);
 }
 
 static void commit_one(struct model *model, uint64_t index, uint64_t term)

@@ -28,6 +28,7 @@ static const struct {
 	{"cluster", 4, true, on_cluster},
 	{"start", 4, false, on_start},
 	{"damaged", 0, false, on_damaged},
+	{"mended", 0, false, on_mended},
 	{"stop", 0, false, on_stop},
 	{"hard", 2, false, on_hard},
 	{"stand", 3, false, on_stand},
@@ -58,8 +59,10 @@ struct model *model_new(void)
 
 void model_free(struct model *model)
 {
-	for (uint32_t i = 0; i < NODES_MAX; i++)
+	for (uint32_t i = 0; i < NODES_MAX; i++) {
 		free(model->nodes[i].log);
+		free(model->nodes[i].promised);
+	}
 	free(model->terms);
 	free(model->entries);
 	free(model->committed);

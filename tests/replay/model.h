@@ -5,7 +5,8 @@
  * time, and all nodes at once. So its rules are short, and stronger:
  *
  *  two-votes		one vote per term, through every crash
- *  vote-behind		for a log that is not behind the voter's
+ *  vote-behind		for a log that is not behind the voter's, nor
+ *			behind what it had promised before a damage
  *  two-leaders		one leader per term
  *  no-majority		which a majority voted for
  *  incomplete-leader	and holds all that was committed in earlier terms

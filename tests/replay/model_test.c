@@ -127,10 +127,15 @@ static void sees_false_votes_and_leaders(void **state)
 	inserted(26, "vote-behind", "160 3 hard 2 3", "160 3 stand 2 0 0",
 		 "170 2 hard 2 3", "170 2 vote 2 3");
 	forged(27, "200 2 stand 2 3 2", "promise");
-	/* Its log was damaged, and it votes as if there had been none. */
-	inserted(26, "incomplete-leader", "151 2 stop", "152 2 damaged",
+	/* Its log was damaged, and it votes as if there had been none; it
+	 * stands, or says too early that it is mended. */
+	inserted(26, "vote-behind", "151 2 stop", "152 2 damaged",
 		 "153 2 start 1 1 0 0", "160 3 hard 2 3", "160 3 stand 2 0 0",
-		 "170 2 hard 2 3", "170 2 vote 2 3", "180 3 lead 2");
+		 "170 2 hard 2 3", "170 2 vote 2 3");
+	inserted(26, "promise", "151 2 stop", "152 2 damaged",
+		 "153 2 start 1 1 0 0", "160 2 hard 2 2", "160 2 stand 2 0 0");
+	inserted(26, "promise", "151 2 stop", "152 2 damaged",
+		 "153 2 start 1 1 0 0 1 1", "160 2 mended");
 }
 
 static void sees_disks_that_forget(void **state)
@@ -214,7 +219,8 @@ static void sees_reads_that_lease_rules_forbid(void **state)
 	inserted(26, "R2", "152 1 append 3 1 1 530 60 1030 command 4 8 1",
 		 "153 2 append 3 1 1 530 60 1030 command 4 8 1",
 		 "160 2 hard 2 2", "160 2 stand 2 3 1", "170 3 hard 2 2",
-		 "170 3 vote 2 2", "180 2 lead 2", "190 2 lease-read 2 3", "190 2 lease-read 2 4");
+		 "170 3 vote 2 2", "180 2 lead 2", "190 2 lease-read 2 3",
+		 "190 2 lease-read 2 4");
 	inserted(26, "I10", "152 1 append 3 1 1 530 60 1030 relinquish",
 		 "153 1 lease-read 2 4");
 	forged(24, "140 2 point 5 1 quorum", "read-stale");

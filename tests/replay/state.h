@@ -61,6 +61,8 @@ struct node {
 	uint64_t durable;  /* of its log */
 	uint64_t snapshot; /* its state is durable up to here */
 	uint64_t commit;
+	uint64_t *promised;	/* terms, as its log was before the damage */
+	uint64_t promised_last; /* 0: not damaged */
 };
 
 struct operation {
@@ -142,6 +144,7 @@ void on_snapshot(struct model *model, struct line *line);
 void on_reset(struct model *model, struct line *line);
 void on_durable(struct model *model, struct line *line);
 void on_damaged(struct model *model, struct line *line);
+void on_mended(struct model *model, struct line *line);
 void on_ack(struct model *model, struct line *line);
 void on_commit(struct model *model, struct line *line);
 

@@ -16,6 +16,7 @@
  *			what its disk held: the snapshot, and after it the
  *			entries up to each LAST, of that TERM
  *  damaged		since it last ran its disk lost entries it had promised
+ *  mended		it holds again what it had promised then
  *  stop		raftd died; its page lets nobody read
  *  hard TERM VOTE	durable
  *  stand TERM LAST LAST_TERM	   asks for votes (not pre-votes)

@@ -60,6 +60,8 @@ void on_stand(struct model *model, struct line *line)
 	struct term *term = term_of(model, number);
 	const struct node *node = &model->nodes[line->node];
 
+	if (node->promised_last)
+		broken(model, "promise", "stands with a damaged log");
 	term->stood[line->node].stood = true;
 	term->stood[line->node].last = line_u64(line, 1);
 	term->stood[line->node].last_term = line_u64(line, 2);
@@ -71,13 +73,28 @@ void on_stand(struct model *model, struct line *line)
 	vote(model, line->node, number, line->node);
 }
 
+/* Is that log at least as good as one that ends at (last, last_term)? */
+static void not_behind(struct model *model, const struct term *term,
+		       uint64_t candidate, uint64_t last, uint64_t last_term)
+{
+	uint64_t theirs = term->stood[candidate].last;
+	uint64_t their_term = term->stood[candidate].last_term;
+
+	if (their_term < last_term ||
+	    (their_term == last_term && theirs < last))
+		broken(model, "vote-behind",
+		       "its log ends, or once ended, at %llu of term %llu, "
+		       "that of %llu at %llu of term %llu",
+		       U(last), U(last_term), U(candidate), U(theirs),
+		       U(their_term));
+}
+
 void on_vote(struct model *model, struct line *line)
 {
 	const struct node *node = &model->nodes[line->node];
 	uint64_t number = line_u64(line, 0);
 	uint64_t candidate = line_u64(line, 1);
 	struct term *term = term_of(model, number);
-	uint64_t own_term = log_term(node, node->last);
 
 	if (candidate == 0 || candidate > model->node_count ||
 	    !term->stood[candidate].stood) {
@@ -85,15 +102,11 @@ void on_vote(struct model *model, struct line *line)
 		       U(candidate));
 		return;
 	}
-	if (term->stood[candidate].last_term < own_term ||
-	    (term->stood[candidate].last_term == own_term &&
-	     term->stood[candidate].last < node->last))
-		broken(model, "vote-behind",
-		       "its log ends at %llu of term %llu, that of %llu at "
-		       "%llu of term %llu",
-		       U(node->last), U(own_term), U(candidate),
-		       U(term->stood[candidate].last),
-		       U(term->stood[candidate].last_term));
+	not_behind(model, term, candidate, node->last,
+		   log_term(node, node->last));
+	if (node->promised_last)
+		not_behind(model, term, candidate, node->promised_last,
+			   node->promised[node->promised_last]);
 	vote(model, line->node, number, (uint32_t)candidate);
 }
 

@@ -95,10 +95,15 @@ void checks_truncate(struct world *world, struct node *node, uint64_t from)
 			      from, node->host.commit_index);
 }
 
+/* What it lost it still keeps others from ignoring. */
 static bool disk_holds(const struct node *node, const struct fact *fact)
 {
-	return node->disk.snapshot.index >= fact->index ||
-	       factlog_at(&node->disk.log, fact->index) == fact;
+	const struct disk *disk = &node->disk;
+
+	return disk->snapshot.index >= fact->index ||
+	       factlog_at(&disk->log, fact->index) == fact ||
+	       (disk->promised.count > 0 &&
+		factlog_at(&disk->promised, fact->index) == fact);
 }
 
 static void need_majority(struct world *world, uint32_t node_id,
@@ -607,7 +612,7 @@ bool checks_converged(struct world *world)
 		    view->last_index != first->host.view.last_index ||
 		    view->commit_index != view->last_index ||
 		    node->storage.kv.applied != view->commit_index ||
-		    node->disk.queue_count != 0 ||
+		    node->disk.queue_count != 0 || node->disk.floor.index != 0 ||
 		    factlog_last(&node->disk.log) != view->last_index ||
 		    node->storage.kv.digest != first->storage.kv.digest)
 			return false;

@@ -15,15 +15,15 @@ struct coverage_before coverage_before(const struct node *node)
 	};
 }
 
-/* The last entry before this leader's own; NULL: there is none. */
-static const struct fact *last_inherited(const struct node *node)
+/* Does what this leader inherited end in an entry that gives the lease up? */
+static bool relinquished(const struct node *node)
 {
 	const struct factlog *log = &node->host.log;
 	const struct fact *fact = factlog_at(log, factlog_last(log));
 
 	while (fact && fact->term == node->host.view.term)
 		fact = fact->previous;
-	return fact;
+	return fact && fact->kind == RAFT_ENTRY_RELINQUISH;
 }
 
 static void cover_c1(struct world *world, struct node *node,
@@ -32,19 +32,17 @@ static void cover_c1(struct world *world, struct node *node,
 {
 	struct raft_host *host = &node->host;
 	const struct raft_counters *counters = &host->view.counters;
-	const struct fact *last = last_inherited(node);
-	bool relinquished = last && last->kind == RAFT_ENTRY_RELINQUISH;
 
 	if (counters->commits_waited_lease > host->c1_waits_seen) {
 		world_cover(world, COVER_C1_WAITS);
 		host->c1_waited_term = host->view.term;
-		if (relinquished)
+		if (relinquished(node))
 			world_cover(world, COVER_GIFTS_REFUSED);
 	}
 	host->c1_waits_seen = counters->commits_waited_lease;
 	if (counters->leases_given_up > host->given_up_seen)
-		world_cover(world,
-			    relinquished ? COVER_I10_SKIPS : COVER_I11_SKIPS);
+		world_cover(world, relinquished(node) ? COVER_I10_SKIPS
+						      : COVER_I11_SKIPS);
 	host->given_up_seen = counters->leases_given_up;
 	if (host->c1_waited_term == host->view.term &&
 	    host->view.commit_index > before->commit_index) {

@@ -61,6 +61,20 @@ struct node;
 	X(STREAM_RESETS, "stream resets", true)                                \
 	X(STALE_DELIVERIES, "messages delivered after a heal", true)           \
 	X(SLOW_DISKS, "slow disks", true)                                      \
+	X(FSYNC_FAILED, "flushes that failed, which is final", true)           \
+	X(DISK_FULL, "disks that were full for a while", true)                 \
+	X(FULL_REFUSALS, "commands and entries refused by a full disk", true)  \
+	X(ROT, "durable entries that went bad", true)                          \
+	X(MISDIRECTED, "writes to the wrong place", true)                      \
+	X(DAMAGE_FOUND, "damaged logs found at a start", true)                 \
+	X(DAMAGE_MENDED, "damaged logs repaired from peers", true)             \
+	X(CLOCKLESS, "nodes without a clock", true)                            \
+	X(FROZEN_PAGES, "clock pages that nobody writes", true)                \
+	X(WALL_STEPS, "wall clocks that stepped", true)                        \
+	X(WILD_SPELLS, "spells of doubled, lost and overtaking messages", true) \
+	X(DOUBLED, "messages delivered twice", true)                           \
+	X(DELAY_STORMS, "delay storms", true)                                  \
+	X(PAIRS_CUT, "pairs that do not hear each other", true)                \
 	X(DISRUPTIONS, "raw clock disruptions", true)                          \
 	X(TRANSFERS, "leadership transfers", true)                             \
 	X(PEER_LOST, "peer-lost hints", true)                                  \

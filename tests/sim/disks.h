@@ -21,8 +21,14 @@ struct disk {
 	uint64_t term;
 	uint32_t voted_for;
 	uint64_t supported_term;
+	struct raft_floor floor;
 	struct raft_snapshot_meta snapshot;
-	struct factlog log; /* durable */
+	struct factlog log;	 /* durable */
+	struct factlog promised; /* while there is a floor: as it was */
+	uint64_t damaged_from;	 /* bad record, not noticed yet; 0: none */
+	bool misdirects;	 /* the next flush does (rot.h) */
+	bool fails;		 /* the next flush does, which is final */
+	int64_t full_until_ns;	 /* true time */
 	struct disk_write *queue;
 	uint64_t queue_count, queue_capacity;
 	uint64_t flushing; /* writes a running flush covers; 0: none */

@@ -185,6 +185,13 @@ void factlog_append(struct factlog *log, const struct fact *fact)
 	log->facts[log->count++] = fact;
 }
 
+void factlog_copy(struct factlog *to, const struct factlog *from)
+{
+	factlog_reset(to, from->base);
+	for (uint64_t i = 0; i < from->count; i++)
+		factlog_append(to, from->facts[i]);
+}
+
 void factlog_truncate(struct factlog *log, uint64_t from)
 {
 	if (from < log->first)

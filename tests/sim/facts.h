@@ -63,6 +63,8 @@ struct factlog {
 
 void factlog_reset(struct factlog *log, const struct fact *base);
 void factlog_append(struct factlog *log, const struct fact *fact);
+/* to holds what from does, until either changes. */
+void factlog_copy(struct factlog *to, const struct factlog *from);
 void factlog_truncate(struct factlog *log, uint64_t from);
 void factlog_compact(struct factlog *log, uint64_t to);
 uint64_t factlog_last(const struct factlog *log);

@@ -7,9 +7,10 @@
 #include "common/check.h"
 #include "tests/sim/clock_host.h"
 #include "tests/sim/network.h"
+#include "tests/sim/rot.h"
 
 struct faults {
-	uint32_t weights[16];
+	uint32_t weights[32];
 	int64_t mean_gap_ns;
 	uint64_t commit_seen;
 };
@@ -139,7 +140,7 @@ static void split(struct world *world)
 }
 
 /* Two nodes that cannot hear each other, both heard by the rest. */
-static void bridge(struct world *world)
+static void cut_pair(struct world *world)
 {
 	bool cut[SIM_NODES_MAX][SIM_NODES_MAX] = {{false}};
 	uint32_t a = victim(world)->index, b = some_node(world)->index;
@@ -147,8 +148,25 @@ static void bridge(struct world *world)
 	if (a == b)
 		return;
 	cut[a][b] = cut[b][a] = true;
-	world_cover(world, COVER_PARTITIONS_BRIDGE);
+	world_cover(world, COVER_PAIRS_CUT);
 	world_trace(world, 0, "cut between %u and %u", a + 1, b + 1);
+	network_cut(world, cut, some_time(world) * 2);
+}
+
+/* Two halves, and one node that sees both. */
+static void bridge(struct world *world)
+{
+	bool cut[SIM_NODES_MAX][SIM_NODES_MAX] = {{false}};
+	uint32_t seer = victim(world)->index;
+	uint32_t side = (uint32_t)world_between(world, 0, 511);
+
+	for (uint32_t i = 0; i < world->node_count; i++)
+		for (uint32_t j = 0; j < world->node_count; j++)
+			cut[i][j] = i != seer && j != seer &&
+				    ((side >> i) & 1) != ((side >> j) & 1);
+	world_cover(world, COVER_PARTITIONS_BRIDGE);
+	world_trace(world, 0, "split, one side %x, %u sees both", side,
+		    seer + 1);
 	network_cut(world, cut, some_time(world) * 2);
 }
 
@@ -162,6 +180,30 @@ static void slow_disk(struct world *world)
 	world_cover(world, COVER_SLOW_DISKS);
 	world_trace(world, node->id, "disk slower by %.3f ms",
 		    (double)node->disk.slow_ns / 1e6);
+}
+
+static void fail_sync(struct world *world)
+{
+	victim(world)->disk.fails = true;
+}
+
+static void fill_disk(struct world *world)
+{
+	struct node *node = victim(world);
+
+	node->disk.full_until_ns = world->now_ns + some_time(world);
+	world_cover(world, COVER_DISK_FULL);
+	world_trace(world, node->id, "disk full");
+}
+
+static void rot(struct world *world)
+{
+	rot_strike(world, victim(world));
+}
+
+static void misdirect(struct world *world)
+{
+	rot_misdirect(world, victim(world));
 }
 
 static void cut_off(struct world *world, uint32_t alone, int64_t duration_ns)
@@ -271,7 +313,36 @@ static void false_hint(struct world *world)
 
 static void rough_network(struct world *world)
 {
+	world_cover(world, COVER_DELAY_STORMS);
 	world->network->rough_until_ns = world->now_ns + some_time(world);
+}
+
+static void wild_network(struct world *world)
+{
+	world_cover(world, COVER_WILD_SPELLS);
+	world->network->wild_until_ns = world->now_ns + some_time(world);
+}
+
+/* Its page goes on, wider and wider, until it is void. */
+static void freeze_page(struct world *world)
+{
+	struct node *node = victim(world);
+
+	world_cover(world, COVER_FROZEN_PAGES);
+	node_crash(world, node, 1u << PROC_TIMESYNCD,
+		   world_between(world, NS_PER_SEC, 30 * NS_PER_SEC));
+}
+
+/* Minutes to days, either way. */
+static void step_wall(struct world *world)
+{
+	struct node *node = some_node(world);
+	int64_t step_ns = world_between(world, -1000, 1000) * 100 * NS_PER_SEC;
+
+	world_cover(world, COVER_WALL_STEPS);
+	world_trace(world, node->id, "wall clock steps by %.0f s",
+		    (double)step_ns / 1e9);
+	node->clock.wall_ahead_ns += step_ns;
 }
 
 static void reset_stream(struct world *world)
@@ -288,20 +359,29 @@ static const struct {
 	uint32_t scenarios; /* besides mixed: 1 << scenario */
 } kinds[] = {
 #define IN(name) (1u << SCENARIO_##name)
-	{crash, 4, IN(CRASHES) | IN(BEYOND_RHO)},
-	{reboot, 2, IN(CRASHES) | IN(BEYOND_RHO)},
+	{crash, 4, IN(CRASHES) | IN(BEYOND_RHO) | IN(DISKS)},
+	{reboot, 2, IN(CRASHES) | IN(BEYOND_RHO) | IN(DISKS)},
 	{outage, 1, IN(CRASHES) | IN(BEYOND_RHO)},
 	{pause_some, 4, IN(CLOCKS) | IN(BEYOND_RHO)},
 	{pause_mid_step, 3, IN(CLOCKS) | IN(CRASHES)},
-	{isolate, 6, IN(PARTITIONS) | IN(CLOCKS) | IN(BEYOND_RHO)},
+	{isolate, 6,
+	 IN(PARTITIONS) | IN(CLOCKS) | IN(BEYOND_RHO) | IN(DISKS)},
 	{split, 3, IN(PARTITIONS)},
 	{bridge, 2, IN(PARTITIONS)},
-	{slow_disk, 1, IN(CRASHES)},
+	{cut_pair, 2, IN(PARTITIONS)},
+	{slow_disk, 1, IN(CRASHES) | IN(DISKS)},
+	{fail_sync, 1, IN(CRASHES) | IN(DISKS)},
+	{fill_disk, 1, IN(DISKS)},
+	{rot, 3, IN(DISKS)},
+	{misdirect, 2, IN(DISKS)},
+	{freeze_page, 1, IN(CLOCKS)},
+	{step_wall, 1, IN(CLOCKS) | IN(CRASHES)},
 	{disrupt, 3, IN(CLOCKS)},
 	{depose, 3, IN(PARTITIONS) | IN(CLOCKS) | IN(HOSTILE)},
 	{transfer, 2, IN(PARTITIONS) | IN(HOSTILE) | IN(BEYOND_RHO)},
 	{false_hint, 1, IN(PARTITIONS) | IN(HOSTILE)},
 	{rough_network, 1, IN(PARTITIONS) | IN(HOSTILE) | IN(CLOCKS)},
+	{wild_network, 1, IN(PARTITIONS)},
 	{reset_stream, 2, IN(PARTITIONS) | IN(HOSTILE)},
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -320,7 +400,7 @@ void faults_init(struct world *world)
 	struct faults *faults = calloc(1, sizeof(*faults));
 	enum sim_scenario scenario = world->options.scenario;
 
-	CHECK(faults && KINDS <= 16);
+	CHECK(faults && KINDS <= 32);
 	world->faults = faults;
 	faults->mean_gap_ns =
 		world_between(world, 1, 6) * world->profile.election_max_ns;

@@ -25,6 +25,7 @@ static const char *const scenario_names[SCENARIO_COUNT] = {
 	[SCENARIO_CRASHES] = "crashes",
 	[SCENARIO_PARTITIONS] = "partitions",
 	[SCENARIO_CLOCKS] = "clocks",
+	[SCENARIO_DISKS] = "disks",
 	[SCENARIO_HOSTILE] = "hostile",
 	[SCENARIO_BEYOND_RHO] = "beyond-rho",
 };
@@ -45,7 +46,8 @@ static const char usage_text[] =
 	"[--minutes M]\n"
 	"                  [--scenario NAME] [--jobs J] [--verbose] [--tail N]\n"
 	"                  [--skip CHECKS] [--trace FILE]\n"
-	"scenarios: mixed calm crashes partitions clocks hostile beyond-rho\n"
+	"scenarios: mixed calm crashes partitions clocks disks hostile "
+	"beyond-rho\n"
 	"A seed fixes everything: same seed and options, same run.\n";
 
 static struct sim_options options_of(const struct batch *batch, uint64_t seed)

@@ -87,15 +87,23 @@ static struct flight *flight_new(struct world *world, uint32_t from,
 	return flight;
 }
 
+static bool wild(const struct world *world)
+{
+	return world->faults_on &&
+	       (world->options.scenario == SCENARIO_HOSTILE ||
+		world->now_ns < world->network->wild_until_ns);
+}
+
 /* Streams that behave like datagrams: what the core must also survive. */
 static bool hostile(struct world *world, const struct flight *flight)
 {
-	if (world->options.scenario != SCENARIO_HOSTILE || !world->faults_on)
+	if (!wild(world))
 		return false;
 	if (world_chance(world, 0.03))
 		return true;
 	if (flight->doubled || !world_chance(world, 0.05))
 		return false;
+	world_cover(world, COVER_DOUBLED);
 
 	struct flight *twin = flight_new(world, flight->from, flight->to,
 					 &flight->message, flight->facts);
@@ -136,7 +144,7 @@ void network_send_raft(struct world *world, uint32_t from, uint32_t to,
 		world_drop(&event);
 		return;
 	}
-	if (world->options.scenario != SCENARIO_HOSTILE || !world->faults_on) {
+	if (!wild(world)) {
 		if (world->now_ns + after <= stream->last_delivery_ns)
 			after = stream->last_delivery_ns - world->now_ns + 1;
 		stream->last_delivery_ns = world->now_ns + after;
@@ -281,4 +289,5 @@ void network_heal_all(struct world *world)
 	for (uint32_t i = 0; i < NETWORK_PARTITIONS; i++)
 		network_heal(world, i);
 	world->network->rough_until_ns = 0;
+	world->network->wild_until_ns = 0;
 }

@@ -60,6 +60,7 @@ struct network {
 	} partitions[NETWORK_PARTITIONS];
 	bool stalling;		/* what a cut link does to streams */
 	int64_t rough_until_ns; /* delays and losses are worse until then */
+	int64_t wild_until_ns;	/* streams behave like datagrams until then */
 };
 
 void network_init(struct world *world);

@@ -82,7 +82,8 @@ void node_start(struct world *world, struct node *node, uint32_t procs)
 	for (uint32_t proc = 0; proc < PROC_COUNT; proc++) {
 		struct process *process = &node->procs[proc];
 
-		if (process->alive || !(procs & (1u << proc)))
+		if (process->alive || !(procs & (1u << proc)) ||
+		    (proc == PROC_TIMESYNCD && node->clockless))
 			continue;
 		process->alive = true;
 		process->paused_until_ns = 0;
@@ -228,6 +229,8 @@ void node_heal_all(struct world *world)
 		struct node *node = &world->nodes[i];
 
 		node->disk.slow_ns = 0;
+		node->disk.full_until_ns = 0;
+		node->disk.fails = node->disk.misdirects = false;
 		node->suspended_until_ns = 0;
 		node_start(world, node, ALL_PROCS);
 		for (uint32_t proc = 0; proc < PROC_COUNT; proc++) {

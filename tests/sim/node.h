@@ -58,6 +58,7 @@ struct raft_host {
 	uint64_t hard_term_before;
 	uint32_t hard_vote_before;
 	uint64_t hard_support_before;
+	struct raft_floor hard_floor_before;
 	struct factlog log; /* what the core holds in memory */
 	uint64_t commit_index;
 	int64_t deadline_raw_ns;
@@ -135,6 +136,7 @@ struct node {
 	struct process procs[PROC_COUNT];
 	struct sim_clock clock;
 	int64_t suspended_until_ns; /* machine stopped; nothing can start */
+	bool clockless; /* its timesyncd never starts */
 	struct disk disk;
 	struct consensus_page page;
 	struct timesync_clock clock_page;

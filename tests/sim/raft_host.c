@@ -11,6 +11,7 @@
 #include "tests/sim/faults.h"
 #include "tests/sim/network.h"
 #include "tests/sim/record.h"
+#include "tests/sim/rot.h"
 #include "tests/sim/storage.h"
 
 static struct raft_now read_clocks(struct world *world, struct node *node)
@@ -96,6 +97,8 @@ static void schedule(struct world *world, struct node *node)
 
 void raft_host_start(struct world *world, struct node *node)
 {
+	rot_open(world, node);
+
 	struct raft_host *host = &node->host;
 	struct raft_config config = config_of(world, node);
 	struct raft_now now = read_clocks(world, node);
@@ -103,7 +106,8 @@ void raft_host_start(struct world *world, struct node *node)
 				       .voted_for = node->disk.voted_for,
 				       .supported_term =
 					       node->disk.supported_term,
-				       .snapshot = node->disk.snapshot};
+				       .snapshot = node->disk.snapshot,
+				       .floor = node->disk.floor};
 	struct raft_entry *entries;
 	struct factlog log = host->log;
 
@@ -148,6 +152,7 @@ void raft_host_stop(struct world *world, struct node *node)
 		node->disk.term = host->hard_term_before;
 		node->disk.voted_for = host->hard_vote_before;
 		node->disk.supported_term = host->hard_support_before;
+		node->disk.floor = host->hard_floor_before;
 	}
 	disks_crash(world, node->id, &node->disk);
 	checks_crashed(world, node);
@@ -417,6 +422,7 @@ static void carry_out(struct world *world, struct node *node)
 
 	host->carrying = false;
 	host->hard_in_flight = false;
+	rot_mended(world, node);
 	record_roles(world, node);
 	record_log(world, node);
 	change_log(world, node, effects);
@@ -470,11 +476,13 @@ static void write_hard_state(struct world *world, struct node *node)
 	host->hard_term_before = node->disk.term;
 	host->hard_vote_before = node->disk.voted_for;
 	host->hard_support_before = node->disk.supported_term;
+	host->hard_floor_before = node->disk.floor;
 	checks_hard_state(world, node, host->effects.term,
 			  host->effects.voted_for);
 	node->disk.term = host->effects.term;
 	node->disk.voted_for = host->effects.voted_for;
 	node->disk.supported_term = host->effects.supported_term;
+	node->disk.floor = host->effects.floor;
 	node_pause(world, node, PROC_RAFTD,
 		   disks_hard_state_ns(world, &node->disk));
 }
@@ -544,6 +552,13 @@ void raft_host_message(struct world *world, struct event *event)
 	if (!network_arrives(world, event))
 		return;
 	flight = event->payload;
+	/* No room: entries are lost on the way, the heartbeat is not. */
+	if (flight->message.type == RAFT_MSG_APPEND &&
+	    flight->message.append.count > 0 &&
+	    world->now_ns < node->disk.full_until_ns) {
+		world_cover(world, COVER_FULL_REFUSALS);
+		flight->message.append.count = 0;
+	}
 	if (flight->message.type == RAFT_MSG_APPEND) {
 		for (uint32_t i = 0; i < flight->message.append.count; i++)
 			entries[i] = facts_entry(flight->facts[i]);
@@ -563,7 +578,16 @@ void raft_host_disk(struct world *world, struct event *event)
 
 	if (node->disk.flushing == 0)
 		return; /* a reset made it void */
+	if (node->disk.fails) {
+		node->disk.fails = false;
+		world_cover(world, COVER_FSYNC_FAILED);
+		world_trace(world, node->id, "disk: sync failed, raftd exits");
+		node_crash(world, node, 1u << PROC_RAFTD,
+			   world_exponential(world, 100 * NS_PER_MS));
+		return;
+	}
 	disks_finish_flush(&node->disk);
+	rot_flushed(world, node);
 	start_flush(world, node);
 	last = factlog_at(&node->disk.log, disks_settled(&node->disk));
 	if (!last)
@@ -624,12 +648,29 @@ void raft_host_propose(struct world *world, struct event *event)
 	world_drop(event);
 }
 
+static void refuse_gathered(struct world *world, struct node *node)
+{
+	struct raft_host *host = &node->host;
+
+	for (uint32_t i = 0; i < host->gathered_count; i++)
+		node_post(world, node->index, PROC_STORAGED, NODE_IPC_NS,
+			  (struct event){.kind = EVENT_STORE_PROPOSED,
+					 .a = host->gathered[i].token});
+	world_cover(world, COVER_FULL_REFUSALS);
+	host->gathered_count = 0;
+}
+
 void raft_host_flush(struct world *world, struct event *event)
 {
 	struct node *node = &world->nodes[event->node];
 	struct raft_host *host = &node->host;
 	struct raft_proposal proposals[NODE_PROPOSALS_MAX];
 	struct raft_event propose = {.type = RAFT_EV_PROPOSE};
+
+	if (world->now_ns < node->disk.full_until_ns) {
+		refuse_gathered(world, node);
+		return;
+	}
 
 	for (uint32_t i = 0; i < host->gathered_count; i++)
 		proposals[i] = (struct raft_proposal){

@@ -42,6 +42,18 @@ static void draw_profile(struct world *world)
 	profile->think_ns = world_between(world, 5, 40) * NS_PER_MS;
 }
 
+/* No cluster clock, on one node or on all of them, for the whole run. */
+static void take_clocks(struct world *world)
+{
+	bool all = world_chance(world, 0.3);
+
+	for (uint32_t i = 0; i < world->node_count; i++)
+		if (all || world_chance(world, 0.3)) {
+			world->nodes[i].clockless = true;
+			world_cover(world, COVER_CLOCKLESS);
+		}
+}
+
 /* One clock gains or loses several times what the rule allows. */
 static void break_clock_rule(struct world *world)
 {
@@ -129,6 +141,8 @@ void run_seed(const struct sim_options *options, struct sim_result *result)
 	node_add_all(world);
 	if (options->scenario == SCENARIO_BEYOND_RHO)
 		break_clock_rule(world);
+	if (options->scenario == SCENARIO_MIXED && world_chance(world, 0.1))
+		take_clocks(world);
 	record_open(world);
 	node_start_all(world);
 	clients_init(world);

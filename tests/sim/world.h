@@ -38,6 +38,7 @@ enum sim_scenario {
 	SCENARIO_CRASHES,    /* crashes, reboots, slow disks */
 	SCENARIO_PARTITIONS, /* network only */
 	SCENARIO_CLOCKS,     /* pauses, disruptions, clock packets lost */
+	SCENARIO_DISKS,	     /* rot, wrong places, full, failing, and crashes */
 	SCENARIO_HOSTILE,    /* streams that lose, double and reorder */
 	SCENARIO_BEYOND_RHO, /* one clock breaks the rate rule: log must hold */
 	SCENARIO_COUNT
