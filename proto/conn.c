@@ -63,6 +63,7 @@ struct conn {
 
 	struct buffer in;
 	struct buffer out;
+	uint32_t body_bytes_max; /* of frames that come in */
 	size_t queue_max_bytes;
 	uint64_t sent_total; /* stream position of the front of `out` */
 
@@ -374,6 +375,8 @@ static void deliver(struct conn *conn)
 		if (bytes < FRAME_HEAD_BYTES)
 			return;
 		err = frame_head_decode(buffer_front(&conn->in), &head);
+		if (err == RFS_ERR_OK && head.body_bytes > conn->body_bytes_max)
+			err = RFS_ERR_INVALID;
 		if (err == RFS_ERR_OK &&
 		    bytes < FRAME_HEAD_BYTES + head.body_bytes)
 			return;
@@ -537,6 +540,7 @@ static struct conn *conn_new(struct ev_loop *loop, int fd,
 	conn->loop = loop;
 	conn->fd = fd;
 	conn->state = state;
+	conn->body_bytes_max = FRAME_BODY_BYTES_MAX;
 	conn->queue_max_bytes = queue_max_bytes;
 	conn->events = events;
 	conn->ctx = ctx;
@@ -715,6 +719,12 @@ enum rfs_err conn_send(struct conn *conn, enum frame_type type,
 		ev_feed_event(conn->loop, &conn->flush, EV_PREPARE);
 	}
 	return RFS_ERR_OK;
+}
+
+void conn_limit_frames(struct conn *conn, uint32_t body_bytes_max)
+{
+	CHECK(body_bytes_max <= FRAME_BODY_BYTES_MAX);
+	conn->body_bytes_max = body_bytes_max;
 }
 
 size_t conn_queued_bytes(const struct conn *conn)

@@ -64,7 +64,7 @@ struct conn *conn_dial_tls(struct ev_loop *loop, struct tls *tls,
 
 /* Serve an accepted TCP socket (owned from here on). Who it is comes out of
  * the handshake: `allowed` decides by key before `opened` (its false gives
- * DENIED); conn_peer_key() tells afterwards. */
+ * DENIED; NULL: any key is); conn_peer_key() tells afterwards. */
 struct conn *conn_accept_tls(struct ev_loop *loop, struct tls *tls, int fd,
 			     bool (*allowed)(void *ctx,
 					     const uint8_t *peer_key),
@@ -83,6 +83,10 @@ bool conn_peer_uid(const struct conn *conn, uint32_t *uid, uint32_t *gid,
  * back. Frames are written in batches at the end of the loop iteration. */
 RFS_MUST_USE enum rfs_err conn_send(struct conn *conn, enum frame_type type,
 				    const ProtobufCMessage *message, int fd);
+
+/* Larger frames than this that come in are INVALID from here on. At most, and
+ * at first, FRAME_BODY_BYTES_MAX. */
+void conn_limit_frames(struct conn *conn, uint32_t body_bytes_max);
 
 size_t conn_queued_bytes(const struct conn *conn);
 

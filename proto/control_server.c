@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "common/check.h"
 #include "common/list.h"
 #include "proto/conn.h"
 
@@ -14,6 +15,9 @@ struct control_server {
 	control_answer *answer;
 	void *ctx;
 	struct list clients;
+	struct list questions;		    /* held ones */
+	struct control_client *answering;   /* whose request is looked at */
+	struct control_question *held;	    /* made of it; NULL: it is answered */
 };
 
 struct control_client {
@@ -22,8 +26,23 @@ struct control_client {
 	struct conn *conn;
 };
 
+/* A request whose answer is still to come. */
+struct control_question {
+	struct list_node node;
+	struct control_client *client; /* NULL: gone */
+};
+
 static void drop(struct control_client *client)
 {
+	struct list_node *at, *next;
+
+	list_for_each_safe(at, next, &client->server->questions) {
+		struct control_question *question =
+			list_entry(at, struct control_question, node);
+
+		if (question->client == client)
+			question->client = NULL;
+	}
 	list_remove(&client->node);
 	free(client);
 }
@@ -46,17 +65,55 @@ static void on_request(struct conn *conn, void *ctx, const struct frame *frame)
 	if (frame->type == FRAME_CONTROL_REQUEST)
 		message = frame_unpack(
 			frame, &distributed_fs__control_request__descriptor);
+	server->answering = client;
+	server->held = NULL;
 	if (message)
 		err = server->answer(server->ctx, (void *)message, &reply);
-	if (err != RFS_ERR_OK && reply.err == 0)
-		reply.err = err;
-	if (reply.err && (!reply.reason || !*reply.reason))
-		reply.reason = (char *)rfs_err_text((enum rfs_err)reply.err);
-	err = conn_send(conn, FRAME_CONTROL_REPLY, &reply.base, -1);
+	server->answering = NULL;
+	control_reply_settle(&reply, err);
+	err = RFS_ERR_OK;
+	if (!server->held)
+		err = conn_send(conn, FRAME_CONTROL_REPLY, &reply.base, -1);
 	if (message)
 		protobuf_c_message_free_unpacked(message, NULL);
 	if (err != RFS_ERR_OK) {
 		conn_close(conn);
+		drop(client);
+	}
+}
+
+void control_reply_settle(DistributedFs__ControlReply *reply, enum rfs_err err)
+{
+	if (err != RFS_ERR_OK && reply->err == 0)
+		reply->err = err;
+	if (reply->err && (!reply->reason || !*reply->reason))
+		reply->reason = (char *)rfs_err_text((enum rfs_err)reply->err);
+}
+
+struct control_question *control_server_hold(struct control_server *server)
+{
+	struct control_question *question = calloc(1, sizeof(*question));
+
+	CHECK(server->answering != NULL);
+	if (!question)
+		return NULL;
+	question->client = server->answering;
+	list_append(&server->questions, &question->node);
+	server->held = question;
+	return question;
+}
+
+void control_question_answer(struct control_question *question,
+			     const DistributedFs__ControlReply *reply)
+{
+	struct control_client *client = question->client;
+
+	list_remove(&question->node);
+	free(question);
+	if (client &&
+	    conn_send(client->conn, FRAME_CONTROL_REPLY, &reply->base, -1) !=
+		    RFS_ERR_OK) {
+		conn_close(client->conn);
 		drop(client);
 	}
 }
@@ -95,6 +152,7 @@ struct control_server *control_server_new(struct ev_loop *loop,
 	server->answer = answer;
 	server->ctx = ctx;
 	list_init(&server->clients);
+	list_init(&server->questions);
 	server->listener = listener_unix(loop, path, 0660, on_client, server);
 	if (!server->listener) {
 		free(server);
@@ -115,6 +173,10 @@ void control_server_free(struct control_server *server)
 
 		conn_close(client->conn);
 		drop(client);
+	}
+	list_for_each_safe(at, next, &server->questions) {
+		list_remove(at);
+		free(list_entry(at, struct control_question, node));
 	}
 	listener_free(server->listener);
 	free(server);

@@ -29,6 +29,9 @@ enum frame_type {
 	FRAME_PEER_SNAPSHOT_ACK,
 	FRAME_PEER_PING,
 	FRAME_PEER_PONG,
+	FRAME_PEER_MEMBERS,
+	FRAME_PEER_CONTROL, /* control.proto: a question for the leader */
+	FRAME_PEER_CONTROL_DONE,
 	/* local.proto: storaged to raftd and back */
 	FRAME_LOCAL_ATTACH = 200,
 	FRAME_LOCAL_PROPOSE,

@@ -352,6 +352,15 @@ void clients_limbo(struct clients *clients, const struct raft *raft,
 	while (clients->attached && index <= view->limbo_index);
 }
 
+/* ---- members ---- */
+
+void clients_members(struct clients *clients,
+		     const DistributedFs__LocalMembers *members)
+{
+	if (clients->attached)
+		send(clients, FRAME_LOCAL_MEMBERS, &members->base, -1);
+}
+
 /* ---- snapshots ---- */
 
 void clients_want_snapshot(struct clients *clients, uint64_t log_bytes)

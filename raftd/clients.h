@@ -46,6 +46,10 @@ struct clients *clients_new(struct ev_loop *ev,
 /* Take a connected stream socket (owned from here) in place of the old link. */
 void clients_link(struct clients *clients, int fd);
 
+/* Who is in the cluster; lost when storaged is not attached. */
+void clients_members(struct clients *clients,
+		     const DistributedFs__LocalMembers *members);
+
 bool clients_attached(const struct clients *clients);
 /* Attached, and not busy with a restore. */
 bool clients_serving(const struct clients *clients);

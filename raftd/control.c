@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/os/clock.h"
+#include "raftd/configure.h"
 
 struct status {
 	DistributedFs__RaftStatus raft;
@@ -13,9 +14,7 @@ struct status {
 
 static char *name_of(const struct loop *loop, uint32_t node)
 {
-	const struct config_node *found = config_node(loop->config, node);
-
-	return found != NULL ? (char *)found->name : (char *)"";
+	return (char *)roster_name(&loop->changes.roster, node);
 }
 
 static const char *const role_names[] = { "follower", "pre-candidate",
@@ -64,6 +63,9 @@ static void fill(const struct loop *loop, struct status *status)
 	raft_view(loop->raft, &view);
 	raft->node = (char *)config_self(loop->config)->name;
 	raft->role = (char *)role_names[view.role];
+	raft->standing = (char *)changes_standing(&view);
+	raft->standing_why = (char *)changes_why(&loop->changes, &view);
+	raft->members_index = view.membership_index;
 	raft->term = view.term;
 	raft->leader = view.leader;
 	raft->leader_name = name_of(loop, view.leader);
@@ -100,13 +102,17 @@ static void fill(const struct loop *loop, struct status *status)
 static enum rfs_err transfer_to(struct loop *loop, uint32_t node,
 				DistributedFs__ControlReply *reply)
 {
+	const struct raft_member *member =
+		raft_membership_find(raft_membership(loop->raft), node);
 	const struct raft_event event = {
 		.type = RAFT_EV_TRANSFER,
 		.peer = node,
 	};
 
-	if (config_node(loop->config, node) == NULL) {
-		reply->reason = (char *)"there is no such node";
+	if (member == NULL || !member->voter) {
+		reply->reason = (char *)(member == NULL ?
+						 "there is no such node" :
+						 "it is no voter");
 		return RFS_ERR_INVALID;
 	}
 	if (loop->view.role != RAFT_LEADER)
@@ -115,25 +121,87 @@ static enum rfs_err transfer_to(struct loop *loop, uint32_t node,
 	return RFS_ERR_OK;
 }
 
+/* What a leader is asked, here or by way of another node. */
+static enum rfs_err answer_as_leader(struct loop *loop,
+				     const DistributedFs__ControlRequest *request,
+				     DistributedFs__ControlReply *reply)
+{
+	if (loop->view.role != RAFT_LEADER)
+		return RFS_ERR_NOT_LEADER;
+	switch (request->kind) {
+	case DISTRIBUTED_FS__CONTROL_KIND__CONTROL_TRANSFER:
+		return transfer_to(loop, request->node, reply);
+	case DISTRIBUTED_FS__CONTROL_KIND__CONTROL_MEMBERS:
+		configure_members(loop, reply);
+		return RFS_ERR_OK;
+	case DISTRIBUTED_FS__CONTROL_KIND__CONTROL_CONFIGURE:
+		if (request->change == NULL)
+			return RFS_ERR_INVALID;
+		return configure_change(loop, request->change, reply);
+	default:
+		return RFS_ERR_NOTSUP;
+	}
+}
+
+void control_asked(void *ctx, struct peers_question *question,
+		   const DistributedFs__PeerControl *control)
+{
+	DistributedFs__PeerControlDone done =
+		DISTRIBUTED_FS__PEER_CONTROL_DONE__INIT;
+	DistributedFs__ControlReply reply = DISTRIBUTED_FS__CONTROL_REPLY__INIT;
+
+	control_reply_settle(&reply,
+			     answer_as_leader(ctx, control->request, &reply));
+	done.id = control->id;
+	done.reply = &reply;
+	peers_answer(question, &done);
+}
+
+void control_done(void *ctx, uint32_t node,
+		  const DistributedFs__PeerControlDone *done)
+{
+	struct loop *loop = ctx;
+
+	questions_done(&loop->questions, node, done);
+}
+
+static enum rfs_err ask_leader(struct loop *loop,
+			       const DistributedFs__ControlRequest *request,
+			       DistributedFs__ControlReply *reply)
+{
+	const char *reason;
+	enum rfs_err err;
+
+	if (loop->view.role == RAFT_LEADER)
+		return answer_as_leader(loop, request, reply);
+	err = questions_pass_on(&loop->questions, loop->control, loop->peers,
+				loop->view.leader, request, &reason);
+	reply->reason = (char *)reason;
+	if (err == RFS_ERR_NO_QUORUM &&
+	    request->kind == DISTRIBUTED_FS__CONTROL_KIND__CONTROL_MEMBERS) {
+		configure_members(loop, reply); /* better than nothing */
+		return RFS_ERR_OK;
+	}
+	return err;
+}
+
 enum rfs_err loop_answer(void *ctx,
 			 const DistributedFs__ControlRequest *request,
 			 DistributedFs__ControlReply *reply)
 {
 	static struct status status;
 	struct loop *loop = ctx;
-	enum rfs_err err;
 
 	switch (request->kind) {
 	case DISTRIBUTED_FS__CONTROL_KIND__CONTROL_STATUS:
-		err = RFS_ERR_OK;
-		break;
+		fill(loop, &status);
+		reply->raft = &status.raft;
+		return RFS_ERR_OK;
 	case DISTRIBUTED_FS__CONTROL_KIND__CONTROL_TRANSFER:
-		err = transfer_to(loop, request->node, reply);
-		break;
+	case DISTRIBUTED_FS__CONTROL_KIND__CONTROL_MEMBERS:
+	case DISTRIBUTED_FS__CONTROL_KIND__CONTROL_CONFIGURE:
+		return ask_leader(loop, request, reply);
 	default:
 		return RFS_ERR_NOTSUP;
 	}
-	fill(loop, &status);
-	reply->raft = &status.raft;
-	return err;
 }

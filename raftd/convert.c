@@ -44,6 +44,37 @@ void convert_parse_meta(const DistributedFs__SnapshotMeta *in,
 	};
 }
 
+void convert_node(const struct config_node *node, DistributedFs__Member *out)
+{
+	distributed_fs__member__init(out);
+	out->name = (char *)node->name;
+	out->address = (char *)node->address;
+	out->raft_port = node->raft_port;
+	out->storage_port = node->storage_port;
+	out->time_port = node->time_port;
+	out->key.data = (uint8_t *)node->key;
+	out->key.len = sizeof(node->key);
+}
+
+enum rfs_err convert_parse_node(const DistributedFs__Member *in, uint32_t id,
+				struct config_node *node)
+{
+	if (strlen(in->name) >= sizeof(node->name) ||
+	    strlen(in->address) >= sizeof(node->address) ||
+	    in->key.len != sizeof(node->key) || in->raft_port > UINT16_MAX ||
+	    in->storage_port > UINT16_MAX || in->time_port > UINT16_MAX)
+		return RFS_ERR_INVALID;
+	memset(node, 0, sizeof(*node));
+	node->id = id;
+	strcpy(node->name, in->name);
+	strcpy(node->address, in->address);
+	node->raft_port = (uint16_t)in->raft_port;
+	node->storage_port = (uint16_t)in->storage_port;
+	node->time_port = (uint16_t)in->time_port;
+	memcpy(node->key, in->key.data, sizeof(node->key));
+	return RFS_ERR_OK;
+}
+
 static void convert_append(const struct raft_message *m,
 			   struct convert_out *out)
 {

@@ -7,6 +7,7 @@
 #define RAFTFS_RAFTD_CONVERT_H
 
 #include "common/err.h"
+#include "common/os/config.h"
 #include "peer.pb-c.h"
 #include "raftd/core/raft.h"
 
@@ -34,6 +35,12 @@ RFS_MUST_USE enum rfs_err
 convert_parse(const DistributedFs__RaftMessage *in, uint32_t from, uint32_t to,
 	      struct raft_entry entries[RAFT_ENTRIES_MAX],
 	      struct raft_message *m);
+/* A node's description; *out borrows from node. */
+void convert_node(const struct config_node *node, DistributedFs__Member *out);
+/* INVALID: too long for a node's; whether it makes sense is the caller's. */
+RFS_MUST_USE enum rfs_err convert_parse_node(const DistributedFs__Member *in,
+					     uint32_t id,
+					     struct config_node *node);
 void convert_parse_meta(const DistributedFs__SnapshotMeta *in,
 			struct raft_snapshot_meta *meta);
 

@@ -39,7 +39,7 @@ uint32_t handover_successor(const struct raft_view *view, uint32_t self,
 			     now_raw_ns - peer->last_heard_raw_ns <
 				     2 * view->election_timeout_ns;
 
-		if (peer->id == self || !alive ||
+		if (peer->id == self || !peer->voter || !alive ||
 		    (best != RAFT_NOBODY && peer->match_index <= best_match))
 			continue;
 		best = peer->id;

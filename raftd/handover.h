@@ -42,7 +42,7 @@ bool handover_is_fit(const struct handover *handover, int64_t now_raw_ns);
 uint32_t handover_due(struct handover *handover, const struct raft_view *view,
 		      uint32_t self, const bool *connected, int64_t now_raw_ns);
 
-/* The connected peer, heard of lately, that has most of the log. RAFT_NOBODY:
+/* The connected voter, heard of lately, that has most of the log. RAFT_NOBODY:
  * there is none. */
 uint32_t handover_successor(const struct raft_view *view, uint32_t self,
 			    const bool *connected, int64_t now_raw_ns);

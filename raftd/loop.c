@@ -111,8 +111,12 @@ static void send_messages(struct loop *loop,
 
 static void answer(struct loop *loop, const struct raft_effects *effects)
 {
-	for (uint32_t i = 0; i < effects->proposal_count; i++)
-		clients_proposed(loop->clients, &effects->proposals[i]);
+	for (uint32_t i = 0; i < effects->proposal_count; i++) {
+		if (loop->configuring)
+			loop->configured = effects->proposals[i];
+		else
+			clients_proposed(loop->clients, &effects->proposals[i]);
+	}
 	for (uint32_t i = 0; i < effects->read_count; i++)
 		clients_read_done(loop->clients, &effects->reads[i]);
 }
@@ -175,15 +179,13 @@ static const char *role_name(enum raft_role role)
 static void report_change(const struct loop *loop, const struct raft_view *was)
 {
 	const struct raft_view *view = &loop->view;
-	const struct config_node *leader =
-		config_node(loop->config, view->leader);
+	const char *leader = roster_name(&loop->changes.roster, view->leader);
 
 	if (view->role == was->role && view->leader == was->leader &&
 	    view->term == was->term)
 		return;
-	if (view->role == RAFT_FOLLOWER && leader != NULL)
-		log_notice("following %s in term %" PRIu64, leader->name,
-			   view->term);
+	if (view->role == RAFT_FOLLOWER && leader[0] != '\0')
+		log_notice("following %s in term %" PRIu64, leader, view->term);
 	else if (view->role == RAFT_LEADER)
 		log_notice("leader of term %" PRIu64, view->term);
 	else
@@ -204,6 +206,8 @@ static void carry_out(struct loop *loop, const struct raft_effects *effects)
 	    (was.role != RAFT_LEADER || was.term != loop->view.term))
 		clients_limbo(loop->clients, loop->raft, &loop->view);
 	write_log(loop, effects);
+	changes_follow(&loop->changes, &loop->view, effects->membership_changed,
+		       loop->snapshot_index);
 	send_messages(loop, effects);
 	transfer_set_commit(loop->transfer, effects->commit_index);
 	clients_stream(loop->clients, loop->raft, effects->commit_index);
@@ -228,6 +232,7 @@ static void step(struct loop *loop, const struct raft_event *event)
 	struct raft_effects effects;
 
 	loop->stepping = true;
+	loop->configuring = event->type == RAFT_EV_CONFIGURE;
 	loop_now(loop, &now.now);
 	raft_step(loop->raft, &now, &effects);
 	carry_out(loop, &effects);
@@ -303,6 +308,7 @@ static void on_lost(void *ctx, uint32_t node)
 	};
 
 	transfer_peer_lost(loop->transfer, node);
+	questions_lost(&loop->questions, node);
 	loop_post(loop, &event);
 }
 
@@ -324,6 +330,21 @@ static void on_rtt(void *ctx, uint32_t node, int64_t rtt_ns)
 	};
 
 	loop_post(ctx, &event);
+}
+
+static void on_members(void *ctx, uint32_t node, const void *image,
+		       size_t bytes)
+{
+	struct loop *loop = ctx;
+
+	changes_shown(&loop->changes, node, image, bytes, &loop->view);
+}
+
+static void on_removed(void *ctx, uint32_t node, uint64_t index)
+{
+	struct loop *loop = ctx;
+
+	changes_removed(&loop->changes, node, index);
 }
 
 static void on_chunk(void *ctx, uint32_t node,
@@ -349,6 +370,10 @@ static const struct peers_events peers_events = {
 	.rtt = on_rtt,
 	.chunk = on_chunk,
 	.ack = on_ack,
+	.members = on_members,
+	.removed = on_removed,
+	.control = control_asked,
+	.control_done = control_done,
 };
 
 static void on_attached(void *ctx, uint64_t applied_index)
@@ -359,6 +384,7 @@ static void on_attached(void *ctx, uint64_t applied_index)
 	if (loop->view.limbo_index > 0)
 		clients_limbo(loop->clients, loop->raft, &loop->view);
 	loop->wanted_raw_ns = 0;
+	changes_tell_storaged(&loop->changes);
 	transfer_attached(loop->transfer);
 }
 
@@ -441,13 +467,17 @@ static void on_taken(void *ctx, const struct raft_snapshot_meta *meta)
 	offer_snapshot(loop);
 }
 
-static void on_installed(void *ctx, const struct raft_snapshot_meta *meta)
+static void on_installed(void *ctx, const struct raft_snapshot_meta *meta,
+			 const struct raft_membership *membership)
 {
 	struct loop *loop = ctx;
 	const struct raft_event event = {
 		.type = RAFT_EV_SNAPSHOT_INSTALLED,
 		.snapshot = *meta,
+		.membership = membership,
 	};
+
+	CHECK(!loop->stepping); /* the membership is borrowed for this call */
 
 	if (meta->index > loop->snapshot_index) {
 		loop->snapshot_index = meta->index;
@@ -468,7 +498,16 @@ static void on_failed(void *ctx, uint32_t node)
 	loop_post(ctx, &event);
 }
 
+static const struct raft_membership *on_membership_at(void *ctx,
+						      uint64_t index)
+{
+	struct loop *loop = ctx;
+
+	return raft_membership_at(loop->raft, index);
+}
+
 static const struct transfer_events transfer_events = {
+	.membership_at = on_membership_at,
 	.taken = on_taken,
 	.installed = on_installed,
 	.failed = on_failed,
@@ -525,21 +564,28 @@ static void on_heartbeat(struct ev_loop *ev, ev_timer *timer, int revents)
 {
 	struct loop *loop = timer->data;
 	const struct raft_view *view = &loop->view;
-	const struct config_node *leader =
-		config_node(loop->config, view->leader);
-	char state[160];
+	const char *leader = roster_name(&loop->changes.roster, view->leader);
+	const char *why = changes_why(&loop->changes, view);
+	char state[320];
+	int used = snprintf(state, sizeof(state), "WATCHDOG=1\n");
 
 	(void)ev;
 	(void)revents;
-	if (view->role == RAFT_FOLLOWER && leader != NULL)
-		snprintf(state, sizeof(state),
-			 "WATCHDOG=1\nSTATUS=follower of %s in term %" PRIu64
+	if (loop->changes.written_index > 0)
+		used += snprintf(state + used, sizeof(state) - (size_t)used,
+				 "X_MEMBERS=%" PRIu64 "\n",
+				 loop->changes.written_index);
+	if (why[0] != '\0')
+		snprintf(state + used, sizeof(state) - (size_t)used,
+			 "STATUS=%s", why);
+	else if (view->role == RAFT_FOLLOWER && leader[0] != '\0')
+		snprintf(state + used, sizeof(state) - (size_t)used,
+			 "STATUS=follower of %s in term %" PRIu64
 			 ", commit %" PRIu64,
-			 leader->name, view->term, view->commit_index);
+			 leader, view->term, view->commit_index);
 	else
-		snprintf(state, sizeof(state),
-			 "WATCHDOG=1\nSTATUS=%s of term %" PRIu64
-			 ", commit %" PRIu64,
+		snprintf(state + used, sizeof(state) - (size_t)used,
+			 "STATUS=%s of term %" PRIu64 ", commit %" PRIu64,
 			 role_name(view->role), view->term,
 			 view->commit_index);
 	process_notify(state);
@@ -567,6 +613,7 @@ static void on_fitness(struct ev_loop *ev, ev_timer *timer, int revents)
 
 	(void)ev;
 	(void)revents;
+	questions_expire(&loop->questions, now_ns);
 	handover_note(&loop->handover, disk_is_full(loop->disk),
 		      clients_serving(loop->clients) &&
 			      !transfer_is_awaited(loop->transfer),
@@ -581,7 +628,7 @@ static void on_fitness(struct ev_loop *ev, ev_timer *timer, int revents)
 	log_notice("%s: handing leadership to %s",
 		   loop->handover.disk_full ? "the disk is full" :
 					      "storaged does not serve",
-		   config_node(loop->config, event.peer)->name);
+		   roster_name(&loop->changes.roster, event.peer));
 	loop_post(loop, &event);
 }
 
@@ -614,7 +661,7 @@ static void say_farewell(struct loop *loop)
 		return;
 	}
 	log_notice("stopping: handing leadership to %s",
-		   config_node(loop->config, event.peer)->name);
+		   roster_name(&loop->changes.roster, event.peer));
 	ev_timer_start(loop->ev, &loop->farewell);
 	loop_post(loop, &event);
 }
@@ -678,12 +725,17 @@ static enum rfs_err open_world(struct loop *loop, const struct node_key *key)
 		return err;
 	loop->snapshot_index = loop->counted_index = noted.at.index;
 	raft_view(loop->raft, &loop->view);
-	loop->peers = peers_new(loop->ev, config, key, loop->incarnation,
-				&peers_events, loop);
+	changes_init(&loop->changes, config, loop->raft, loop->clients,
+		     loop->chores);
+	loop->peers = peers_new(loop->ev, config, &loop->changes.roster, key,
+				loop->incarnation, &peers_events, loop);
 	if (loop->peers == NULL)
 		return RFS_ERR_IO;
+	loop->changes.peers = loop->peers;
+	changes_follow(&loop->changes, &loop->view, true, loop->snapshot_index);
 	snprintf(path, sizeof(path), "%s/raftd", config->data_dir);
-	loop->transfer = transfer_new(loop->ev, config, path, loop->chores,
+	loop->transfer = transfer_new(loop->ev, &loop->changes.roster, path,
+				      loop->chores,
 				      loop->peers, loop->clients, &noted,
 				      &transfer_events, loop);
 	snprintf(path, sizeof(path), "%s/%s", config->run_dir, SOCKETS_RAFTD);

@@ -6,6 +6,7 @@
 
 #include "common/os/stall.h"
 #include "proto/control_server.h"
+#include "raftd/changes.h"
 #include "raftd/chores.h"
 #include "raftd/clients.h"
 #include "raftd/core/raft.h"
@@ -15,6 +16,7 @@
 #include "raftd/loop.h"
 #include "raftd/pages.h"
 #include "raftd/peers.h"
+#include "raftd/questions.h"
 #include "raftd/transfer.h"
 
 #define LOOP_POSTED_MAX 64
@@ -34,7 +36,13 @@ struct loop {
 	struct peers *peers;
 	struct clients *clients;
 	struct transfer *transfer;
+	struct changes changes;
 	struct control_server *control;
+	struct questions questions;
+
+	/* The answer to a RAFT_EV_CONFIGURE, in its own step. */
+	bool configuring;
+	struct raft_proposal_done configured;
 
 	/* Steps never nest: what comes up inside one waits here. */
 	bool stepping;
@@ -66,6 +74,12 @@ struct loop {
 enum rfs_err loop_answer(void *ctx,
 			 const DistributedFs__ControlRequest *request,
 			 DistributedFs__ControlReply *reply);
+
+/* control.c: a question for the leader, and its answer; ctx is the loop. */
+void control_asked(void *ctx, struct peers_question *question,
+		   const DistributedFs__PeerControl *control);
+void control_done(void *ctx, uint32_t node,
+		  const DistributedFs__PeerControlDone *done);
 
 /* loop.c: give the raft an event, now or when the present step is over. */
 void loop_post(struct loop *loop, const struct raft_event *event);

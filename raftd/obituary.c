@@ -21,6 +21,7 @@
 struct obituary {
 	struct ev_loop *ev;
 	const struct config *config;
+	const struct roster *roster;
 	obituary_read *read;
 	void *ctx;
 	ev_io io;
@@ -48,7 +49,7 @@ static void take(struct obituary *obituary, const uint8_t *image, size_t bytes)
 
 	if (death_peek(image, bytes, &id) != RFS_ERR_OK)
 		return;
-	node = config_node(config, id);
+	node = roster_find(obituary->roster, id);
 	if (node == NULL || !may_check(obituary) ||
 	    death_decode(image, bytes, node->key, &death) != RFS_ERR_OK ||
 	    memcmp(death.digest, config->digest, sizeof(death.digest)) != 0)
@@ -75,7 +76,8 @@ static void on_readable(struct ev_loop *ev, ev_io *io, int revents)
 }
 
 struct obituary *obituary_new(struct ev_loop *ev, const struct config *config,
-			      obituary_read *read, void *ctx)
+			      const struct roster *roster, obituary_read *read,
+			      void *ctx)
 {
 	const struct config_node *self = config_self(config);
 	struct obituary *obituary = calloc(1, sizeof(*obituary));
@@ -102,6 +104,7 @@ struct obituary *obituary_new(struct ev_loop *ev, const struct config *config,
 	}
 	obituary->ev = ev;
 	obituary->config = config;
+	obituary->roster = roster;
 	obituary->read = read;
 	obituary->ctx = ctx;
 	ev_io_init(&obituary->io, on_readable, fd, EV_READ);

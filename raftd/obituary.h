@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "common/os/config.h"
+#include "raftd/roster.h"
 
 struct obituary;
 
@@ -15,9 +16,11 @@ struct obituary;
 typedef void obituary_read(void *ctx, uint32_t node, uint64_t incarnation,
 			   uint64_t term_led);
 
-/* config is borrowed for its life. NULL: cannot bind, no memory (logged). */
+/* config and roster, whose keys sign, are borrowed for its life. NULL: cannot
+ * bind, no memory (logged). */
 struct obituary *obituary_new(struct ev_loop *ev, const struct config *config,
-			      obituary_read *read, void *ctx);
+			      const struct roster *roster, obituary_read *read,
+			      void *ctx);
 /* obituary may be NULL. */
 void obituary_free(struct obituary *obituary);
 

@@ -16,6 +16,7 @@
 #include "common/units.h"
 #include "proto/conn.h"
 #include "raftd/convert.h"
+#include "raftd/greeting.h"
 #include "raftd/obituary.h"
 
 #define REDIAL_MIN_SEC	  0.05
@@ -26,12 +27,15 @@
 #define SILENCE_MAX_NS	  (5 * NS_PER_SEC)
 #define USER_TIMEOUT_MS	  5000
 #define QUEUE_BYTES	  (16 * MIB)
+#define REMOVED_SEC	  30.0 /* it was said for good: ask seldom */
 #define INBOUND_MAX	  64
+#define HELLO_BYTES_MAX	  4096 /* before it is known who it is */
+#define HELLO_SEC	  3.0
 #define MESSAGE_BYTES_MAX (FRAME_BODY_BYTES_MAX - 4096)
 
 struct peer {
 	struct peers *peers;
-	const struct config_node *node;
+	struct config_node node;
 	struct conn *out; /* NULL: idle */
 	bool ready;	  /* our hello was accepted */
 	struct inbound *in;
@@ -41,7 +45,7 @@ struct peer {
 	unsigned int ping_count;
 	int64_t heard_raw_ns; /* anything on `out` */
 	uint64_t incarnation; /* of the one we last spoke to */
-	char refused[160];
+	char refused[GREETING_WHY_MAX];
 };
 
 /* A connection somebody dialled to us. */
@@ -49,20 +53,30 @@ struct inbound {
 	struct peers *peers;
 	struct conn *conn;
 	struct peer *peer; /* NULL until its hello was accepted */
+	ev_timer patience; /* until then */
 	struct inbound *next;
+};
+
+struct peers_question {
+	struct conn *conn;
 };
 
 struct peers {
 	struct ev_loop *ev;
 	const struct config *config;
+	const struct roster *roster;
 	uint64_t incarnation;
 	const struct peers_events *events;
 	void *ctx;
 	struct tls *tls;
 	struct listener *listener;
 	struct obituary *obituary;
-	struct peer peer[CONFIG_NODES_MAX];
+	struct peer *peer[ROSTER_NODES_MAX]; /* each on the heap: watched */
 	uint32_t peer_count;
+	ev_prepare refresh; /* runs while the roster's changes are due */
+	bool alone;
+	uint32_t shown_bytes;
+	uint8_t shown[RAFT_MEMBERSHIP_BYTES_MAX];
 	struct inbound *inbound;
 	unsigned int inbound_count;
 	uint64_t bad_messages;
@@ -73,8 +87,8 @@ struct peers {
 static struct peer *peer_by_id(struct peers *peers, uint32_t id)
 {
 	for (uint32_t i = 0; i < peers->peer_count; i++) {
-		if (peers->peer[i].node->id == id)
-			return &peers->peer[i];
+		if (peers->peer[i]->node.id == id)
+			return peers->peer[i];
 	}
 	return NULL;
 }
@@ -86,16 +100,9 @@ static void set_refused(struct peer *peer, const char *why)
 		return;
 	snprintf(peer->refused, sizeof(peer->refused), "%s", why);
 	if (why[0] != '\0')
-		log_warn("peer %s: %s", peer->node->name, why);
+		log_warn("peer %s: %s", peer->node.name, why);
 	else
-		log_notice("peer %s: accepted now", peer->node->name);
-}
-
-static void digest_text(const uint8_t *digest, size_t bytes, char text[17])
-{
-	text[0] = '\0';
-	for (size_t i = 0; i < 8 && i < bytes; i++)
-		snprintf(text + 2 * i, 3, "%02x", digest[i]);
+		log_notice("peer %s: accepted now", peer->node.name);
 }
 
 /* ---- the connection we dialled ---- */
@@ -122,21 +129,58 @@ static void out_opened(struct conn *conn, void *ctx)
 {
 	struct peer *peer = ctx;
 	struct peers *peers = peer->peers;
-	DistributedFs__PeerHello hello = DISTRIBUTED_FS__PEER_HELLO__INIT;
+	DistributedFs__PeerHello hello;
 	unsigned int timeout_ms = USER_TIMEOUT_MS;
 
 	setsockopt(conn_fd(conn), IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms,
 		   sizeof(timeout_ms));
-	hello.node = config_self(peers->config)->id;
-	hello.config_digest.data = (uint8_t *)peers->config->digest;
-	hello.config_digest.len = sizeof(peers->config->digest);
-	hello.nodes_digest.data = (uint8_t *)peers->config->nodes_digest;
-	hello.nodes_digest.len = sizeof(peers->config->nodes_digest);
-	hello.joining = peers->config->join;
-	hello.incarnation = peers->incarnation;
+	greeting_hello(peers->config, peers->roster, peers->incarnation,
+		       &hello);
 	if (conn_send(conn, FRAME_PEER_HELLO, &hello.base, -1) != RFS_ERR_OK)
-		log_warn("peer %s: no hello", peer->node->name);
+		log_warn("peer %s: no hello", peer->node.name);
 	peer->heard_raw_ns = clock_raw_ns();
+}
+
+static void show_members(struct peer *peer)
+{
+	DistributedFs__PeerMembers members = DISTRIBUTED_FS__PEER_MEMBERS__INIT;
+	struct peers *peers = peer->peers;
+
+	if (!peer->ready || peers->shown_bytes == 0)
+		return;
+	members.membership.data = peers->shown;
+	members.membership.len = peers->shown_bytes;
+	if (conn_send(peer->out, FRAME_PEER_MEMBERS, &members.base, -1) !=
+	    RFS_ERR_OK)
+		log_debug("peer %s: members not shown", peer->node.name);
+}
+
+static void become_ready(struct peer *peer, uint64_t incarnation)
+{
+	set_refused(peer, "");
+	log_info("peer %s: connected", peer->node.name);
+	peer->ready = true;
+	peer->incarnation = incarnation;
+	peer->redial_sec = REDIAL_MIN_SEC;
+	peer->ping_count = 0;
+	ev_timer_set(&peer->ping, 0., PING_FIRST_SEC);
+	ev_timer_start(peer->peers->ev, &peer->ping);
+	show_members(peer);
+}
+
+static void become_refused(struct peer *peer,
+			   const DistributedFs__PeerHelloReply *reply)
+{
+	struct peers *peers = peer->peers;
+
+	set_refused(peer, reply != NULL && reply->reason[0] != '\0' ?
+				  reply->reason :
+				  "refused without a reason");
+	if (reply == NULL || reply->removed_index == 0)
+		return;
+	peer->redial_sec = REMOVED_SEC;
+	peers->events->removed(peers->ctx, peer->node.id,
+			       reply->removed_index);
 }
 
 static void greeted(struct peer *peer, const struct frame *frame)
@@ -145,20 +189,10 @@ static void greeted(struct peer *peer, const struct frame *frame)
 		(void *)frame_unpack(frame,
 				     &distributed_fs__peer_hello_reply__descriptor);
 
-	if (reply == NULL || reply->err != RFS_ERR_OK) {
-		set_refused(peer, reply != NULL && reply->reason[0] != '\0' ?
-					  reply->reason :
-					  "refused without a reason");
-	} else {
-		set_refused(peer, "");
-		log_info("peer %s: connected", peer->node->name);
-		peer->ready = true;
-		peer->incarnation = reply->incarnation;
-		peer->redial_sec = REDIAL_MIN_SEC;
-		peer->ping_count = 0;
-		ev_timer_set(&peer->ping, 0., PING_FIRST_SEC);
-		ev_timer_start(peer->peers->ev, &peer->ping);
-	}
+	if (reply == NULL || reply->err != RFS_ERR_OK)
+		become_refused(peer, reply);
+	else
+		become_ready(peer, reply->incarnation);
 	if (reply != NULL)
 		distributed_fs__peer_hello_reply__free_unpacked(reply, NULL);
 }
@@ -177,7 +211,21 @@ static void ponged(struct peer *peer, const struct frame *frame)
 
 	distributed_fs__ping__free_unpacked(pong, NULL);
 	if (rtt_ns > 0 && rtt_ns < SILENCE_MAX_NS)
-		peers->events->rtt(peers->ctx, peer->node->id, rtt_ns);
+		peers->events->rtt(peers->ctx, peer->node.id, rtt_ns);
+}
+
+static void take_control_done(struct peer *peer, const struct frame *frame)
+{
+	struct peers *peers = peer->peers;
+	DistributedFs__PeerControlDone *done = (void *)frame_unpack(
+		frame, &distributed_fs__peer_control_done__descriptor);
+
+	if (done == NULL || done->reply == NULL)
+		peers->bad_messages++;
+	else
+		peers->events->control_done(peers->ctx, peer->node.id, done);
+	if (done != NULL)
+		distributed_fs__peer_control_done__free_unpacked(done, NULL);
 }
 
 static void out_frame(struct conn *conn, void *ctx, const struct frame *frame)
@@ -190,6 +238,8 @@ static void out_frame(struct conn *conn, void *ctx, const struct frame *frame)
 		greeted(peer, frame);
 	else if (frame->type == FRAME_PEER_PONG)
 		ponged(peer, frame);
+	else if (frame->type == FRAME_PEER_CONTROL_DONE && peer->ready)
+		take_control_done(peer, frame);
 	else
 		peer->peers->bad_messages++;
 }
@@ -206,7 +256,7 @@ static void out_closed(struct conn *conn, void *ctx, enum rfs_err why)
 				  "not know ours");
 	hang_up(peer);
 	if (was_ready)
-		peer->peers->events->lost(peer->peers->ctx, peer->node->id);
+		peer->peers->events->lost(peer->peers->ctx, peer->node.id);
 }
 
 static const struct conn_events out_events = {
@@ -220,8 +270,8 @@ static void dial(struct peer *peer)
 	struct peers *peers = peer->peers;
 
 	ev_timer_stop(peers->ev, &peer->redial);
-	peer->out = conn_dial_tls(peers->ev, peers->tls, peer->node->address,
-				  peer->node->raft_port, peer->node->key,
+	peer->out = conn_dial_tls(peers->ev, peers->tls, peer->node.address,
+				  peer->node.raft_port, peer->node.key,
 				  QUEUE_BYTES, &out_events, peer);
 	if (peer->out == NULL)
 		hang_up(peer);
@@ -243,7 +293,7 @@ static void on_ping(struct ev_loop *ev, ev_timer *timer, int revents)
 	if (clock_raw_ns() - peer->heard_raw_ns > SILENCE_MAX_NS) {
 		conn_close(peer->out);
 		hang_up(peer);
-		peer->peers->events->lost(peer->peers->ctx, peer->node->id);
+		peer->peers->events->lost(peer->peers->ctx, peer->node.id);
 		return;
 	}
 	if (++peer->ping_count == PING_FIRST_COUNT) {
@@ -254,7 +304,7 @@ static void on_ping(struct ev_loop *ev, ev_timer *timer, int revents)
 	/* A full queue means the peer is slow; its silence will tell. */
 	if (conn_send(peer->out, FRAME_PEER_PING, &ping.base, -1) !=
 	    RFS_ERR_OK)
-		log_debug("peer %s: ping not sent", peer->node->name);
+		log_debug("peer %s: ping not sent", peer->node.name);
 }
 
 /* ---- connections dialled to us ---- */
@@ -270,71 +320,23 @@ static void inbound_unlink(struct inbound *inbound)
 	peers->inbound_count--;
 	if (inbound->peer != NULL && inbound->peer->in == inbound)
 		inbound->peer->in = NULL;
+	ev_timer_stop(peers->ev, &inbound->patience);
 	free(inbound);
 }
 
-static bool key_is_a_nodes(void *ctx, const uint8_t *key)
+static void inbound_close(struct inbound *inbound)
 {
-	struct inbound *inbound = ctx;
-	struct peers *peers = inbound->peers;
+	struct conn *conn = inbound->conn;
 
-	for (uint32_t i = 0; i < peers->peer_count; i++) {
-		if (memcmp(peers->peer[i].node->key, key, CONFIG_KEY_BYTES) ==
-		    0)
-			return true;
-	}
-	return false;
+	inbound_unlink(inbound);
+	conn_close(conn);
 }
 
-static bool same_digest(const ProtobufCBinaryData *theirs,
-			const uint8_t ours[32])
+static void on_patience(struct ev_loop *ev, ev_timer *timer, int revents)
 {
-	return theirs->len == 32 && memcmp(theirs->data, ours, 32) == 0;
-}
-
-/* What all nodes agree on, and what those must that start a cluster. Empty:
- * they do. */
-static void compare(const struct peers *peers,
-		    const DistributedFs__PeerHello *hello, const char *theirs,
-		    char why[160])
-{
-	const struct config *config = peers->config;
-	char hash[17], ours[17];
-
-	why[0] = '\0';
-	if (!same_digest(&hello->config_digest, config->digest)) {
-		digest_text(hello->config_digest.data,
-			    hello->config_digest.len, hash);
-		digest_text(config->digest, sizeof(config->digest), ours);
-		snprintf(why, 160,
-			 "the configurations differ: %s has digest %s, %s has "
-			 "%s",
-			 theirs, hash, config_self(config)->name, ours);
-	} else if (!hello->joining && !config->join &&
-		   !same_digest(&hello->nodes_digest, config->nodes_digest)) {
-		snprintf(why, 160,
-			 "the configurations differ: %s and %s start with "
-			 "other nodes",
-			 theirs, config_self(config)->name);
-	}
-}
-
-/* Empty: welcome. */
-static void judge_hello(struct peers *peers, struct inbound *inbound,
-			const DistributedFs__PeerHello *hello,
-			struct peer **peer, char why[160])
-{
-	why[0] = '\0';
-	*peer = peer_by_id(peers, hello->node);
-	if (*peer == NULL || memcmp((*peer)->node->key,
-				    conn_peer_key(inbound->conn),
-				    CONFIG_KEY_BYTES) != 0) {
-		*peer = NULL;
-		snprintf(why, 160, "node id %u does not go with its key",
-			 hello->node);
-		return;
-	}
-	compare(peers, hello, (*peer)->node->name, why);
+	(void)ev;
+	(void)revents;
+	inbound_close(timer->data);
 }
 
 static void welcome(struct peer *peer, struct inbound *inbound,
@@ -342,20 +344,43 @@ static void welcome(struct peer *peer, struct inbound *inbound,
 {
 	struct inbound *old = peer->in;
 
+	ev_timer_stop(peer->peers->ev, &inbound->patience);
+	conn_limit_frames(inbound->conn, FRAME_BODY_BYTES_MAX);
 	inbound->peer = peer;
 	peer->in = inbound;
 	peer->incarnation = incarnation;
 	set_refused(peer, "");
-	if (old != NULL) {
-		struct conn *conn = old->conn;
-
-		inbound_unlink(old);
-		conn_close(conn);
-	}
+	if (old != NULL)
+		inbound_close(old);
 	/* It is up: do not sit out the pause. */
 	peer->redial_sec = REDIAL_MIN_SEC;
 	if (peer->out == NULL)
 		dial(peer);
+}
+
+static void answer_hello(struct inbound *inbound,
+			 const DistributedFs__PeerHello *hello,
+			 struct greeting *greeting)
+{
+	DistributedFs__PeerHelloReply reply =
+		DISTRIBUTED_FS__PEER_HELLO_REPLY__INIT;
+	struct peers *peers = inbound->peers;
+
+	greeting_judge(peers->config, peers->roster, hello,
+		       conn_peer_key(inbound->conn), greeting);
+	/* The roster may be ahead of the links by one turn of the loop. */
+	if (greeting->err == RFS_ERR_OK &&
+	    peer_by_id(peers, hello->node) == NULL) {
+		greeting->err = RFS_ERR_BUSY;
+		snprintf(greeting->why, sizeof(greeting->why), "not just yet");
+	}
+	reply.incarnation = peers->incarnation;
+	reply.reason = greeting->why;
+	reply.err = greeting->err;
+	reply.removed_index = greeting->removed_index;
+	if (conn_send(inbound->conn, FRAME_PEER_HELLO_REPLY, &reply.base, -1) !=
+	    RFS_ERR_OK)
+		log_debug("peers: hello not answered");
 }
 
 static void take_hello(struct inbound *inbound, const struct frame *frame)
@@ -363,36 +388,27 @@ static void take_hello(struct inbound *inbound, const struct frame *frame)
 	struct peers *peers = inbound->peers;
 	DistributedFs__PeerHello *hello = (void *)frame_unpack(
 		frame, &distributed_fs__peer_hello__descriptor);
-	DistributedFs__PeerHelloReply reply =
-		DISTRIBUTED_FS__PEER_HELLO_REPLY__INIT;
+	struct greeting greeting;
 	struct peer *peer;
-	char why[160];
 
 	if (hello == NULL) {
 		peers->bad_messages++;
+		inbound_close(inbound);
 		return;
 	}
-	judge_hello(peers, inbound, hello, &peer, why);
-	reply.incarnation = peers->incarnation;
-	reply.reason = why;
-	reply.err = why[0] == '\0' ? RFS_ERR_OK : RFS_ERR_INVALID;
-	if (conn_send(inbound->conn, FRAME_PEER_HELLO_REPLY, &reply.base, -1) !=
-	    RFS_ERR_OK)
-		log_debug("peers: hello not answered");
-	if (peer == NULL)
-		log_warn("peers: refused a connection: %s", why);
-	else if (why[0] != '\0')
-		set_refused(peer, why);
-	else
+	answer_hello(inbound, hello, &greeting);
+	peer = greeting.node != NULL ? peer_by_id(peers, hello->node) : NULL;
+	if (greeting.err == RFS_ERR_OK) {
 		welcome(peer, inbound, hello->incarnation);
-	distributed_fs__peer_hello__free_unpacked(hello, NULL);
-
-	if (why[0] != '\0') {
-		struct conn *conn = inbound->conn;
-
-		inbound_unlink(inbound);
-		conn_close(conn);
+	} else {
+		if (peer != NULL)
+			set_refused(peer, greeting.why);
+		else
+			log_info("peers: refused a connection: %s",
+				 greeting.why);
+		inbound_close(inbound);
 	}
+	distributed_fs__peer_hello__free_unpacked(hello, NULL);
 }
 
 static void take_message(struct peer *peer, const struct frame *frame)
@@ -402,7 +418,7 @@ static void take_message(struct peer *peer, const struct frame *frame)
 		frame, &distributed_fs__raft_message__descriptor);
 	struct raft_message message;
 
-	if (in == NULL || convert_parse(in, peer->node->id,
+	if (in == NULL || convert_parse(in, peer->node.id,
 					config_self(peers->config)->id,
 					peers->entries,
 					&message) != RFS_ERR_OK)
@@ -422,7 +438,7 @@ static void take_chunk(struct peer *peer, const struct frame *frame)
 	if (chunk == NULL || chunk->meta == NULL)
 		peers->bad_messages++;
 	else
-		peers->events->chunk(peers->ctx, peer->node->id, chunk);
+		peers->events->chunk(peers->ctx, peer->node.id, chunk);
 	if (chunk != NULL)
 		distributed_fs__snapshot_chunk__free_unpacked(chunk, NULL);
 }
@@ -437,8 +453,48 @@ static void take_ack(struct peer *peer, const struct frame *frame)
 		peers->bad_messages++;
 		return;
 	}
-	peers->events->ack(peers->ctx, peer->node->id, ack);
+	peers->events->ack(peers->ctx, peer->node.id, ack);
 	distributed_fs__snapshot_ack__free_unpacked(ack, NULL);
+}
+
+static void take_members(struct peer *peer, const struct frame *frame)
+{
+	struct peers *peers = peer->peers;
+	DistributedFs__PeerMembers *members = (void *)frame_unpack(
+		frame, &distributed_fs__peer_members__descriptor);
+
+	if (members == NULL) {
+		peers->bad_messages++;
+		return;
+	}
+	peers->events->members(peers->ctx, peer->node.id,
+			       members->membership.data,
+			       members->membership.len);
+	distributed_fs__peer_members__free_unpacked(members, NULL);
+}
+
+static void take_control(struct inbound *inbound, const struct frame *frame)
+{
+	struct peers *peers = inbound->peers;
+	struct peers_question question = { .conn = inbound->conn };
+	DistributedFs__PeerControl *control = (void *)frame_unpack(
+		frame, &distributed_fs__peer_control__descriptor);
+
+	if (control == NULL || control->request == NULL)
+		peers->bad_messages++;
+	else
+		peers->events->control(peers->ctx, &question, control);
+	if (control != NULL)
+		distributed_fs__peer_control__free_unpacked(control, NULL);
+}
+
+void peers_answer(struct peers_question *question,
+		  const DistributedFs__PeerControlDone *done)
+{
+	/* Not sent: the asker's patience ends. */
+	if (conn_send(question->conn, FRAME_PEER_CONTROL_DONE, &done->base,
+		      -1) != RFS_ERR_OK)
+		log_debug("peers: question not answered");
 }
 
 static void echo_ping(struct inbound *inbound, const struct frame *frame)
@@ -481,6 +537,12 @@ static void in_frame(struct conn *conn, void *ctx, const struct frame *frame)
 	case FRAME_PEER_SNAPSHOT_ACK:
 		take_ack(inbound->peer, frame);
 		break;
+	case FRAME_PEER_MEMBERS:
+		take_members(inbound->peer, frame);
+		break;
+	case FRAME_PEER_CONTROL:
+		take_control(inbound, frame);
+		break;
 	default:
 		inbound->peers->bad_messages++;
 	}
@@ -491,12 +553,12 @@ static void in_closed(struct conn *conn, void *ctx, enum rfs_err why)
 	struct inbound *inbound = ctx;
 	struct peers *peers = inbound->peers;
 	struct peer *peer = inbound->peer;
-	uint32_t lost = peer != NULL && peer->in == inbound ? peer->node->id :
+	uint32_t lost = peer != NULL && peer->in == inbound ? peer->node.id :
 							      RAFT_NOBODY;
 
 	(void)conn;
 	if (why == RFS_ERR_DENIED)
-		log_info("peers: refused a connection: its key is no node's");
+		log_info("peers: refused a connection without a key");
 	inbound_unlink(inbound);
 	if (lost != RAFT_NOBODY)
 		peers->events->lost(peers->ctx, lost);
@@ -523,13 +585,17 @@ static void on_accepted(void *ctx, int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms,
 		   sizeof(timeout_ms));
 	inbound->peers = peers;
-	inbound->conn = conn_accept_tls(peers->ev, peers->tls, fd,
-					key_is_a_nodes, QUEUE_BYTES, &in_events,
-					inbound);
+	/* Any key, for a reason to be told; the hello decides. */
+	inbound->conn = conn_accept_tls(peers->ev, peers->tls, fd, NULL,
+					QUEUE_BYTES, &in_events, inbound);
 	if (inbound->conn == NULL) {
 		free(inbound);
 		return;
 	}
+	conn_limit_frames(inbound->conn, HELLO_BYTES_MAX);
+	ev_timer_init(&inbound->patience, on_patience, HELLO_SEC, 0.);
+	inbound->patience.data = inbound;
+	ev_timer_start(peers->ev, &inbound->patience);
 	inbound->next = peers->inbound;
 	peers->inbound = inbound;
 	peers->inbound_count++;
@@ -548,7 +614,7 @@ static void on_death(void *ctx, uint32_t node, uint64_t incarnation,
 	if (peer == NULL || incarnation == 0 ||
 	    incarnation != peer->incarnation)
 		return;
-	log_info("peer %s: its supervisor says it is dead", peer->node->name);
+	log_info("peer %s: its supervisor says it is dead", peer->node.name);
 	peer->incarnation = 0; /* once */
 	peers->events->lost(peers->ctx, node);
 }
@@ -632,22 +698,112 @@ uint64_t peers_bad_messages(const struct peers *peers)
 	return peers->bad_messages;
 }
 
-/* ---- life ---- */
+/* ---- the roster's changes ---- */
 
-static void peer_init(struct peer *peer, struct peers *peers,
-		      const struct config_node *node)
+static void peer_free(struct peer *peer)
 {
+	struct peers *peers = peer->peers;
+
+	ev_timer_stop(peers->ev, &peer->redial);
+	ev_timer_stop(peers->ev, &peer->ping);
+	if (peer->out != NULL)
+		conn_close(peer->out);
+	if (peer->in != NULL)
+		inbound_close(peer->in);
+	free(peer);
+}
+
+static bool is_wanted(const struct peers *peers, const struct config_node *node)
+{
+	const struct config_node *known =
+		roster_find(peers->roster, node->id);
+
+	return !peers->alone && known != NULL &&
+	       strcmp(known->name, node->name) == 0 &&
+	       strcmp(known->address, node->address) == 0 &&
+	       known->raft_port == node->raft_port &&
+	       memcmp(known->key, node->key, sizeof(node->key)) == 0;
+}
+
+/* Who left, and who is reached in another way now. */
+static void drop_unwanted(struct peers *peers)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < peers->peer_count; i++) {
+		struct peer *peer = peers->peer[i];
+
+		if (is_wanted(peers, &peer->node)) {
+			peers->peer[kept++] = peer;
+			continue;
+		}
+		log_notice("peer %s: not ours any more", peer->node.name);
+		peer_free(peer);
+	}
+	peers->peer_count = kept;
+}
+
+static void add_peer(struct peers *peers, const struct config_node *node)
+{
+	struct peer *peer = calloc(1, sizeof(*peer));
+
+	CHECK(peer != NULL);
 	peer->peers = peers;
-	peer->node = node;
+	peer->node = *node;
 	peer->redial_sec = REDIAL_MIN_SEC;
 	ev_timer_init(&peer->redial, on_redial, 0., 0.);
 	ev_timer_init(&peer->ping, on_ping, 0., PING_FIRST_SEC);
 	peer->redial.data = peer->ping.data = peer;
+	peers->peer[peers->peer_count++] = peer;
+	dial(peer);
 }
 
+static void refresh(struct peers *peers)
+{
+	const struct roster *roster = peers->roster;
+
+	drop_unwanted(peers);
+	for (uint32_t i = 0; i < roster->count && !peers->alone; i++) {
+		const struct config_node *node = &roster->nodes[i];
+
+		if (node->id != config_self(peers->config)->id &&
+		    peer_by_id(peers, node->id) == NULL)
+			add_peer(peers, node);
+	}
+}
+
+/* Not from inside a peer's own callback: from here none is under way. */
+static void on_refresh(struct ev_loop *ev, ev_prepare *watcher, int revents)
+{
+	(void)revents;
+	ev_prepare_stop(ev, watcher);
+	refresh(watcher->data);
+}
+
+void peers_refresh(struct peers *peers, bool alone)
+{
+	peers->alone = alone;
+	ev_prepare_start(peers->ev, &peers->refresh);
+}
+
+void peers_show(struct peers *peers, const void *image, uint32_t bytes)
+{
+	CHECK(bytes <= sizeof(peers->shown));
+	if (bytes == peers->shown_bytes &&
+	    memcmp(peers->shown, image, bytes) == 0)
+		return;
+	memcpy(peers->shown, image, bytes);
+	peers->shown_bytes = bytes;
+	for (uint32_t i = 0; i < peers->peer_count; i++)
+		show_members(peers->peer[i]);
+}
+
+/* ---- life ---- */
+
 struct peers *peers_new(struct ev_loop *ev, const struct config *config,
-			const struct node_key *key, uint64_t incarnation,
-			const struct peers_events *events, void *ctx)
+			const struct roster *roster, const struct node_key *key,
+			uint64_t incarnation, const struct peers_events *events,
+			void *ctx)
 {
 	const struct config_node *self = config_self(config);
 	struct peers *peers = calloc(1, sizeof(*peers));
@@ -656,27 +812,25 @@ struct peers *peers_new(struct ev_loop *ev, const struct config *config,
 		return NULL;
 	peers->ev = ev;
 	peers->config = config;
+	peers->roster = roster;
 	peers->incarnation = incarnation;
 	peers->events = events;
 	peers->ctx = ctx;
-	for (uint32_t i = 0; i < config->node_count; i++) {
-		if (config->nodes[i].id != self->id)
-			peer_init(&peers->peer[peers->peer_count++], peers,
-				  &config->nodes[i]);
-	}
+	ev_prepare_init(&peers->refresh, on_refresh);
+	peers->refresh.data = peers;
 	peers->tls = tls_new(key);
 	if (peers->tls != NULL)
 		peers->listener = listener_tcp(ev, self->address,
 					       self->raft_port, on_accepted,
 					       peers);
 	if (peers->listener != NULL)
-		peers->obituary = obituary_new(ev, config, on_death, peers);
+		peers->obituary =
+			obituary_new(ev, config, roster, on_death, peers);
 	if (peers->obituary == NULL) {
 		peers_free(peers);
 		return NULL;
 	}
-	for (uint32_t i = 0; i < peers->peer_count; i++)
-		dial(&peers->peer[i]);
+	refresh(peers);
 	return peers;
 }
 
@@ -684,20 +838,11 @@ void peers_free(struct peers *peers)
 {
 	if (peers == NULL)
 		return;
-	for (uint32_t i = 0; i < peers->peer_count; i++) {
-		struct peer *peer = &peers->peer[i];
-
-		ev_timer_stop(peers->ev, &peer->redial);
-		ev_timer_stop(peers->ev, &peer->ping);
-		if (peer->out != NULL)
-			conn_close(peer->out);
-	}
-	for (struct inbound *at = peers->inbound, *next; at != NULL;
-	     at = next) {
-		next = at->next;
-		conn_close(at->conn);
-		free(at);
-	}
+	ev_prepare_stop(peers->ev, &peers->refresh);
+	for (uint32_t i = 0; i < peers->peer_count; i++)
+		peer_free(peers->peer[i]);
+	while (peers->inbound != NULL)
+		inbound_close(peers->inbound);
 	obituary_free(peers->obituary);
 	listener_free(peers->listener);
 	tls_free(peers->tls);

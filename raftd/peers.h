@@ -6,7 +6,12 @@
  * A message that cannot be sent now is dropped: Raft takes it for lost.
  *
  *	idle -> dialling -> greeting -> ready		(ours)
- *	 ^----- closed or refused: again in 50 ms .. 1 s
+ *	 ^----- closed or refused: again in 50 ms .. 1 s, or in 30 s once it
+ *		was said that we are no member any more
+ *
+ * Who the peers are is the roster's matter, and changes: links come and go with
+ * it. Anybody who has a key gets as far as its first frame, which is refused
+ * with the reason unless the roster knows him (greeting.h).
  *
  * A broken connection is reported as `lost`: a hint that the peer may be dead,
  * long before silence would tell.
@@ -25,11 +30,14 @@
 #include "common/err.h"
 #include "common/os/config.h"
 #include "common/os/keys.h"
+#include "forward.pb-c.h"
 #include "peer.pb-c.h"
 #include "proto/frame.h"
 #include "raftd/core/raft.h"
+#include "raftd/roster.h"
 
 struct peers;
+struct peers_question;
 
 /* Called on the loop; arguments are borrowed. */
 struct peers_events {
@@ -44,13 +52,33 @@ struct peers_events {
 	/* A peer tells how much of ours it holds. */
 	void (*ack)(void *ctx, uint32_t node,
 		    const DistributedFs__SnapshotAck *ack);
+	/* A peer shows its membership: roster_show(). */
+	void (*members)(void *ctx, uint32_t node, const void *image,
+			size_t bytes);
+	/* A peer says that we are no member as of this log entry. */
+	void (*removed)(void *ctx, uint32_t node, uint64_t index);
+	/* A peer asks what a leader is asked on its control socket; answer with
+	 * peers_answer(), now or never. */
+	void (*control)(void *ctx, struct peers_question *question,
+			const DistributedFs__PeerControl *control);
+	void (*control_done)(void *ctx, uint32_t node,
+			     const DistributedFs__PeerControlDone *done);
 };
 
-/* Listen on this node's raft_port and begin to dial. config and key are
- * borrowed for its life. NULL: cannot listen, out of memory (logged). */
+/* Listen on this node's raft_port and begin to dial. config, roster and key
+ * are borrowed for its life. NULL: cannot listen, out of memory (logged). */
 struct peers *peers_new(struct ev_loop *ev, const struct config *config,
-			const struct node_key *key, uint64_t incarnation,
-			const struct peers_events *events, void *ctx);
+			const struct roster *roster, const struct node_key *key,
+			uint64_t incarnation, const struct peers_events *events,
+			void *ctx);
+
+/* The roster has changed: links follow before the loop sleeps. alone: this
+ * node was removed, and has nothing to say to anybody. */
+void peers_refresh(struct peers *peers, bool alone);
+
+/* The membership to show to all peers, now and whenever one is met: its image,
+ * copied; bytes 0: none. */
+void peers_show(struct peers *peers, const void *image, uint32_t bytes);
 
 void peers_send(struct peers *peers, const struct raft_message *message);
 
@@ -58,6 +86,10 @@ void peers_send(struct peers *peers, const struct raft_message *message);
 RFS_MUST_USE enum rfs_err peers_send_frame(struct peers *peers, uint32_t node,
 					   enum frame_type type,
 					   const ProtobufCMessage *message);
+
+/* To who asked by `control`. */
+void peers_answer(struct peers_question *question,
+		  const DistributedFs__PeerControlDone *done);
 
 /* *refused: why the handshake failed, "" when it did not; valid until the next
  * event. */

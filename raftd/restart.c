@@ -123,9 +123,10 @@ static void fill_config(const struct loop *loop, struct raft_config *raft)
 
 	memset(raft, 0, sizeof(*raft));
 	raft->self = config_self(config)->id;
-	raft->member_count = config->node_count;
-	for (uint32_t i = 0; i < config->node_count; i++)
-		raft->members[i].id = config->nodes[i].id;
+	/* Who joins is nobody's member, and learns from the log of whom. */
+	raft->member_count = config->join ? 0 : config->node_count;
+	for (uint32_t i = 0; i < raft->member_count; i++)
+		roster_about(&config->nodes[i], &raft->members[i]);
 	raft->election_timeout_min_ns = config->raft.election_timeout_min_ns;
 	raft->election_timeout_max_ns = config->raft.election_timeout_max_ns;
 	raft->heartbeat_min_ns = config->raft.heartbeat_min_ns;
@@ -144,6 +145,7 @@ static void fill_config(const struct loop *loop, struct raft_config *raft)
 
 static enum rfs_err make_raft(struct loop *loop, const struct restart *restart)
 {
+	static struct raft_membership membership;
 	struct raft_restart from = {
 		.term = loop->hardstate.term,
 		.voted_for = loop->hardstate.voted_for,
@@ -155,6 +157,9 @@ static enum rfs_err make_raft(struct loop *loop, const struct restart *restart)
 	struct raft_config config;
 	struct raft_now now;
 
+	snapfile_membership(&restart->noted, &membership);
+	if (membership.count > 0)
+		from.membership = &membership;
 	fill_config(loop, &config);
 	loop_now(loop, &now);
 	loop->raft = raft_new(&config, &from, &now);

@@ -16,15 +16,45 @@
 #include "common/os/log.h"
 
 #define MAGIC	   0x54534652u /* "RFST" */
-#define VERSION	   1u
-#define META_BYTES 96u
+#define VERSION	   2u
+#define HEAD_BYTES 84u /* up to the membership */
+#define META_BYTES (HEAD_BYTES + RAFT_MEMBERSHIP_BYTES_MAX + 4u)
 #define STEP_BYTES (256u * 1024)
 
-static void encode(const struct snapfile_meta *meta, uint8_t image[META_BYTES])
+void snapfile_membership(const struct snapfile_meta *meta,
+			 struct raft_membership *membership)
+{
+	memset(membership, 0, sizeof(*membership));
+	if (meta->membership_bytes > 0)
+		CHECK(raft_membership_decode(meta->membership,
+					     meta->membership_bytes,
+					     membership) == RFS_ERR_OK);
+}
+
+enum rfs_err snapfile_set_membership(struct snapfile_meta *meta,
+				     const void *image, size_t bytes)
+{
+	struct raft_membership membership;
+	enum rfs_err err = RFS_ERR_OK;
+
+	if (bytes > sizeof(meta->membership))
+		return RFS_ERR_CORRUPT;
+	if (bytes > 0)
+		err = raft_membership_decode(image, bytes, &membership);
+	if (err != RFS_ERR_OK)
+		return err;
+	memset(meta->membership, 0, sizeof(meta->membership));
+	if (bytes > 0)
+		memcpy(meta->membership, image, bytes);
+	meta->membership_bytes = (uint32_t)bytes;
+	return RFS_ERR_OK;
+}
+
+static size_t encode(const struct snapfile_meta *meta,
+		     uint8_t image[META_BYTES])
 {
 	struct writer w;
 
-	memset(image, 0, META_BYTES);
 	writer_init(&w, image, META_BYTES);
 	writer_u32le(&w, MAGIC);
 	writer_u32le(&w, VERSION);
@@ -34,28 +64,44 @@ static void encode(const struct snapfile_meta *meta, uint8_t image[META_BYTES])
 	writer_u64le(&w, (uint64_t)meta->at.stamp.ts_ns);
 	writer_u64le(&w, meta->bytes);
 	writer_put(&w, meta->sha256, sizeof(meta->sha256));
+	writer_u32le(&w, meta->membership_bytes);
+	writer_put(&w, meta->membership, meta->membership_bytes);
 	writer_u32le(&w, crc32c(0, image, writer_bytes(&w)));
 	CHECK(!w.bad);
+	return writer_bytes(&w);
 }
 
-static enum rfs_err decode(const uint8_t image[META_BYTES],
+static enum rfs_err decode(const uint8_t *image, size_t bytes,
 			   struct snapfile_meta *meta)
 {
+	struct snapfile_meta got = { 0 };
+	const uint8_t *part;
 	struct reader r;
+	uint32_t length;
 	uint32_t sum;
 
-	reader_init(&r, image, META_BYTES);
+	reader_init(&r, image, bytes);
 	if (reader_u32le(&r) != MAGIC || reader_u32le(&r) != VERSION)
 		return RFS_ERR_CORRUPT;
-	meta->at.index = reader_u64le(&r);
-	meta->at.term = reader_u64le(&r);
-	meta->at.stamp.epoch = reader_u64le(&r);
-	meta->at.stamp.ts_ns = (int64_t)reader_u64le(&r);
-	meta->bytes = reader_u64le(&r);
-	memcpy(meta->sha256, reader_take(&r, SNAPFILE_HASH_BYTES),
-	       SNAPFILE_HASH_BYTES);
+	got.at.index = reader_u64le(&r);
+	got.at.term = reader_u64le(&r);
+	got.at.stamp.epoch = reader_u64le(&r);
+	got.at.stamp.ts_ns = (int64_t)reader_u64le(&r);
+	got.bytes = reader_u64le(&r);
+	part = reader_take(&r, SNAPFILE_HASH_BYTES);
+	if (part == NULL)
+		return RFS_ERR_CORRUPT;
+	memcpy(got.sha256, part, SNAPFILE_HASH_BYTES);
+	length = reader_u32le(&r);
+	part = reader_take(&r, length);
+	if (part == NULL)
+		return RFS_ERR_CORRUPT;
 	sum = crc32c(0, image, (size_t)(r.at - image));
-	return reader_u32le(&r) == sum ? RFS_ERR_OK : RFS_ERR_CORRUPT;
+	if (reader_u32le(&r) != sum || r.bad || reader_left(&r) != 0 ||
+	    snapfile_set_membership(&got, part, length) != RFS_ERR_OK)
+		return RFS_ERR_CORRUPT;
+	*meta = got;
+	return RFS_ERR_OK;
 }
 
 static int sync_directory_of(const char *path)
@@ -78,12 +124,12 @@ enum rfs_err snapfile_save_meta(const char *path,
 	char temporary[512];
 	uint8_t image[META_BYTES];
 	enum rfs_err err = RFS_ERR_OK;
+	size_t bytes = encode(meta, image);
 	int fd;
 
-	encode(meta, image);
 	snprintf(temporary, sizeof(temporary), "%s.tmp", path);
 	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0 || write(fd, image, sizeof(image)) != sizeof(image) ||
+	if (fd < 0 || write(fd, image, bytes) != (ssize_t)bytes ||
 	    fsync(fd) != 0 || rename(temporary, path) != 0 ||
 	    sync_directory_of(path) != 0) {
 		err = errno == ENOSPC ? RFS_ERR_NOSPC : RFS_ERR_IO;
@@ -98,6 +144,7 @@ enum rfs_err snapfile_load_meta(const char *path, struct snapfile_meta *meta)
 {
 	uint8_t image[META_BYTES];
 	enum rfs_err err;
+	ssize_t bytes;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0 && errno == ENOENT)
@@ -106,9 +153,8 @@ enum rfs_err snapfile_load_meta(const char *path, struct snapfile_meta *meta)
 		log_errno("snapshot: opening %s", path);
 		return RFS_ERR_IO;
 	}
-	err = read(fd, image, sizeof(image)) == (ssize_t)sizeof(image) ?
-		      decode(image, meta) :
-		      RFS_ERR_CORRUPT;
+	bytes = read(fd, image, sizeof(image));
+	err = bytes > 0 ? decode(image, (size_t)bytes, meta) : RFS_ERR_CORRUPT;
 	close(fd);
 	if (err != RFS_ERR_OK)
 		log_error("snapshot: %s is damaged: see DAMAGE in "

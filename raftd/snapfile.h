@@ -21,7 +21,19 @@ struct snapfile_meta {
 	struct raft_snapshot_meta at;
 	uint64_t bytes;
 	uint8_t sha256[SNAPFILE_HASH_BYTES];
+	/* Who were the members at that index: raft_membership_encode()'s image,
+	 * as it is sent on; none (0) on a node that knew of nobody yet. */
+	uint32_t membership_bytes;
+	uint8_t membership[RAFT_MEMBERSHIP_BYTES_MAX];
 };
+
+/* The image read. Zero members: there is none. */
+void snapfile_membership(const struct snapfile_meta *meta,
+			 struct raft_membership *membership);
+/* Take an image that came from elsewhere. CORRUPT, VERSION: it is none. */
+RFS_MUST_USE enum rfs_err snapfile_set_membership(struct snapfile_meta *meta,
+						  const void *image,
+						  size_t bytes);
 
 /* Durable, old or new whatever happens. IO, NOSPC (logged). */
 RFS_MUST_USE enum rfs_err snapfile_save_meta(const char *path,

@@ -76,7 +76,7 @@ struct check_chore {
 
 struct transfer {
 	struct ev_loop *ev;
-	const struct config *config;
+	const struct roster *roster;
 	char meta_path[PATH_BYTES + 32];
 	char incoming_path[PATH_BYTES + 32];
 	struct chores *chores;
@@ -94,7 +94,7 @@ struct transfer {
 	struct snapfile_meta newest;
 	int newest_fd;
 
-	struct outgoing out[CONFIG_NODES_MAX];
+	struct outgoing out[ROSTER_NODES_MAX];
 	struct incoming in;
 	struct check_chore check;
 };
@@ -106,6 +106,8 @@ static void meta_to_wire(const struct snapfile_meta *meta,
 	wire->bytes = meta->bytes;
 	wire->sha256.data = (uint8_t *)meta->sha256;
 	wire->sha256.len = sizeof(meta->sha256);
+	wire->membership.data = (uint8_t *)meta->membership;
+	wire->membership.len = meta->membership_bytes;
 }
 
 /* False: it lacks what every snapshot has. */
@@ -117,7 +119,8 @@ static bool meta_from_wire(const DistributedFs__SnapshotMeta *wire,
 	if (wire->index == 0 || wire->sha256.len != sizeof(meta->sha256))
 		return false;
 	memcpy(meta->sha256, wire->sha256.data, sizeof(meta->sha256));
-	return true;
+	return snapfile_set_membership(meta, wire->membership.data,
+				       wire->membership.len) == RFS_ERR_OK;
 }
 
 static bool same(const struct snapfile_meta *a, const struct snapfile_meta *b)
@@ -128,9 +131,7 @@ static bool same(const struct snapfile_meta *a, const struct snapfile_meta *b)
 
 static const char *node_name(const struct transfer *transfer, uint32_t node)
 {
-	const struct config_node *found = config_node(transfer->config, node);
-
-	return found != NULL ? found->name : "?";
+	return roster_name(transfer->roster, node);
 }
 
 /* ---- sending ---- */
@@ -139,15 +140,16 @@ static struct outgoing *outgoing_to(struct transfer *transfer, uint32_t node)
 {
 	struct outgoing *unused = NULL;
 
-	for (uint32_t i = 0; i < CONFIG_NODES_MAX; i++) {
+	for (uint32_t i = 0; i < ROSTER_NODES_MAX; i++) {
 		if (transfer->out[i].node == node)
 			return &transfer->out[i];
-		if (transfer->out[i].node == RAFT_NOBODY && unused == NULL)
+		/* Nodes come and go: one's place is another's then. */
+		if (!transfer->out[i].active && !transfer->out[i].reading &&
+		    unused == NULL)
 			unused = &transfer->out[i];
 	}
 	CHECK(unused != NULL);
-	unused->transfer = transfer;
-	unused->node = node;
+	*unused = (struct outgoing){ .transfer = transfer, .node = node };
 	return unused;
 }
 
@@ -526,15 +528,18 @@ static void take_newest(struct transfer *transfer,
 /* storaged runs on what was received. */
 static void finish_restored(struct transfer *transfer)
 {
+	static struct raft_membership membership;
 	struct raft_snapshot_meta at = transfer->in.meta.at;
 
+	snapfile_membership(&transfer->in.meta, &membership);
 	/* The file has no name any more, yet can be sent on. */
 	if (at.index >= transfer->newest.at.index)
 		take_newest(transfer, &transfer->in.meta,
 			    dup(transfer->in.fd));
 	forget_incoming(transfer);
 	transfer->behind_index = 0;
-	transfer->events->installed(transfer->ctx, &at);
+	transfer->events->installed(transfer->ctx, &at,
+				    membership.count > 0 ? &membership : NULL);
 }
 
 static void meta_done(struct chore *chore)
@@ -573,6 +578,22 @@ static void note(struct transfer *transfer, const struct snapfile_meta *meta,
 	chores_add(transfer->chores, &noting->chore);
 }
 
+/* False: our log does not reach there. */
+static bool add_membership(struct transfer *transfer,
+			   struct snapfile_meta *meta)
+{
+	const struct raft_membership *membership =
+		transfer->events->membership_at(transfer->ctx, meta->at.index);
+
+	if (membership == NULL)
+		return false;
+	meta->membership_bytes = 0; /* a joiner may know of nobody yet */
+	if (membership->count > 0)
+		meta->membership_bytes = raft_membership_encode(
+			membership, meta->membership);
+	return true;
+}
+
 void transfer_taken(struct transfer *transfer,
 		    const DistributedFs__SnapshotMeta *wire, int fd)
 {
@@ -588,6 +609,17 @@ void transfer_taken(struct transfer *transfer,
 	}
 	if (meta.at.index < transfer->newest.at.index) {
 		close(fd); /* older than what the log stands on */
+		return;
+	}
+	if (meta.at.index == transfer->newest.at.index) {
+		/* What was noted then knows the members, the log may not. */
+		meta.membership_bytes = transfer->newest.membership_bytes;
+		memcpy(meta.membership, transfer->newest.membership,
+		       sizeof(meta.membership));
+	} else if (!add_membership(transfer, &meta)) {
+		log_warn("snapshot: storaged's at %ju is not within the log",
+			 (uintmax_t)meta.at.index);
+		close(fd);
 		return;
 	}
 	note(transfer, &meta, fd);
@@ -627,16 +659,16 @@ void transfer_restore_done(struct transfer *transfer, uint64_t index,
 static void ask(struct transfer *transfer)
 {
 	DistributedFs__SnapshotAck request = DISTRIBUTED_FS__SNAPSHOT_ACK__INIT;
-	const struct config *config = transfer->config;
+	const struct roster *roster = transfer->roster;
 	const struct config_node *node =
-		&config->nodes[transfer->ask_next++ % config->node_count];
+		&roster->nodes[transfer->ask_next++ % roster->count];
 
 	/* Of use is what covers the entry needed and reaches our log. */
 	request.next_offset = transfer->log_first_index - 1;
 	if (request.next_offset < transfer->behind_index)
 		request.next_offset = transfer->behind_index;
-	if (node->id != config_self(config)->id &&
-	    peers_send_frame(transfer->peers, node->id, FRAME_PEER_SNAPSHOT_ACK,
+	/* Over no link to ourselves. */
+	if (peers_send_frame(transfer->peers, node->id, FRAME_PEER_SNAPSHOT_ACK,
 			     &request.base) == RFS_ERR_OK)
 		log_info("snapshot: asked %s for its newest", node->name);
 }
@@ -650,6 +682,21 @@ void transfer_behind(struct transfer *transfer, uint64_t index,
 			   (uintmax_t)index);
 	transfer->behind_index = index;
 	transfer->log_first_index = log_first_index;
+}
+
+bool transfer_progress(const struct transfer *transfer, uint32_t node,
+		       uint64_t *sent_bytes, uint64_t *bytes)
+{
+	for (uint32_t i = 0; i < ROSTER_NODES_MAX; i++) {
+		const struct outgoing *out = &transfer->out[i];
+
+		if (!out->active || out->node != node)
+			continue;
+		*sent_bytes = out->acked;
+		*bytes = out->meta.bytes;
+		return true;
+	}
+	return false;
 }
 
 bool transfer_is_awaited(const struct transfer *transfer)
@@ -669,7 +716,7 @@ static void on_tick(struct ev_loop *ev, ev_timer *timer, int revents)
 
 	(void)ev;
 	(void)revents;
-	for (uint32_t i = 0; i < CONFIG_NODES_MAX; i++) {
+	for (uint32_t i = 0; i < ROSTER_NODES_MAX; i++) {
 		struct outgoing *out = &transfer->out[i];
 
 		if (out->active &&
@@ -684,7 +731,7 @@ static void on_tick(struct ev_loop *ev, ev_timer *timer, int revents)
 
 /* ---- life ---- */
 
-struct transfer *transfer_new(struct ev_loop *ev, const struct config *config,
+struct transfer *transfer_new(struct ev_loop *ev, const struct roster *roster,
 			      const char *dir, struct chores *chores,
 			      struct peers *peers, struct clients *clients,
 			      const struct snapfile_meta *noted,
@@ -695,7 +742,7 @@ struct transfer *transfer_new(struct ev_loop *ev, const struct config *config,
 	if (transfer == NULL)
 		return NULL;
 	transfer->ev = ev;
-	transfer->config = config;
+	transfer->roster = roster;
 	snprintf(transfer->meta_path, sizeof(transfer->meta_path),
 		 "%.*s/snapshot.meta", PATH_BYTES, dir);
 	snprintf(transfer->incoming_path, sizeof(transfer->incoming_path),
@@ -721,7 +768,7 @@ void transfer_free(struct transfer *transfer)
 	if (transfer == NULL)
 		return;
 	ev_timer_stop(transfer->ev, &transfer->tick);
-	for (uint32_t i = 0; i < CONFIG_NODES_MAX; i++) {
+	for (uint32_t i = 0; i < ROSTER_NODES_MAX; i++) {
 		if (transfer->out[i].chunk)
 			close_outgoing(&transfer->out[i]);
 	}

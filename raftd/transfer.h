@@ -19,7 +19,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/os/config.h"
 #include "common/units.h"
 #include "local.pb-c.h"
 #include "raftd/chores.h"
@@ -38,14 +37,18 @@ struct transfer_events {
 	/* storaged's checkpoint is noted durably: RAFT_EV_SNAPSHOT_TAKEN. */
 	void (*taken)(void *ctx, const struct raft_snapshot_meta *meta);
 	/* storaged runs on a received one, and it is noted durably. */
-	void (*installed)(void *ctx, const struct raft_snapshot_meta *meta);
+	void (*installed)(void *ctx, const struct raft_snapshot_meta *meta,
+			  const struct raft_membership *membership);
+	/* Who were the members at that index: raft_membership_at(). */
+	const struct raft_membership *(*membership_at)(void *ctx,
+						       uint64_t index);
 	void (*failed)(void *ctx, uint32_t node); /* sending broke off */
 };
 
 /* dir: where snapshot.meta and incoming.snap live. noted: what snapshot.meta
  * says, index 0 if there is none; copied. Everything else passed is borrowed
  * for its life. NULL: out of memory. */
-struct transfer *transfer_new(struct ev_loop *ev, const struct config *config,
+struct transfer *transfer_new(struct ev_loop *ev, const struct roster *roster,
 			      const char *dir, struct chores *chores,
 			      struct peers *peers, struct clients *clients,
 			      const struct snapfile_meta *noted,
@@ -70,6 +73,11 @@ void transfer_restore_done(struct transfer *transfer, uint64_t index,
 /* storaged needs entry `index`, the log starts behind it. */
 void transfer_behind(struct transfer *transfer, uint64_t index,
 		     uint64_t log_first_index);
+
+/* How much of a snapshot that is being sent to node has arrived there. False:
+ * none is. */
+bool transfer_progress(const struct transfer *transfer, uint32_t node,
+		       uint64_t *sent_bytes, uint64_t *bytes);
 
 /* storaged still waits for a snapshot it needs. */
 bool transfer_is_awaited(const struct transfer *transfer);

@@ -10,24 +10,21 @@
 #include "raftd/snapfile.h"
 #include "tests/fuzz/scratch.h"
 
-#define SUMMED_BYTES 80u
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
 	struct snapfile_meta first, second;
-	uint8_t image[256] = {0};
+	uint8_t image[4096];
 	const char *path;
 	struct writer w;
 
-	memcpy(image, data, bytes < sizeof(image) ? bytes : sizeof(image));
-	if (bytes > SUMMED_BYTES) {
-		writer_init(&w, image + SUMMED_BYTES, 4);
-		writer_u32le(&w, crc32c(0, image, SUMMED_BYTES));
-	}
-	path = scratch_file("meta", image,
-			    bytes < sizeof(image) ? bytes : sizeof(image));
+	if (bytes > sizeof(image) - 4)
+		bytes = sizeof(image) - 4;
+	memcpy(image, data, bytes);
+	writer_init(&w, image + bytes, 4);
+	writer_u32le(&w, crc32c(0, image, bytes));
+	path = scratch_file("meta", image, bytes + 4);
 	if (snapfile_load_meta(path, &first) != RFS_ERR_OK)
 		return 0;
 	if (snapfile_save_meta(path, &first) != RFS_ERR_OK ||

@@ -17,12 +17,15 @@ static struct raft_view leading(int64_t now_raw_ns)
 		.election_timeout_ns = 150 * NS_PER_MS,
 		.peer_count = 3,
 		.peers = { { .id = 1,
+			     .voter = true,
 			     .match_index = 100,
 			     .last_heard_raw_ns = now_raw_ns },
 			   { .id = 2,
+			     .voter = true,
 			     .match_index = 90,
 			     .last_heard_raw_ns = now_raw_ns },
 			   { .id = 3,
+			     .voter = true,
 			     .match_index = 95,
 			     .last_heard_raw_ns = now_raw_ns } },
 	};
@@ -55,6 +58,19 @@ static void a_full_disk_sends_it_away_at_once(void **state)
 	assert_false(handover_is_fit(&handover, 10 * SEC));
 	handover_note(&handover, false, true, 11 * SEC);
 	assert_true(handover_is_fit(&handover, 11 * SEC));
+}
+
+static void a_learner_is_never_handed_leadership(void **state)
+{
+	struct raft_view view = leading(10 * SEC);
+
+	(void)state;
+	assert_int_equal(handover_successor(&view, 1, all, 10 * SEC), 3);
+	view.peers[2].voter = false;
+	assert_int_equal(handover_successor(&view, 1, all, 10 * SEC), 2);
+	view.peers[1].voter = false;
+	assert_int_equal(handover_successor(&view, 1, all, 10 * SEC),
+			 RAFT_NOBODY);
 }
 
 static void a_missing_storaged_sends_it_away_after_a_while(void **state)
@@ -132,6 +148,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_healthy_leader_stays),
 		cmocka_unit_test(a_full_disk_sends_it_away_at_once),
+		cmocka_unit_test(a_learner_is_never_handed_leadership),
 		cmocka_unit_test(a_missing_storaged_sends_it_away_after_a_while),
 		cmocka_unit_test(it_does_not_hand_over_again_and_again),
 		cmocka_unit_test(a_follower_has_nothing_to_hand_over),

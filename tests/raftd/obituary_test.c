@@ -17,6 +17,7 @@
 struct fixture {
 	struct ev_loop *ev;
 	struct config config;
+	struct roster roster;
 	struct node_key key[2];
 	struct obituary *obituary;
 	uint32_t node;
@@ -69,7 +70,8 @@ static int setup(void **state)
 	f->config.nodes[0].raft_port = free_port();
 	memset(f->config.digest, 0xd1, sizeof(f->config.digest));
 	f->ev = ev_loop_new(EVFLAG_AUTO);
-	f->obituary = obituary_new(f->ev, &f->config, on_read, f);
+	roster_init(&f->roster, &f->config);
+	f->obituary = obituary_new(f->ev, &f->config, &f->roster, on_read, f);
 	assert_non_null(f->obituary);
 	*state = f;
 	return 0;

@@ -19,10 +19,17 @@
 
 struct side {
 	struct config config;
+	struct roster roster;
 	struct peers *peers;
 	unsigned int message_count;
 	unsigned int lost_count;
 	unsigned int rtt_count;
+	uint64_t removed_index;
+	size_t shown_bytes;
+	uint8_t shown[RAFT_MEMBERSHIP_BYTES_MAX];
+	uint64_t asked_id;
+	uint64_t answered_id;
+	char answer[32];
 	uint64_t entry_count;
 	uint64_t last_index;
 	struct raft_message last;
@@ -69,10 +76,58 @@ static void on_rtt(void *ctx, uint32_t node, int64_t rtt_ns)
 	side->rtt_count++;
 }
 
+static void on_members(void *ctx, uint32_t node, const void *image,
+		       size_t bytes)
+{
+	struct side *side = ctx;
+
+	assert_int_equal(node, side->config.self_index == 0 ? 2 : 1);
+	assert_true(bytes <= sizeof(side->shown));
+	memcpy(side->shown, image, bytes);
+	side->shown_bytes = bytes;
+}
+
+static void on_removed(void *ctx, uint32_t node, uint64_t index)
+{
+	struct side *side = ctx;
+
+	(void)node;
+	side->removed_index = index;
+}
+
+static void on_control(void *ctx, struct peers_question *question,
+		       const DistributedFs__PeerControl *control)
+{
+	DistributedFs__PeerControlDone done =
+		DISTRIBUTED_FS__PEER_CONTROL_DONE__INIT;
+	DistributedFs__ControlReply reply = DISTRIBUTED_FS__CONTROL_REPLY__INIT;
+	struct side *side = ctx;
+
+	side->asked_id = control->request->node;
+	reply.reason = (char *)"because";
+	done.id = control->id;
+	done.reply = &reply;
+	peers_answer(question, &done);
+}
+
+static void on_control_done(void *ctx, uint32_t node,
+			    const DistributedFs__PeerControlDone *done)
+{
+	struct side *side = ctx;
+
+	(void)node;
+	side->answered_id = done->id;
+	strcpy(side->answer, done->reply->reason);
+}
+
 static const struct peers_events events = {
 	.message = on_message,
 	.lost = on_lost,
 	.rtt = on_rtt,
+	.members = on_members,
+	.removed = on_removed,
+	.control = on_control,
+	.control_done = on_control_done,
 };
 
 /* A port nobody has, as far as one can know. */
@@ -126,8 +181,10 @@ static int teardown(void **state)
 
 static void start(struct fixture *f, unsigned int i, const struct node_key *key)
 {
-	f->side[i].peers = peers_new(f->ev, &f->side[i].config, key,
-				     1000 + i, &events, &f->side[i]);
+	roster_init(&f->side[i].roster, &f->side[i].config);
+	f->side[i].peers =
+		peers_new(f->ev, &f->side[i].config, &f->side[i].roster, key,
+			  1000 + i, &events, &f->side[i]);
 	assert_non_null(f->side[i].peers);
 }
 
@@ -305,6 +362,117 @@ static void who_has_not_the_key_gets_nowhere(void **state)
 	assert_int_equal(f->side[0].message_count, 0);
 }
 
+static bool second_was_shown(struct fixture *f)
+{
+	return f->side[1].shown_bytes == 3;
+}
+
+static void a_membership_is_shown_to_who_is_met_and_at_each_change(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f, 0, &f->key[0]);
+	peers_show(f->side[0].peers, "abc", 3);
+	start(f, 1, &f->key[1]);
+	turn_until(f, second_was_shown);
+	assert_memory_equal(f->side[1].shown, "abc", 3);
+	f->side[1].shown_bytes = 0;
+	peers_show(f->side[0].peers, "abd", 3);
+	turn_until(f, second_was_shown);
+	assert_memory_equal(f->side[1].shown, "abd", 3);
+}
+
+static bool first_was_answered(struct fixture *f)
+{
+	return f->side[0].answered_id == 7;
+}
+
+static void a_question_is_answered_where_it_was_asked(void **state)
+{
+	DistributedFs__ControlRequest request =
+		DISTRIBUTED_FS__CONTROL_REQUEST__INIT;
+	DistributedFs__PeerControl control = DISTRIBUTED_FS__PEER_CONTROL__INIT;
+	struct fixture *f = *state;
+
+	start(f, 0, &f->key[0]);
+	start(f, 1, &f->key[1]);
+	turn_until(f, both_connected);
+	request.node = 5;
+	control.id = 7;
+	control.request = &request;
+	assert_int_equal(peers_send_frame(f->side[0].peers, 2,
+					  FRAME_PEER_CONTROL, &control.base),
+			 RFS_ERR_OK);
+	turn_until(f, first_was_answered);
+	assert_int_equal(f->side[1].asked_id, 5);
+	assert_string_equal(f->side[0].answer, "because");
+}
+
+static bool second_is_out(struct fixture *f)
+{
+	return f->side[1].removed_index == 44;
+}
+
+/* Its link is cut, and when it dials again it is told why. */
+static void who_leaves_the_roster_is_let_go_and_told(void **state)
+{
+	struct fixture *f = *state;
+	const char *refused;
+	bool connected;
+
+	start(f, 0, &f->key[0]);
+	start(f, 1, &f->key[1]);
+	turn_until(f, both_connected);
+	f->side[0].roster.count = 1;
+	f->side[0].roster.index = 44;
+	f->side[0].roster.last_id = 2;
+	f->side[0].roster.settled = true;
+	peers_refresh(f->side[0].peers, false);
+	turn_until(f, second_is_out);
+	assert_string_equal(why_refused(f, 1), "removed from the cluster "
+					       "(membership entry 44)");
+	peers_get_status(f->side[0].peers, 2, &connected, &refused);
+	assert_false(connected);
+}
+
+static bool second_waits(struct fixture *f)
+{
+	return strstr(why_refused(f, 1), "raftfs members add") != NULL;
+}
+
+/* A node that nobody knows yet asks again and again; then it is known. */
+static void who_enters_the_roster_is_let_in(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f, 0, &f->key[0]);
+	f->side[0].roster.count = 1;
+	peers_refresh(f->side[0].peers, false);
+	start(f, 1, &f->key[1]);
+	turn_until(f, second_waits);
+	f->side[0].roster.count = 2;
+	peers_refresh(f->side[0].peers, false);
+	turn_until(f, both_connected);
+	assert_string_equal(why_refused(f, 1), "");
+}
+
+static void who_is_out_dials_nobody(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f, 0, &f->key[0]);
+	start(f, 1, &f->key[1]);
+	turn_until(f, both_connected);
+	peers_refresh(f->side[1].peers, true);
+	turn_until(f, first_lost);
+	for (int i = 0; i < 200; i++) {
+		ev_run(f->ev, EVRUN_NOWAIT);
+		usleep(1000);
+	}
+	assert_false(is_connected(f, 0));
+	assert_false(is_connected(f, 1));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -317,6 +485,11 @@ int main(void)
 		TEST(other_nodes_to_start_with_are_refused),
 		TEST(who_joins_need_not_start_with_the_same_nodes),
 		TEST(who_has_not_the_key_gets_nowhere),
+		TEST(a_membership_is_shown_to_who_is_met_and_at_each_change),
+		TEST(a_question_is_answered_where_it_was_asked),
+		TEST(who_leaves_the_roster_is_let_go_and_told),
+		TEST(who_enters_the_roster_is_let_in),
+		TEST(who_is_out_dials_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,13 +54,66 @@ static void a_note_comes_back(void **state)
 	assert_memory_equal(got.sha256, some.sha256, sizeof(got.sha256));
 }
 
+/* Every member there can be, described at full length. */
+static void fill(struct raft_membership *full)
+{
+	memset(full, 0, sizeof(*full));
+	full->index = 77;
+	full->last_id = 40;
+	full->count = RAFT_NODES_MAX;
+	for (uint32_t i = 0; i < RAFT_NODES_MAX; i++) {
+		full->members[i].id = 2 * i + 1;
+		full->members[i].voter = true;
+		full->members[i].about_bytes = RAFT_ABOUT_MAX;
+		memset(full->members[i].about, (int)i, RAFT_ABOUT_MAX);
+	}
+}
+
+static void the_members_at_its_index_come_back(void **state)
+{
+	static struct raft_membership full, read;
+	static struct snapfile_meta meta, got;
+	uint8_t image[RAFT_MEMBERSHIP_BYTES_MAX];
+
+	(void)state;
+	meta = some;
+	fill(&full);
+	assert_int_equal(snapfile_set_membership(
+				 &meta, image,
+				 raft_membership_encode(&full, image)),
+			 RFS_ERR_OK);
+	assert_int_equal(snapfile_save_meta(path, &meta), RFS_ERR_OK);
+	assert_int_equal(snapfile_load_meta(path, &got), RFS_ERR_OK);
+	snapfile_membership(&got, &read);
+	assert_memory_equal(&read, &full, sizeof(read));
+
+	assert_int_equal(snapfile_save_meta(path, &some), RFS_ERR_OK);
+	assert_int_equal(snapfile_load_meta(path, &got), RFS_ERR_OK);
+	snapfile_membership(&got, &read);
+	assert_int_equal(read.count, 0);
+}
+
+static void what_is_no_membership_is_not_taken(void **state)
+{
+	static struct snapfile_meta meta;
+	uint8_t image[RAFT_MEMBERSHIP_BYTES_MAX + 1] = { 1, 0, 1 };
+
+	(void)state;
+	meta = some;
+	assert_int_equal(snapfile_set_membership(&meta, image, 5),
+			 RFS_ERR_CORRUPT);
+	assert_int_equal(snapfile_set_membership(&meta, image, sizeof(image)),
+			 RFS_ERR_CORRUPT);
+	assert_int_equal(meta.membership_bytes, 0);
+}
+
 static void a_damaged_note_is_refused(void **state)
 {
 	struct snapfile_meta got;
 	int fd;
 
 	(void)state;
-	for (off_t at = 0; at < 84; at += 7) {
+	for (off_t at = 0; at < 88; at += 7) {
 		uint8_t byte;
 
 		assert_int_equal(snapfile_save_meta(path, &some), RFS_ERR_OK);
@@ -107,6 +160,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_note_comes_back),
+		TEST(the_members_at_its_index_come_back),
+		TEST(what_is_no_membership_is_not_taken),
 		TEST(a_damaged_note_is_refused),
 		TEST(what_was_received_is_compared),
 	};
