@@ -167,6 +167,16 @@ static void host_replied(void *ctx, const struct timesync_exchange *exchange)
 	step(daemon, &event);
 }
 
+static void host_refined(void *ctx, const struct timesync_exchange *exchange)
+{
+	struct daemon *daemon = ctx;
+	struct timesync_event event = { .type = TIMESYNC_EV_REFINED,
+					.reply = *exchange };
+
+	look_at_clocks(daemon);
+	step(daemon, &event);
+}
+
 static void host_timed_out(void *ctx, uint32_t peer)
 {
 	struct daemon *daemon = ctx;
@@ -399,6 +409,7 @@ static enum rfs_err open_all(struct daemon *daemon)
 		.clock = host_clock,
 		.hears = host_hears,
 		.replied = host_replied,
+		.refined = host_refined,
 		.timed_out = host_timed_out,
 	};
 	char path[CONFIG_PATH_MAX + 32];

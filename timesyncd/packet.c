@@ -58,6 +58,8 @@ void packet_reply(uint8_t packet[TIMEPACKET_BYTES],
 	reply.void_after_raw_ns = clock->void_after_ns;
 	reply.disruptions = clock->disruptions;
 	reply.hears = answer->hears;
+	reply.previous_nonce = answer->previous_nonce;
+	reply.previous_transmit_raw_ns = answer->previous_t3_ns;
 	fill(packet, head, &reply.base);
 }
 
@@ -89,6 +91,8 @@ enum rfs_err packet_parse_reply(const uint8_t *packet,
 		.cluster_ns = reply->server_time,
 		.rtt_ns = reply->round_trip_time,
 		.hears = reply->hears,
+		.previous_nonce = reply->previous_nonce,
+		.previous_t3_ns = reply->previous_transmit_raw_ns,
 		.clock = {
 			.quality = reply->quality <= TIMESYNC_DISRUPTED ?
 					   (enum timesync_quality)

@@ -27,6 +27,9 @@ struct packet_answer {
 	int64_t rtt_ns;	    /* towards the asker; 0: never measured */
 	struct timesync_clock clock;
 	uint32_t hears; /* core/carrier.h */
+	/* T3 by the kernel of the answer to previous_nonce; 0: not known */
+	uint64_t previous_nonce;
+	int64_t previous_t3_ns;
 };
 void packet_reply(uint8_t packet[TIMEPACKET_BYTES],
 		  struct timepacket_head *head,

@@ -42,6 +42,14 @@ struct peer_link {
 	int64_t hello_ns, t1_ns;
 	int64_t departed_wall_ns; /* kernel's stamp of the request; 0: none */
 	int64_t rtt_ns;
+
+	/* Our last answer to it, and when the kernel sent that. */
+	uint64_t answered_nonce; /* 0: none, or its stamp was told */
+	int64_t answered_t3_ns;
+	int64_t answered_departed_ns; /* 0: not known (yet) */
+	/* Its last answer to us. */
+	uint64_t last_nonce; /* 0: none, or nothing better to learn of it */
+	struct timesync_exchange last;
 	ev_timer timeout, retry;
 };
 
@@ -52,6 +60,7 @@ struct peers {
 	ev_io readable;
 	bool kernel_stamps;
 	uint32_t departures_due; /* stamps that have not come back yet */
+	bool taking_departures;
 	struct stamps last; /* cross-reading of the packet before */
 	uint32_t self;
 	uint8_t boot[TIMEPACKET_BOOT_BYTES];
@@ -174,11 +183,20 @@ static void send_reply(struct peer_link *link,
 		.hears = host->hears != NULL ? host->hears(host->ctx) : 0,
 	};
 
+	if (link->answered_departed_ns != 0) {
+		answer.previous_nonce = link->answered_nonce;
+		answer.previous_t3_ns = link->answered_departed_ns;
+	}
+	link->answered_nonce = request->nonce;
+	link->answered_departed_ns = 0;
+
 	answer.t3_ns = clock_raw_ns();
+	link->answered_t3_ns = answer.t3_ns;
 	answer.cluster_ns = cluster_now_ns(&answer.clock, answer.t3_ns);
 	packet_reply(packet, &head, &answer);
 	auth_seal(&link->auth, &head, packet);
-	transmit(link, packet, false);
+	transmit(link, packet, link->peers->kernel_stamps);
+	take_departures(link->peers);
 }
 
 /* Its boot id is not the one we know: find out, by a nonce of ours. */
@@ -242,6 +260,9 @@ static void learn_boot(struct peer_link *link,
 		return;
 	memcpy(link->boot, head->from_boot, sizeof(link->boot));
 	link->boot_known = true;
+	link->answered_nonce = 0;
+	link->answered_departed_ns = 0;
+	link->last_nonce = 0;
 	replay_reset(&link->replay);
 }
 
@@ -285,6 +306,23 @@ static int64_t departure_ns(const struct peer_link *link,
 	return link->t1_ns;
 }
 
+/* The answer says when the one before it really left. Lost, late and repeated
+ * ones do not match: nonces are random, and each is used once. */
+static void refine(struct peer_link *link, const struct packet_answer *answer)
+{
+	const struct peers_host *host = &link->peers->host;
+	bool matches = link->last_nonce != 0 &&
+		       link->last_nonce == answer->previous_nonce;
+
+	link->last_nonce = 0;
+	if (!matches || host->refined == NULL ||
+	    answer->previous_t3_ns <= link->last.t3_ns ||
+	    answer->previous_t3_ns >= answer->t2_ns)
+		return;
+	link->last.t3_ns = answer->previous_t3_ns;
+	host->refined(host->ctx, &link->last);
+}
+
 static void on_reply(struct peer_link *link, const struct timepacket_head *head,
 		     const uint8_t *packet, int64_t t4_ns,
 		     const struct stamps *now)
@@ -309,6 +347,9 @@ static void on_reply(struct peer_link *link, const struct timepacket_head *head,
 	exchange.server_hears = answer.hears;
 	memcpy(&exchange.server_boot, head->from_boot,
 	       sizeof(exchange.server_boot));
+	refine(link, &answer);
+	link->last_nonce = head->nonce;
+	link->last = exchange;
 	link->rtt_ns =
 		(t4_ns - exchange.t1_ns) - (answer.t3_ns - answer.t2_ns);
 	peers->host.replied(peers->host.ctx, &exchange);
@@ -383,6 +424,18 @@ static void dispatch(struct peers *peers, const struct udp_datagram *datagram,
 	}
 }
 
+/* Never late, so it may stand for T3; and never before it was read. */
+static void note_answer_departed(struct peer_link *link, int64_t wall_ns)
+{
+	struct stamps now;
+	int64_t departed_ns;
+
+	stamps_read(&now);
+	if (stamps_departure(&link->peers->last, &now, wall_ns, &departed_ns) &&
+	    departed_ns > link->answered_t3_ns && departed_ns < now.raw_ns)
+		link->answered_departed_ns = departed_ns;
+}
+
 /* Departure stamps come back with the packet, and are told apart by its nonce:
  * no count of ours and the kernel's can get out of step. */
 static void take_departure(struct peers *peers,
@@ -399,8 +452,13 @@ static void take_departure(struct peers *peers,
 				   &head) != RFS_ERR_OK)
 		return;
 	link = link_by_id(peers, head.to);
-	if (link != NULL && head.nonce == link->request_nonce)
+	if (link == NULL)
+		return;
+	if (head.kind == TIMEPACKET_REQUEST &&
+	    head.nonce == link->request_nonce)
 		link->departed_wall_ns = datagram->wall_stamp_ns;
+	if (head.kind == TIMEPACKET_REPLY && head.nonce == link->answered_nonce)
+		note_answer_departed(link, datagram->wall_stamp_ns);
 }
 
 static void take_arrival(struct peers *peers,
@@ -417,11 +475,15 @@ static void take_arrival(struct peers *peers,
 }
 
 /* Looked for only while some are due: there are systems where a look into an
- * empty error queue takes an arrival. */
+ * empty error queue takes an arrival, which may be a request, which is
+ * answered, whose stamp is due: the loop outside takes that, too. */
 static void take_departures(struct peers *peers)
 {
 	struct udp_datagram datagram;
 
+	if (peers->taking_departures)
+		return;
+	peers->taking_departures = true;
 	while (peers->departures_due > 0 &&
 	       udp_departure(peers->fd, &datagram) == RFS_ERR_OK) {
 		if (!datagram.departed) {
@@ -431,6 +493,7 @@ static void take_departures(struct peers *peers)
 		peers->departures_due--;
 		take_departure(peers, &datagram);
 	}
+	peers->taking_departures = false;
 }
 
 static void on_readable(struct ev_loop *loop, ev_io *io, int events)
@@ -552,6 +615,8 @@ static void readdress(struct peer_link *link, const struct peer_link *as)
 		return;
 	link->auth = as->auth;
 	link->boot_known = false;
+	link->last_nonce = 0;
+	link->answered_departed_ns = 0;
 	link->hello_nonce = 0;
 	link->request_nonce = 0;
 	link->hello_ns = 0;

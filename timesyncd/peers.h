@@ -28,6 +28,9 @@ struct peers_host {
 	uint32_t (*hears)(void *ctx);
 	/* An exchange is complete; borrowed for the call. */
 	void (*replied)(void *ctx, const struct timesync_exchange *exchange);
+	/* The exchange before, with a later T3: that of the kernel, which came
+	 * with the answer that is reported next. May be NULL. */
+	void (*refined)(void *ctx, const struct timesync_exchange *exchange);
 	/* No answer to peers_ask() within the timeout. */
 	void (*timed_out)(void *ctx, uint32_t peer);
 };

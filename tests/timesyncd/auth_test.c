@@ -169,6 +169,9 @@ static void a_reply_comes_back_as_it_went(void **state)
 		.t3_ns = INT64_MAX,
 		.cluster_ns = INT64_MIN,
 		.rtt_ns = INT64_MIN,
+		.hears = UINT32_MAX,
+		.previous_nonce = UINT64_MAX,
+		.previous_t3_ns = INT64_MAX,
 		.clock = { .quality = TIMESYNC_DISRUPTED,
 			   .epoch = UINT64_MAX,
 			   .asof_ns = -1,
@@ -177,7 +180,8 @@ static void a_reply_comes_back_as_it_went(void **state)
 			   .drift_ppb = INT32_MIN,
 			   .growth_ppb = UINT32_MAX,
 			   .void_after_ns = INT64_MAX,
-			   .disruptions = UINT32_MAX },
+			   .disruptions = UINT32_MAX,
+			   .stratum = UINT32_MAX },
 	};
 	struct packet_answer out;
 
@@ -185,6 +189,8 @@ static void a_reply_comes_back_as_it_went(void **state)
 	assert_int_equal(packet_parse_reply(packet, &head, &out), RFS_ERR_OK);
 	assert_true(out.t2_ns == in.t2_ns);
 	assert_true(out.t3_ns == in.t3_ns);
+	assert_true(out.previous_nonce == in.previous_nonce);
+	assert_true(out.previous_t3_ns == in.previous_t3_ns);
 	assert_true(out.clock.epoch == in.clock.epoch);
 	assert_true(out.clock.asof_ns == in.clock.asof_ns);
 	assert_true(out.clock.offset_ns == in.clock.offset_ns);

@@ -308,6 +308,7 @@ void mesh_stop(struct mesh *mesh, uint32_t index)
 	node->up = false;
 	node->seen_epoch = 0;
 	memset(mesh->pending[index], 0, sizeof(mesh->pending[index]));
+	memset(mesh->answered[index], 0, sizeof(mesh->answered[index]));
 }
 
 void mesh_start_all(struct mesh *mesh)
@@ -357,6 +358,27 @@ void mesh_isolate(struct mesh *mesh, uint32_t index, bool cut)
 		mesh->cut[index][i] = mesh->cut[i][index] = cut;
 }
 
+/* The departure of this reply goes with the next one; it leaves after T3. */
+static void interleave(struct mesh *mesh, struct mesh_packet *reply)
+{
+	struct mesh_told *told = &mesh->answered[reply->from][reply->to];
+	int64_t least_ns = mesh->seal_ns / 2;
+	int64_t seal_ns =
+		least_ns +
+		(int64_t)prng_below(&mesh->prng, (uint64_t)least_ns + 1);
+
+	reply->previous_number = told->number;
+	reply->previous_t3_ns = told->departed_ns;
+	told->number = reply->number;
+	told->departed_ns = (int64_t)(mesh->nodes[reply->from].raw_ns +
+				      (double)seal_ns *
+					      mesh->nodes[reply->from].rate);
+	if (!mesh->cut[reply->from][reply->to] &&
+	    prng_unit(&mesh->prng) >= mesh->loss)
+		post(mesh, reply,
+		     seal_ns + one_way_ns(mesh, reply->from, reply->to));
+}
+
 static void serve(struct mesh *mesh, const struct mesh_packet *request)
 {
 	uint32_t index = request->to;
@@ -379,7 +401,10 @@ static void serve(struct mesh *mesh, const struct mesh_packet *request)
 		reply.exchange.server_clock.offset_ns +=
 			mesh->two_faced && request->from % 2 ? -mesh->lie_ns :
 							       mesh->lie_ns;
-	transmit(mesh, &reply);
+	if (mesh->seal_ns > 0)
+		interleave(mesh, &reply);
+	else
+		transmit(mesh, &reply);
 }
 
 static void forget_timeout(struct mesh *mesh, uint64_t number)
@@ -388,6 +413,19 @@ static void forget_timeout(struct mesh *mesh, uint64_t number)
 		if (mesh->packets[i].kind == MESH_TIMEOUT &&
 		    mesh->packets[i].number == number)
 			mesh->packets[i].kind = MESH_FREE;
+}
+
+static void refine(struct mesh *mesh, const struct mesh_packet *reply)
+{
+	struct mesh_told *told = &mesh->learnt[reply->to][reply->from];
+	struct timesync_event event = { .type = TIMESYNC_EV_REFINED };
+
+	if (told->number == 0 || told->number != reply->previous_number)
+		return;
+	event.reply = told->exchange;
+	event.reply.t3_ns = reply->previous_t3_ns;
+	mesh->refined++;
+	step(mesh, reply->to, &event);
 }
 
 static void deliver(struct mesh *mesh, const struct mesh_packet *packet)
@@ -413,6 +451,10 @@ static void deliver(struct mesh *mesh, const struct mesh_packet *packet)
 		event.type = TIMESYNC_EV_REPLY;
 		event.reply = packet->exchange;
 		event.reply.t4_ns = raw_of(mesh, asker);
+		if (mesh->seal_ns > 0)
+			refine(mesh, packet);
+		mesh->learnt[asker][asked].number = packet->number;
+		mesh->learnt[asker][asked].exchange = event.reply;
 		if (mesh->ruled)
 			carrier_heard(&mesh->nodes[asker].carrier, asked + 1,
 				      &event.reply.server_clock,

@@ -55,6 +55,16 @@ struct mesh_packet {
 	uint32_t from, to; /* indexes */
 	uint64_t number;
 	struct timesync_exchange exchange;
+	/* A reply: when the one before it left. */
+	uint64_t previous_number;
+	int64_t previous_t3_ns;
+};
+
+/* An exchange whose answer's departure is told with the next answer. */
+struct mesh_told {
+	uint64_t number;
+	int64_t departed_ns; /* the server's raw */
+	struct timesync_exchange exchange; /* as the asker had it */
 };
 
 struct mesh {
@@ -68,6 +78,10 @@ struct mesh {
 	uint64_t pending[MESH_NODES_MAX][MESH_NODES_MAX]; /* request under way */
 	bool cut[MESH_NODES_MAX][MESH_NODES_MAX];	  /* from, to */
 	int64_t delay_ns, jitter_ns, asymmetry_ns;
+	int64_t seal_ns; /* from T3 to an answer's departure: half to all of it */
+	struct mesh_told answered[MESH_NODES_MAX][MESH_NODES_MAX]; /* by, to */
+	struct mesh_told learnt[MESH_NODES_MAX][MESH_NODES_MAX]; /* by, from */
+	uint64_t refined;
 	double loss;
 	int64_t lie_ns;
 	bool two_faced; /* liars tell nodes of odd index the opposite */

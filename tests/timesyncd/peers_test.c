@@ -26,7 +26,8 @@ struct side {
 	struct peers *peers;
 	struct timesync_clock clock;
 	struct timesync_exchange last;
-	uint32_t replies, timeouts;
+	struct timesync_exchange refined;
+	uint32_t replies, timeouts, refinements;
 };
 
 struct world {
@@ -49,6 +50,14 @@ static void take_reply(void *ctx, const struct timesync_exchange *exchange)
 
 	side->last = *exchange;
 	side->replies++;
+}
+
+static void take_refined(void *ctx, const struct timesync_exchange *exchange)
+{
+	struct side *side = ctx;
+
+	side->refined = *exchange;
+	side->refinements++;
 }
 
 static void take_timeout(void *ctx, uint32_t peer)
@@ -80,6 +89,7 @@ static void open_side(struct world *w, int i)
 	const struct peers_host host = { .ctx = &w->side[i],
 					 .clock = give_clock,
 					 .replied = take_reply,
+					 .refined = take_refined,
 					 .timed_out = take_timeout };
 
 	w->side[i].peers =
@@ -208,6 +218,58 @@ static void a_restarted_peer_is_known_again_by_its_new_boot(void **state)
 	ask(w);
 	assert_int_equal(w->side[0].replies, 2);
 	assert_true(w->side[0].last.server_boot != boot);
+	end_world(w);
+}
+
+static void an_answers_departure_comes_with_the_next(void **state)
+{
+	(void)state;
+	struct world *w = new_world();
+	const struct side *side = &w->side[0];
+
+	open_side(w, 0);
+	open_side(w, 1);
+	ask(w);
+	assert_int_equal(side->refinements, 0);
+	for (uint32_t i = 0; i < 20; i++) {
+		struct timesync_exchange before = side->last;
+		uint32_t refinements = side->refinements;
+
+		ask(w);
+		if (side->refinements == refinements)
+			continue;
+		assert_int_equal(side->refined.t1_ns, before.t1_ns);
+		assert_int_equal(side->refined.t2_ns, before.t2_ns);
+		assert_int_equal(side->refined.t4_ns, before.t4_ns);
+		assert_true(side->refined.t3_ns > before.t3_ns);
+		assert_true(side->refined.t3_ns <= before.t4_ns);
+	}
+	if (peers_kernel_stamps(w->side[1].peers))
+		assert_true(side->refinements > 10);
+	else
+		assert_int_equal(side->refinements, 0);
+	end_world(w);
+}
+
+/* What is told of an answer that was not taken is of no use. */
+static void a_lost_answers_departure_refines_nothing(void **state)
+{
+	(void)state;
+	struct world *w = new_world();
+	uint32_t refinements;
+
+	open_side(w, 0);
+	open_side(w, 1);
+	ask(w);
+	for (int i = 0; i < 5; i++) {
+		/* Given up before it can be answered. */
+		peers_ask(w->side[0].peers, 2, 1);
+		run_for(w, 0.002);
+		refinements = w->side[0].refinements;
+		ask(w);
+		assert_int_equal(w->side[0].refinements, refinements);
+	}
+	assert_true(w->side[0].timeouts > 0);
 	end_world(w);
 }
 
@@ -612,6 +674,8 @@ int main(void)
 		cmocka_unit_test(two_strangers_learn_each_other_and_exchange),
 		cmocka_unit_test(
 			a_restarted_peer_is_known_again_by_its_new_boot),
+		cmocka_unit_test(an_answers_departure_comes_with_the_next),
+		cmocka_unit_test(a_lost_answers_departure_refines_nothing),
 		cmocka_unit_test(
 			a_changed_list_keeps_who_stays_and_drops_who_leaves),
 		cmocka_unit_test(a_list_that_is_wrong_changes_nothing),

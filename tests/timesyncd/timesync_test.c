@@ -507,6 +507,9 @@ static void nonsense_in_a_reply_is_dropped(void **state)
 			},
 		};
 		timesync_step(t, &event, &effects);
+		event.type = TIMESYNC_EV_REFINED;
+		event.reply.t3_ns = v[9];
+		timesync_step(t, &event, &effects);
 		event.type = TIMESYNC_EV_TICK;
 		timesync_step(t, &event, &effects);
 		timesync_peers(t, views);
@@ -515,6 +518,64 @@ static void nonsense_in_a_reply_is_dropped(void **state)
 	mesh->steps_back = 0;
 	mesh_fini(mesh);
 	free(mesh);
+}
+
+/* An answer leaves 25 to 50 us after its T3: half of that in the estimate, unless
+ * the next answer tells when. */
+static void a_late_departure_told_later_leaves_no_bias(void **state)
+{
+	(void)state;
+	struct timesync_peer_view views[TIMESYNC_PEERS_MAX];
+	struct mesh *mesh = new_mesh(3, 56);
+	int64_t sum_ns = 0;
+
+	mesh->seal_ns = 50 * NS_PER_US;
+	mesh->jitter_ns = NS_PER_US;
+	mesh->config.target_bound_ns = 300 * NS_PER_US;
+	mesh_start_all(mesh);
+	mesh_elect(mesh, 0);
+	mesh_run(mesh, 120 * NS_PER_SEC);
+	for (int i = 0; i < 60; i++) {
+		mesh_run(mesh, NS_PER_SEC);
+		sum_ns += mesh_error_ns(mesh, 1);
+	}
+	assert_true(llabs(sum_ns / 60) < 2 * NS_PER_US);
+	timesync_peers(mesh->nodes[1].timesync, views);
+	assert_true(views[0].refined + 10 > views[0].answered);
+	end_mesh(mesh);
+}
+
+/* Only of the exchange taken last, and of the clock it was taken from. */
+static void a_departure_of_another_exchange_is_refused(void **state)
+{
+	(void)state;
+	struct timesync_peer_view views[TIMESYNC_PEERS_MAX];
+	struct mesh *mesh = settled_mesh(3, 57);
+	struct timesync *t = mesh->nodes[1].timesync;
+	struct timesync_event event = { .type = TIMESYNC_EV_REFINED };
+	struct timesync_effects effects;
+	const struct timesync_exchange last = mesh->learnt[1][0].exchange;
+
+	for (int wrong = 0; wrong < 5; wrong++) {
+		event.raw_ns = (int64_t)mesh->nodes[1].raw_ns + wrong;
+		event.reply = last;
+		event.reply.t3_ns += 1000;
+		event.reply.t4_ns -= wrong == 0;
+		event.reply.server_boot += wrong == 1;
+		event.reply.server_clock.disruptions += wrong == 2;
+		event.reply.peer += wrong == 3 ? 7 : 0;
+		event.reply.t2_ns += wrong == 4 ? 2000 : 0;
+		timesync_step(t, &event, &effects);
+		timesync_peers(t, views);
+		assert_int_equal(views[0].refined, 0);
+		assert_int_equal(views[0].contradictions, 0);
+	}
+	event.reply = last;
+	event.reply.t3_ns += 1000;
+	timesync_step(t, &event, &effects);
+	timesync_peers(t, views);
+	assert_int_equal(views[0].refined, 1);
+	end_mesh(mesh);
 }
 
 /* Everything at once, many seeds: the bound holds at every event. */
@@ -559,7 +620,7 @@ static void stir(struct mesh *mesh)
 static void the_bound_holds_whatever_happens(void **state)
 {
 	(void)state;
-	uint64_t checks = 0;
+	uint64_t checks = 0, refined = 0;
 
 	for (uint64_t seed = 1; seed <= 60; seed++) {
 		struct mesh *mesh = new_mesh(
@@ -568,6 +629,7 @@ static void the_bound_holds_whatever_happens(void **state)
 		mesh->loss = 0.1;
 		mesh->wander_ppb = seed % 3 == 0 ? 100000 : 100;
 		mesh->config.precision_ns = 1;
+		mesh->seal_ns = seed % 2 == 0 ? 50 * NS_PER_US : 0;
 		mesh_start_all(mesh);
 		mesh_run(mesh, NS_PER_SEC);
 		mesh_elect(mesh, 0);
@@ -580,9 +642,11 @@ static void the_bound_holds_whatever_happens(void **state)
 			fprintf(stderr, "seed %llu\n",
 				(unsigned long long)seed);
 		checks += mesh->checks;
+		refined += mesh->refined;
 		end_mesh(mesh);
 	}
 	assert_true(checks > 10000);
+	assert_true(refined > 1000);
 }
 
 int main(void)
@@ -618,6 +682,8 @@ int main(void)
 		cmocka_unit_test(nodes_come_and_go_while_the_clock_goes_on),
 		cmocka_unit_test(the_bound_holds_whoever_is_listed),
 		cmocka_unit_test(nonsense_in_a_reply_is_dropped),
+		cmocka_unit_test(a_late_departure_told_later_leaves_no_bias),
+		cmocka_unit_test(a_departure_of_another_exchange_is_refused),
 		cmocka_unit_test(the_bound_holds_whatever_happens),
 	};
 

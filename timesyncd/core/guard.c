@@ -14,11 +14,17 @@ int64_t guard_path_floor_ns(const struct guard_path *path)
 	return path->before_ns < path->now_ns ? path->before_ns : path->now_ns;
 }
 
+bool guard_path_allows(const struct guard_path *path, int64_t delay_ns)
+{
+	int64_t floor_ns = guard_path_floor_ns(path);
+
+	return floor_ns == INT64_MAX ||
+	       delay_ns <= GUARD_TIMES * floor_ns + GUARD_SLACK_NS;
+}
+
 bool guard_path_admits(struct guard_path *path, int64_t delay_ns,
 		       int64_t raw_ns)
 {
-	int64_t floor_ns;
-
 	if (path->count >= GUARD_WINDOW_COUNT &&
 	    raw_ns - path->since_ns >= GUARD_WINDOW_NS)
 		*path = (struct guard_path){
@@ -29,8 +35,7 @@ bool guard_path_admits(struct guard_path *path, int64_t delay_ns,
 		path->since_ns = raw_ns;
 	if (delay_ns < path->now_ns)
 		path->now_ns = delay_ns;
-	floor_ns = guard_path_floor_ns(path);
-	return delay_ns <= GUARD_TIMES * floor_ns + GUARD_SLACK_NS;
+	return guard_path_allows(path, delay_ns);
 }
 
 /* Slots between the last one used and this hold nothing. */

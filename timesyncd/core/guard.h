@@ -40,8 +40,10 @@ void guard_path_init(struct guard_path *path);
 /* The least round trip of late; INT64_MAX: none yet. */
 int64_t guard_path_floor_ns(const struct guard_path *path);
 
-/* Take note of one round trip, delay_ns >= 0, at raw_ns. False: it is not to
- * steer. */
+/* Whether an exchange with this round trip, delay_ns >= 0, may steer. */
+bool guard_path_allows(const struct guard_path *path, int64_t delay_ns);
+
+/* Take note of one round trip at raw_ns, and the same. */
 bool guard_path_admits(struct guard_path *path, int64_t delay_ns,
 		       int64_t raw_ns);
 

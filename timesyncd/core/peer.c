@@ -107,6 +107,12 @@ static bool is_new_clock(const struct peer *peer,
 			exchange->server_clock.disruptions);
 }
 
+static void note_contradiction(struct peer *peer, int64_t raw_ns)
+{
+	peer->contradictions++;
+	peer->contradicted_ns = raw_ns;
+}
+
 enum peer_verdict peer_take(struct peer *peer,
 			    const struct timesync_exchange *exchange,
 			    const struct exchange_limits *limits,
@@ -115,7 +121,6 @@ enum peer_verdict peer_take(struct peer *peer,
 {
 	enum peer_verdict verdict = PEER_TAKEN;
 	struct exchange_sample sample;
-	bool steers;
 	enum rfs_err err = exchange_measure(limits, exchange->t1_ns,
 					    exchange->t2_ns, exchange->t3_ns,
 					    exchange->t4_ns, &sample);
@@ -135,16 +140,41 @@ enum peer_verdict peer_take(struct peer *peer,
 	}
 	peer->boot = exchange->server_boot;
 	peer->heard_ns = exchange->t4_ns;
-	steers = guard_path_admits(&peer->path, sample.delay_ns, raw_ns);
+
+	bool steers = guard_path_admits(&peer->path, sample.delay_ns, raw_ns);
+
 	peer->withheld += !steers;
 	if (!filter_add(&peer->filter, &sample, limits->rho_ppb, steers, held,
 			met)) {
-		peer->contradictions++;
-		peer->contradicted_ns = raw_ns;
+		note_contradiction(peer, raw_ns);
 		verdict = PEER_CONTRADICTED;
 	}
 	take_claim(peer, exchange, limits);
 	return verdict;
+}
+
+enum peer_verdict peer_refine(struct peer *peer,
+			      const struct timesync_exchange *exchange,
+			      const struct exchange_limits *limits,
+			      int64_t trust_since_ns, int64_t raw_ns,
+			      struct interval *held, struct interval *met)
+{
+	const struct exchange_sample *newest = filter_newest(&peer->filter);
+	struct exchange_sample sample;
+
+	if (exchange_measure(limits, exchange->t1_ns, exchange->t2_ns,
+			     exchange->t3_ns, exchange->t4_ns,
+			     &sample) != RFS_ERR_OK ||
+	    exchange->t1_ns < trust_since_ns || newest == NULL ||
+	    exchange->t4_ns != newest->at_ns || is_new_clock(peer, exchange))
+		return PEER_REFUSED;
+	peer->refined++;
+	if (filter_add(&peer->filter, &sample, limits->rho_ppb,
+		       guard_path_allows(&peer->path, sample.delay_ns), held,
+		       met))
+		return PEER_TAKEN;
+	note_contradiction(peer, raw_ns);
+	return PEER_CONTRADICTED;
 }
 
 bool peer_bears_witness(const struct peer *peer, uint64_t epoch, int64_t raw_ns)

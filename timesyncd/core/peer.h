@@ -47,6 +47,7 @@ struct peer {
 	bool truechimer;
 	const char *why; /* static text: why it does not count */
 	uint64_t rejected, contradictions;
+	uint64_t refined; /* exchanges whose departure was told later */
 	uint64_t withheld; /* taken, but too slow to steer by */
 };
 
@@ -70,6 +71,14 @@ enum peer_verdict peer_take(struct peer *peer,
 			    const struct exchange_limits *limits,
 			    int64_t trust_since_ns, int64_t raw_ns,
 			    struct interval *held, struct interval *met);
+
+/* The exchange taken last, with a later T3 of the same departure: it proves
+ * more, and steers better. REFUSED (any other exchange), TAKEN, CONTRADICTED. */
+enum peer_verdict peer_refine(struct peer *peer,
+			      const struct timesync_exchange *exchange,
+			      const struct exchange_limits *limits,
+			      int64_t trust_since_ns, int64_t raw_ns,
+			      struct interval *held, struct interval *met);
 
 /* The claim speaks of this epoch and its maker still answers. */
 bool peer_bears_witness(const struct peer *peer, uint64_t epoch,

@@ -761,6 +761,24 @@ static void on_reply(struct timesync *t, int64_t raw_ns,
 			  &t->prng);
 }
 
+/* True: the clock is to be judged at once, not with the reply that follows. */
+static bool on_refined(struct timesync *t, int64_t raw_ns,
+		       const struct timesync_exchange *exchange)
+{
+	struct peer *peer = peer_by_id(t, exchange->peer);
+	struct interval held, met;
+
+	if (peer == NULL)
+		return false;
+	if (peer_refine(peer, exchange, &t->limits, t->trust_since_ns, raw_ns,
+			&held, &met) == PEER_CONTRADICTED) {
+		on_contradiction(t, raw_ns, peer, held, met);
+		return true;
+	}
+	heed_surprise(peer, raw_ns);
+	return false;
+}
+
 static void on_timeout(struct timesync *t, int64_t raw_ns, uint32_t id)
 {
 	struct peer *peer = peer_by_id(t, id);
@@ -867,6 +885,7 @@ void timesync_step(struct timesync *t, const struct timesync_event *event,
 		   struct timesync_effects *effects)
 {
 	int64_t raw_ns = event->raw_ns;
+	bool news = event->type != TIMESYNC_EV_TICK;
 
 	*effects = (struct timesync_effects){ 0 };
 	switch (event->type) {
@@ -874,6 +893,9 @@ void timesync_step(struct timesync *t, const struct timesync_event *event,
 		break;
 	case TIMESYNC_EV_REPLY:
 		on_reply(t, raw_ns, &event->reply);
+		break;
+	case TIMESYNC_EV_REFINED:
+		news = on_refined(t, raw_ns, &event->reply);
 		break;
 	case TIMESYNC_EV_TIMEOUT:
 		on_timeout(t, raw_ns, event->peer);
@@ -889,7 +911,7 @@ void timesync_step(struct timesync *t, const struct timesync_event *event,
 		break;
 	}
 
-	if (event->type != TIMESYNC_EV_TICK || raw_ns >= t->refresh_ns) {
+	if (news || raw_ns >= t->refresh_ns) {
 		judge(t, raw_ns);
 		effects->publish = true;
 	}
@@ -947,6 +969,7 @@ static void fill_view(struct timesync_peer_view *view, const struct peer *peer)
 		.rejected = peer->rejected,
 		.contradictions = peer->contradictions,
 		.withheld = peer->withheld,
+		.refined = peer->refined,
 		.floor_ns = peer->heard_ns != 0 ?
 				    guard_path_floor_ns(&peer->path) :
 				    0,

@@ -74,6 +74,8 @@ struct timesync_exchange {
 enum timesync_event_type {
 	TIMESYNC_EV_TICK,	/* deadline passed */
 	TIMESYNC_EV_REPLY,	/* an authenticated answer to our request */
+	TIMESYNC_EV_REFINED,	/* the last REPLY's exchange, T3 later than
+				 * it was told: before the next REPLY */
 	TIMESYNC_EV_TIMEOUT,	/* no answer within config.timeout_ns */
 	TIMESYNC_EV_EPOCH,	/* the consensus page names a leader and epoch */
 	TIMESYNC_EV_DISRUPTION, /* suspend, VM pause, raw clock broke its promise */
@@ -174,6 +176,7 @@ struct timesync_peer_view {
 	int32_t drift_ppb;
 	int64_t last_heard_ns; /* raw; 0: never */
 	uint64_t asked, answered, timeouts, rejected;
+	uint64_t refined;  /* departure told by the next answer */
 	uint64_t withheld; /* too slow to steer by (core/guard.h) */
 	int64_t floor_ns; /* least delay of late; 0: none yet */
 	uint64_t contradictions; /* answers that no raw clock within rho of
