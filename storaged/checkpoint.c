@@ -89,7 +89,8 @@ static void copy_done(struct work *work)
  * alone: no checkpoint before it has been fetched. */
 static void start(struct checkpoint *cp)
 {
-	if (state_unkept_count(cp->s->state) > 0 ||
+	if (consensus_is_restoring(cp->s->consensus) ||
+	    state_unkept_count(cp->s->state) > 0 ||
 	    state_applied(cp->s->state) <= cp->newest.index)
 		return;
 	cp->wanted = false;

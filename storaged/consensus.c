@@ -358,6 +358,8 @@ static void restore_run(struct work *work)
 
 	c->restore_err = snapshots_receive(c->s->snapshots, c->restore_fd,
 					   &c->restore_meta);
+	if (c->restore_err == RFS_ERR_OK)
+		c->restore_err = state_stage(c->s->state);
 }
 
 static void restore_done(struct work *work)
@@ -548,6 +550,11 @@ void consensus_set_link(struct consensus *c, int fd)
 	if (!c->link)
 		log_error("raftd link: out of memory");
 	attach(c);
+}
+
+bool consensus_is_restoring(const struct consensus *c)
+{
+	return c->is_restoring;
 }
 
 bool consensus_is_attached(const struct consensus *c)

@@ -26,6 +26,9 @@ void consensus_free(struct consensus *consensus);
 void consensus_set_link(struct consensus *consensus, int fd);
 bool consensus_is_attached(const struct consensus *consensus);
 
+/* The state is about to be replaced: no copy of it may begin. */
+bool consensus_is_restoring(const struct consensus *consensus);
+
 /* Called once: OK with where the entry stands; NOT_LEADER, FULL, BUSY: not
  * appended; CLOSED: it may have been. Never from inside consensus_propose(). */
 typedef void consensus_proposed(void *ctx, enum rfs_err err, uint64_t index,

@@ -38,6 +38,7 @@ struct report {
 
 struct state {
 	char path[600];
+	char staged_path[616];
 	int dir_fd;
 	uint64_t map_bytes;
 	char boot_id[64];
@@ -218,6 +219,9 @@ enum rfs_err state_open(const char *dir, uint64_t map_bytes,
 				 .ctx = ctx,
 				 .dir_fd = -1 };
 	snprintf(state->path, sizeof(state->path), "%s/state.mdb", dir);
+	snprintf(state->staged_path, sizeof(state->staged_path), "%s.staged",
+		 state->path);
+	unlink(state->staged_path);
 	read_boot_id(state->boot_id);
 	enum rfs_err err = disk_open_dir(AT_FDCWD, dir, &state->dir_fd);
 	if (err == RFS_ERR_OK)
@@ -433,16 +437,25 @@ void state_end_read(struct state *state, struct kv *kv)
 	lmdbkv_end_read(state->env, kv);
 }
 
+enum rfs_err state_stage(const struct state *state)
+{
+	struct snapshot_meta meta;
+
+	return snapshots_restore(state->snapshots, state->staged_path, &meta);
+}
+
 enum rfs_err state_restore(struct state *state)
 {
 	CHECK(!state->batch_open);
 	CHECK(!state->copying);
 	lmdbkv_close(state->env);
 	state->env = NULL;
-	enum rfs_err err = start_over(state);
-	if (err == RFS_ERR_OK)
-		err = write_mark(state, "running", 0);
-	return err;
+	unlinkat(state->dir_fd, "state.mdb-lock", 0);
+	if (rename(state->staged_path, state->path) != 0) {
+		log_errno("state: rename %s", state->staged_path);
+		return RFS_ERR_IO;
+	}
+	return open_env(state);
 }
 
 struct lmdbkv *state_env(struct state *state)

@@ -78,8 +78,13 @@ RFS_MUST_USE enum rfs_err state_begin_read(struct state *state,
 					   struct kv *kv);
 void state_end_read(struct state *state, struct kv *kv);
 
-/* Replace everything by the newest sound snapshot. No batch, read or copy may
- * be under way. Blocks. */
+/* Lay the newest sound snapshot beside the state. Blocks as long as copying and
+ * hashing it takes: for a worker, one at a time. NOENT: there is none; IO,
+ * NOSPC. Logged. */
+RFS_MUST_USE enum rfs_err state_stage(const struct state *state);
+
+/* Replace everything by what was staged: a rename. No batch, read or copy may
+ * be under way. A death on either side of it leaves one of the two, whole. */
 RFS_MUST_USE enum rfs_err state_restore(struct state *state);
 
 /* Before growing the map or copying, the loop makes sure of the other. */

@@ -191,6 +191,7 @@ static void a_replay_over_an_older_state_comes_to_the_same(void **state)
 	take_snapshot(d, &meta);
 	statedir_put(d, "f", "hello", 5);
 	uint64_t index = d->index;
+	assert_int_equal(state_stage(d->state), RFS_ERR_OK);
 	assert_int_equal(state_restore(d->state), RFS_ERR_OK);
 	assert_int_equal(state_applied(d->state), meta.index);
 	d->index = meta.index;
