@@ -13,7 +13,8 @@
 #include "storaged/fetch.h"
 
 #define TURN_SEC       0.05
-#define STEP_CHUNKS    512 /* looked at in one turn of the walk */
+#define STEP_CHUNKS    512 /* looked at in one turn of the walk, */
+#define STEP_NS	       (5 * NS_PER_MS) /* or so long: a look may need the disk */
 #define FETCHES_MAX    16
 #define NAMED_WAIT_NS  (2 * NS_PER_SEC)
 #define RETRY_WAIT_NS  (10 * NS_PER_SEC)
@@ -34,6 +35,7 @@ struct backfill {
 	bool walking;
 	uint64_t cursor;
 	uint32_t seen; /* in this turn */
+	int64_t turn_raw_ns;
 	uint64_t missing; /* in this walk, and of those: */
 	uint64_t failed;
 	uint32_t on_their_way;
@@ -119,7 +121,9 @@ static bool walk_one(void *ctx, uint64_t chunk, const struct query_chunk *known)
 {
 	struct backfill *b = ctx;
 
-	if (fetch_active(b->s->fetch) >= FETCHES_MAX || b->seen >= STEP_CHUNKS)
+	if (fetch_active(b->s->fetch) >= FETCHES_MAX ||
+	    b->seen >= STEP_CHUNKS ||
+	    (b->seen > 0 && clock_raw_ns() - b->turn_raw_ns > STEP_NS))
 		return false;
 	b->seen++;
 	b->cursor = chunk + 1;
@@ -155,6 +159,7 @@ static void walk(struct backfill *b)
 	if (state_begin_read(b->s->state, &kv) != RFS_ERR_OK)
 		return;
 	b->seen = 0;
+	b->turn_raw_ns = clock_raw_ns();
 	enum rfs_err err = query_chunks(&kv, b->cursor, walk_one, b);
 	state_end_read(b->s->state, &kv);
 	bool at_end = b->cursor == before &&

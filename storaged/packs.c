@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "common/bytes.h"
@@ -22,6 +23,8 @@
 #define RECORD_HEAD_BYTES 24u
 #define RECORD_ALIGN	  8u
 #define OPEN_FILES_MAX	  128u
+#define LOOK_BYTES	  256u /* what looking at a record counts */
+#define AHEAD_BYTES	  (1024u * 1024)
 
 struct pack {
 	uint32_t number;
@@ -353,26 +356,46 @@ bool packs_has(const struct packs *packs, uint64_t id)
 	return packindex_find(&packs->index, id) != NULL;
 }
 
+/* Is that the record, head and data? */
+static bool is_sound(const uint8_t *image, uint64_t id, uint32_t bytes)
+{
+	struct record_head head;
+
+	return head_decode(image, &head) && head.id == id &&
+	       head.bytes == bytes &&
+	       head.data_crc ==
+		       data_sum(id, image + RECORD_HEAD_BYTES, bytes);
+}
+
+/* Only what is in memory; a file system that cannot tell has it all there, or
+ * makes us wait. */
+static enum rfs_err read_now(int fd, void *data, size_t bytes, uint64_t offset)
+{
+	const struct iovec iov = { .iov_base = data, .iov_len = bytes };
+	ssize_t n = preadv2(fd, &iov, 1, (off_t)offset, RWF_NOWAIT);
+
+	if (n == (ssize_t)bytes)
+		return RFS_ERR_OK;
+	if (n >= 0 || errno == EAGAIN)
+		return RFS_ERR_BUSY;
+	return disk_read(fd, data, bytes, offset);
+}
+
 static enum rfs_err read_record(struct packs *packs,
-				const struct pack_place *place, uint8_t *image)
+				const struct pack_place *place, bool now,
+				uint8_t *image)
 {
 	struct pack *pack = find_pack(packs, place->pack);
-	struct record_head head;
+	uint32_t bytes = RECORD_HEAD_BYTES + place->bytes;
 
 	CHECK(pack != NULL);
 	enum rfs_err err = pack_open(packs, pack, false);
 	if (err == RFS_ERR_OK)
-		err = disk_read(pack->fd, image,
-				RECORD_HEAD_BYTES + place->bytes,
-				place->offset);
-	if (err != RFS_ERR_OK)
-		return err;
-	if (!head_decode(image, &head) || head.id != place->id ||
-	    head.bytes != place->bytes ||
-	    head.data_crc != data_sum(head.id, image + RECORD_HEAD_BYTES,
-				      head.bytes))
-		return RFS_ERR_CORRUPT;
-	return RFS_ERR_OK;
+		err = now ? read_now(pack->fd, image, bytes, place->offset)
+			  : disk_read(pack->fd, image, bytes, place->offset);
+	if (err == RFS_ERR_OK && !is_sound(image, place->id, place->bytes))
+		err = RFS_ERR_CORRUPT;
+	return err;
 }
 
 enum rfs_err packs_get(struct packs *packs, uint64_t id, void *data,
@@ -387,12 +410,52 @@ enum rfs_err packs_get(struct packs *packs, uint64_t id, void *data,
 	uint8_t *image = malloc(RECORD_HEAD_BYTES + found->bytes);
 	if (!image)
 		return RFS_ERR_NOMEM;
-	enum rfs_err err = read_record(packs, found, image);
+	enum rfs_err err = read_record(packs, found, true, image);
 	if (err == RFS_ERR_OK) {
 		memcpy(data, image + RECORD_HEAD_BYTES, found->bytes);
 		*bytes = found->bytes;
 	}
 	free(image);
+	return err;
+}
+
+enum rfs_err packs_find(struct packs *packs, uint64_t id,
+			struct packs_record *record)
+{
+	const struct pack_place *found = packindex_find(&packs->index, id);
+
+	if (!found)
+		return RFS_ERR_NOENT;
+	struct pack *pack = find_pack(packs, found->pack);
+	CHECK(pack != NULL);
+	enum rfs_err err = pack_open(packs, pack, false);
+	if (err != RFS_ERR_OK)
+		return err;
+	int fd = fcntl(pack->fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return rfs_err_from_errno(errno);
+	*record = (struct packs_record){ .id = id,
+					 .offset = found->offset,
+					 .bytes = found->bytes,
+					 .fd = fd };
+	return RFS_ERR_OK;
+}
+
+enum rfs_err packs_read(struct packs_record *record, void *data)
+{
+	uint8_t *image = malloc(RECORD_HEAD_BYTES + record->bytes);
+	enum rfs_err err = RFS_ERR_NOMEM;
+
+	if (image)
+		err = disk_read(record->fd, image,
+				RECORD_HEAD_BYTES + record->bytes,
+				record->offset);
+	if (err == RFS_ERR_OK && !is_sound(image, record->id, record->bytes))
+		err = RFS_ERR_CORRUPT;
+	if (err == RFS_ERR_OK)
+		memcpy(data, image + RECORD_HEAD_BYTES, record->bytes);
+	free(image);
+	close(record->fd);
 	return err;
 }
 
@@ -404,7 +467,7 @@ static bool is_here(struct packs *packs, uint64_t id, const void *data,
 	if (!found || found->bytes != bytes)
 		return false;
 	uint8_t *image = malloc(RECORD_HEAD_BYTES + bytes);
-	bool same = image && read_record(packs, found, image) == RFS_ERR_OK &&
+	bool same = image && read_record(packs, found, false, image) == RFS_ERR_OK &&
 		    memcmp(image + RECORD_HEAD_BYTES, data, bytes) == 0;
 	free(image);
 	return same;
@@ -593,6 +656,7 @@ static enum rfs_err move_record(struct packs *packs, uint32_t number,
 	struct record_head head;
 	struct pack *pack = find_pack(packs, number);
 
+	*copied += LOOK_BYTES;
 	enum rfs_err err = pack_open(packs, pack, false);
 	if (err == RFS_ERR_OK)
 		err = disk_read(pack->fd, image, sizeof(image), *offset);
@@ -606,7 +670,7 @@ static enum rfs_err move_record(struct packs *packs, uint32_t number,
 	if (found && found->pack == number && found->offset == *offset) {
 		uint8_t *whole = malloc(RECORD_HEAD_BYTES + head.bytes);
 
-		err = whole ? read_record(packs, found, whole) : RFS_ERR_NOMEM;
+		err = whole ? read_record(packs, found, false, whole) : RFS_ERR_NOMEM;
 		if (err == RFS_ERR_OK)
 			err = append(packs, head.id, whole + RECORD_HEAD_BYTES,
 				     head.bytes);
@@ -656,9 +720,13 @@ bool packs_compact(struct packs *packs, uint64_t bytes_max)
 				&copied) != RFS_ERR_OK)
 			return false;
 	}
+	pack = find_pack(packs, number);
+	if (pack_open(packs, pack, false) == RFS_ERR_OK)
+		posix_fadvise(pack->fd, (off_t)packs->compact_offset,
+			      AHEAD_BYTES, POSIX_FADV_WILLNEED);
 	if (packs->compact_offset + RECORD_HEAD_BYTES > end) {
 		drop_rest(packs, number);
-		find_pack(packs, number)->fate = PACK_EMPTIED;
+		pack->fate = PACK_EMPTIED;
 		packs->compacting = 0;
 	}
 	return true;

@@ -13,7 +13,7 @@
  * a reopening until it is deleted again (packs_walk() finds such). An id may be put again after a
  * delete, as happens when the log is replayed over an older state.
  *
- * Threads: the loop's only, but for packs_sync_run().
+ * Threads: the loop's only, but for packs_sync_run() and packs_read().
  */
 #ifndef RAFTFS_STORAGED_PACKS_H
 #define RAFTFS_STORAGED_PACKS_H
@@ -49,11 +49,26 @@ RFS_MUST_USE enum rfs_err packs_put(struct packs *packs, uint64_t id,
 
 bool packs_has(const struct packs *packs, uint64_t id);
 
-/* The whole record, verified; *bytes of it at most size. NOENT; CORRUPT
- * (damaged, or longer than size); IO. */
+/* The whole record, verified; *bytes of it at most size. Does not wait for the
+ * disk: BUSY, it would have to. NOENT; CORRUPT (damaged, or longer than size);
+ * IO. */
 RFS_MUST_USE enum rfs_err packs_get(struct packs *packs, uint64_t id,
 				    void *data, uint32_t size,
 				    uint32_t *bytes);
+
+/* The same in two steps: find on the loop, read on any one thread (blocks),
+ * which ends it. In between the record may be deleted; what is read is it all
+ * the same. find: NOENT, IO. read: CORRUPT, IO, NOMEM; data has room for
+ * record.bytes. */
+struct packs_record {
+	uint64_t id;
+	uint64_t offset;
+	uint32_t bytes;
+	int fd; /* its own */
+};
+RFS_MUST_USE enum rfs_err packs_find(struct packs *packs, uint64_t id,
+				     struct packs_record *record);
+RFS_MUST_USE enum rfs_err packs_read(struct packs_record *record, void *data);
 
 /* Nothing happens when it is not here. */
 void packs_delete(struct packs *packs, uint64_t id);
@@ -74,8 +89,9 @@ void packs_sync_end(struct packs *packs, struct packs_sync *sync,
 		    enum rfs_err err);
 
 /* Copy about bytes_max of live records out of a pack that is less than half
- * alive; false when there is no such pack. The pack itself goes after the next
- * sync. */
+ * alive, and have the kernel read what the next call will want; looking at
+ * records that are dead counts a little. False when there is no such pack. The
+ * pack itself goes after the next sync. */
 bool packs_compact(struct packs *packs, uint64_t bytes_max);
 
 void packs_usage(const struct packs *packs, struct packs_usage *usage);

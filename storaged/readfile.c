@@ -18,7 +18,8 @@ struct stretch {
 	struct read_job *job;
 	struct query_extent extent;
 	uint32_t at; /* in the answer */
-	enum rfs_err err;
+	enum rfs_err err; /* BUSY: `packed` waits to be read */
+	struct packs_record packed;
 };
 
 struct read_job {
@@ -91,17 +92,51 @@ static enum rfs_err map(struct read_job *job)
 	return err;
 }
 
-/* A small chunk, from the packs, at once. */
+/* A small chunk, from the packs: at once where the disk is not needed. True:
+ * it is. */
+static bool begin_packed(struct stretch *stretch, uint8_t *whole)
+{
+	const struct query_extent *extent = &stretch->extent;
+	struct packs *packs = stretch->job->s->packs;
+	uint32_t bytes = 0;
+
+	stretch->err = packs_get(packs, extent->chunk, whole,
+				     extent->chunk_bytes, &bytes);
+	if (stretch->err == RFS_ERR_OK && bytes != extent->chunk_bytes)
+		stretch->err = RFS_ERR_CORRUPT;
+	if (stretch->err == RFS_ERR_OK)
+		memcpy(stretch->job->data + stretch->at,
+		       whole + extent->chunk_offset, extent->length);
+	if (stretch->err != RFS_ERR_BUSY)
+		return false;
+	enum rfs_err err =
+		packs_find(packs, extent->chunk, &stretch->packed);
+	if (err != RFS_ERR_OK)
+		stretch->err = err;
+	return err == RFS_ERR_OK;
+}
+
+static bool begin_read(struct stretch *stretch)
+{
+	if (!(stretch->extent.chunk & STORE_CHUNK_INLINE))
+		return true;
+	uint8_t *whole = malloc(stretch->extent.chunk_bytes);
+
+	CHECK(whole != NULL);
+	bool wait = begin_packed(stretch, whole);
+	free(whole);
+	return wait;
+}
+
 static void read_packed(struct stretch *stretch)
 {
 	const struct query_extent *extent = &stretch->extent;
-	uint32_t bytes = 0;
-	uint8_t *whole = malloc(extent->chunk_bytes);
+	uint8_t *whole = malloc(stretch->packed.bytes);
 
-	stretch->err = whole ? packs_get(stretch->job->s->packs, extent->chunk,
-					 whole, extent->chunk_bytes, &bytes)
-			     : RFS_ERR_NOMEM;
-	if (stretch->err == RFS_ERR_OK && bytes != extent->chunk_bytes)
+	CHECK(whole != NULL);
+	stretch->err = packs_read(&stretch->packed, whole);
+	if (stretch->err == RFS_ERR_OK &&
+	    stretch->packed.bytes != extent->chunk_bytes)
 		stretch->err = RFS_ERR_CORRUPT;
 	if (stretch->err == RFS_ERR_OK)
 		memcpy(stretch->job->data + stretch->at,
@@ -117,7 +152,9 @@ static void read_files(struct work *work)
 		struct stretch *stretch = &job->stretches[i];
 		const struct query_extent *extent = &stretch->extent;
 
-		if (!(extent->chunk & STORE_CHUNK_INLINE))
+		if (stretch->err == RFS_ERR_BUSY)
+			read_packed(stretch);
+		else if (!(extent->chunk & STORE_CHUNK_INLINE))
 			stretch->err = chunks_read(
 				job->s->chunks, extent->chunk, extent->sha256,
 				extent->chunk_offset, (uint32_t)extent->length,
@@ -186,7 +223,7 @@ static void files_read(struct work *work)
 
 static void map_and_read(struct read_job *job)
 {
-	bool files = false;
+	bool wait = false;
 	enum rfs_err err = map(job);
 
 	if (err != RFS_ERR_OK) {
@@ -194,13 +231,9 @@ static void map_and_read(struct read_job *job)
 		return;
 	}
 	memset(job->data, 0, job->bytes);
-	for (size_t i = 0; i < job->count; i++) {
-		if (job->stretches[i].extent.chunk & STORE_CHUNK_INLINE)
-			read_packed(&job->stretches[i]);
-		else
-			files = true;
-	}
-	if (!files) {
+	for (size_t i = 0; i < job->count; i++)
+		wait |= begin_read(&job->stretches[i]);
+	if (!wait) {
 		fetch_rest(job);
 		return;
 	}

@@ -19,6 +19,10 @@ struct reclaim {
 	struct freed *list;
 	size_t count;
 	size_t capacity;
+	uint64_t durable_index; /* of the last checkpoint */
+	size_t judged;		/* see let_slice_go() */
+	size_t kept;
+	struct ev_timer letting_go; /* active: slices are left */
 	uint64_t file_bytes;
 	struct sweep *sweep; /* under way, or NULL */
 };
@@ -47,22 +51,28 @@ struct sweep {
 	struct kv *kv; /* during a turn */
 };
 
-#define SLICE	 4096
+#define SLICE	 1024
 #define TURN_SEC 0.01
+
+static void on_letting_go(struct ev_loop *loop, struct ev_timer *timer,
+			  int events);
 
 struct reclaim *reclaim_new(struct storaged *s)
 {
 	struct reclaim *r = calloc(1, sizeof(*r));
 
-	if (r)
-		r->s = s;
+	if (!r)
+		return NULL;
+	r->s = s;
+	ev_init(&r->letting_go, on_letting_go);
+	r->letting_go.repeat = TURN_SEC;
+	r->letting_go.data = r;
 	return r;
 }
 
-
 uint64_t reclaim_waiting(const struct reclaim *r)
 {
-	return r->count;
+	return r->count - (r->judged - r->kept);
 }
 
 uint64_t reclaim_file_bytes(const struct reclaim *r)
@@ -163,37 +173,65 @@ static void remove_files(struct reclaim *r, const uint64_t *chunks,
 }
 
 /* Asked once more before it is final: the state that is durable now must not
- * know the chunk. */
-void reclaim_checkpoint(struct reclaim *r, uint64_t index)
+ * know the chunk. False: it stays on the list. */
+static bool let_go(struct reclaim *r, struct kv *kv, const struct freed *freed,
+		   uint64_t *files, size_t *file_count)
 {
+	if (freed->index > r->durable_index)
+		return false;
+	if (!is_unknown(kv, freed->chunk))
+		log_warn("chunk %016" PRIx64 " was freed, yet is known",
+			 freed->chunk);
+	else if (freed->chunk & STORE_CHUNK_INLINE)
+		packs_delete(r->s->packs, freed->chunk);
+	else
+		files[(*file_count)++] = freed->chunk;
+	return true;
+}
+
+/* A slice of the list: what is before `kept` stays, what is from `judged` on
+ * has not been looked at. True once all was. */
+static bool let_slice_go(struct reclaim *r)
+{
+	uint64_t files[SLICE];
+	size_t file_count = 0;
 	struct kv kv;
-	size_t kept = 0;
-	size_t files = 0;
-	uint64_t *gone = malloc((r->count + 1) * sizeof(*gone));
 
-	if (!gone)
-		return;
-	if (state_begin_read(r->s->state, &kv) != RFS_ERR_OK) {
-		free(gone);
-		return;
-	}
-	for (size_t i = 0; i < r->count; i++) {
-		uint64_t chunk = r->list[i].chunk;
+	if (state_begin_read(r->s->state, &kv) != RFS_ERR_OK)
+		return false;
+	for (int i = 0; i < SLICE && r->judged < r->count; i++) {
+		const struct freed freed = r->list[r->judged++];
 
-		if (r->list[i].index > index)
-			r->list[kept++] = r->list[i];
-		else if (!is_unknown(&kv, chunk))
-			log_warn("chunk %016" PRIx64 " was freed, yet is known",
-				 chunk);
-		else if (chunk & STORE_CHUNK_INLINE)
-			packs_delete(r->s->packs, chunk);
-		else
-			gone[files++] = chunk;
+		if (!let_go(r, &kv, &freed, files, &file_count))
+			r->list[r->kept++] = freed;
 	}
 	state_end_read(r->s->state, &kv);
-	r->count = kept;
-	remove_files(r, gone, files);
-	free(gone);
+	remove_files(r, files, file_count);
+	if (r->judged < r->count)
+		return false;
+	r->count = r->kept;
+	r->judged = 0;
+	r->kept = 0;
+	return true;
+}
+
+static void on_letting_go(struct ev_loop *loop, struct ev_timer *timer,
+			  int events)
+{
+	(void)events;
+	if (let_slice_go(timer->data))
+		ev_timer_stop(loop, timer);
+}
+
+/* Further ones while a list is being judged count for the rest of it; the next
+ * checkpoint looks at those that stayed. */
+void reclaim_checkpoint(struct reclaim *r, uint64_t index)
+{
+	r->durable_index = index;
+	if (ev_is_active(&r->letting_go))
+		return;
+	if (!let_slice_go(r))
+		ev_timer_again(r->s->loop, &r->letting_go);
 }
 
 static bool sweep_note(void *ctx, uint64_t id, uint64_t file_bytes)
@@ -307,6 +345,7 @@ void reclaim_free(struct reclaim *r)
 		return;
 	if (r->sweep)
 		sweep_end(r->sweep);
+	ev_timer_stop(r->s->loop, &r->letting_go);
 	free(r->list);
 	free(r);
 }

@@ -240,6 +240,7 @@ struct departure {
 	struct inbound *in;
 	uint64_t id;
 	uint64_t chunk;
+	struct packs_record packed; /* of a small one */
 	enum rfs_err err;
 	uint8_t *data;
 	uint32_t bytes;
@@ -271,6 +272,11 @@ static void departure_run(struct work *work)
 	struct chunks *chunks = departure->in->s->chunks;
 	uint8_t sha256[HASH_BYTES];
 
+	if (departure->chunk & STORE_CHUNK_INLINE) {
+		departure->err = packs_read(&departure->packed,
+					    departure->data);
+		return;
+	}
 	departure->err = chunks_stat(chunks, departure->chunk,
 				     &departure->bytes, sha256);
 	if (departure->err != RFS_ERR_OK)
@@ -286,6 +292,25 @@ static void departure_run(struct work *work)
 static void departure_ready(struct work *work)
 {
 	departure_answer((struct departure *)work);
+}
+
+/* A small one: at once where the disk is not needed. */
+static bool depart_packed(struct departure *departure)
+{
+	struct packs *packs = departure->in->s->packs;
+
+	departure->data = malloc(COMMAND_INLINE_MAX_BYTES);
+	CHECK(departure->data != NULL);
+	departure->err = packs_get(packs, departure->chunk,
+				       departure->data,
+				       COMMAND_INLINE_MAX_BYTES,
+				       &departure->bytes);
+	if (departure->err != RFS_ERR_BUSY)
+		return true;
+	departure->err = packs_find(packs, departure->chunk,
+				    &departure->packed);
+	departure->bytes = departure->packed.bytes;
+	return departure->err != RFS_ERR_OK;
 }
 
 static void on_chunk_get(struct inbound *in, const struct frame *frame)
@@ -305,15 +330,7 @@ static void on_chunk_get(struct inbound *in, const struct frame *frame)
 	departure->chunk = asked->chunk;
 	distributed_fs__chunk_get__free_unpacked(asked, NULL);
 	in->refs++;
-	if (departure->chunk & STORE_CHUNK_INLINE) {
-		departure->data = malloc(COMMAND_INLINE_MAX_BYTES);
-		departure->err =
-			departure->data
-				? packs_get(s->packs, departure->chunk,
-					    departure->data,
-					    COMMAND_INLINE_MAX_BYTES,
-					    &departure->bytes)
-				: RFS_ERR_NOMEM;
+	if (departure->chunk & STORE_CHUNK_INLINE && depart_packed(departure)) {
 		departure_answer(departure);
 		return;
 	}

@@ -29,12 +29,14 @@
 #define RECLAIM_MANY	    256u
 #define RECLAIM_MANY_NS	    (30 * NS_PER_SEC)
 #define RECLAIM_ANY_NS	    (600 * NS_PER_SEC)
-#define COMPACT_BYTES	    (4 * MIB) /* a second */
+#define COMPACT_SEC	    0.05
+#define COMPACT_BYTES	    (128 * KIB) /* a turn: the loop waits for it */
 #define OVERDUE_MAX	    32u
 
 struct upkeep {
 	struct storaged *s;
 	struct ev_timer second;
+	struct ev_timer compacting;
 	uint64_t turns;
 	bool caught_up;
 	bool catching_up;
@@ -283,9 +285,13 @@ static void want_checkpoint(struct upkeep *upkeep)
 }
 
 /* A compacted pack leaves with the next checkpoint. */
-static void compact(struct storaged *s)
+static void on_compact(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
-	packs_compact(s->packs, COMPACT_BYTES);
+	struct upkeep *upkeep = timer->data;
+
+	(void)events;
+	if (!packs_compact(upkeep->s->packs, COMPACT_BYTES))
+		ev_timer_stop(loop, timer);
 }
 
 /* --- the supervisor --- */
@@ -313,7 +319,6 @@ static void on_second(struct ev_loop *loop, struct ev_timer *timer, int events)
 	struct storaged *s = upkeep->s;
 	bool leads = storaged_leader(s, NULL) == storaged_self(s);
 
-	(void)loop;
 	(void)events;
 	tell_status(upkeep);
 	watch_disk(s);
@@ -326,7 +331,8 @@ static void on_second(struct ev_loop *loop, struct ev_timer *timer, int events)
 		expire_grants(upkeep, leads);
 	if (upkeep->turns == SETTLED_AFTER)
 		state_settled(s->state);
-	compact(s);
+	if (!ev_is_active(&upkeep->compacting))
+		ev_timer_again(loop, &upkeep->compacting);
 	want_checkpoint(upkeep);
 }
 
@@ -341,6 +347,9 @@ struct upkeep *upkeep_new(struct storaged *s)
 	ev_timer_init(&upkeep->second, on_second, 0.1, SECOND);
 	upkeep->second.data = upkeep;
 	ev_timer_start(s->loop, &upkeep->second);
+	ev_init(&upkeep->compacting, on_compact);
+	upkeep->compacting.repeat = COMPACT_SEC;
+	upkeep->compacting.data = upkeep;
 	return upkeep;
 }
 
@@ -349,5 +358,6 @@ void upkeep_free(struct upkeep *upkeep)
 	if (!upkeep)
 		return;
 	ev_timer_stop(upkeep->s->loop, &upkeep->second);
+	ev_timer_stop(upkeep->s->loop, &upkeep->compacting);
 	free(upkeep);
 }

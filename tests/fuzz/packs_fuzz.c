@@ -9,6 +9,7 @@
 #include "common/bytes.h"
 #include "common/crc32c.h"
 #include "storaged/packs.h"
+#include "tests/storaged/packload.h"
 #include "tests/fuzz/scratch.h"
 
 #define HEAD_BYTES 24u
@@ -52,13 +53,13 @@ static void use(struct packs *packs)
 	uint32_t got;
 
 	for (uint64_t id = 0; id < IDS; id++)
-		(void)!packs_get(packs, id, record, sizeof(record), &got);
+		(void)!packs_load(packs, id, record, sizeof(record), &got);
 	for (uint64_t id = 0; id < IDS; id += 2)
 		packs_delete(packs, id);
 	for (uint64_t id = 1; id < 4; id++) {
 		if (packs_put(packs, id, content, sizeof(content)) !=
 			    RFS_ERR_OK ||
-		    packs_get(packs, id, record, sizeof(record), &got) !=
+		    packs_load(packs, id, record, sizeof(record), &got) !=
 			    RFS_ERR_OK ||
 		    got != sizeof(content) || memcmp(record, content, got) != 0)
 			abort();
@@ -71,7 +72,7 @@ static void use(struct packs *packs)
 		packs_sync_end(packs, sync, packs_sync_run(sync));
 	}
 	for (uint64_t id = 1; id < 4; id++)
-		if (packs_get(packs, id, record, sizeof(record), &got) !=
+		if (packs_load(packs, id, record, sizeof(record), &got) !=
 		    RFS_ERR_OK)
 			abort();
 	packs_usage(packs, &usage);

@@ -10,6 +10,7 @@
 
 #include "common/units.h"
 #include "storaged/packs.h"
+#include "tests/storaged/packload.h"
 #include "tests/storaged/scratch.h"
 
 struct fixture {
@@ -65,7 +66,7 @@ static void assert_holds(struct fixture *f, uint64_t id, uint32_t bytes)
 
 	fill(want, bytes, (unsigned)id);
 	assert_int_equal(
-		packs_get(f->packs, id, got, sizeof(got), &got_bytes),
+		packs_load(f->packs, id, got, sizeof(got), &got_bytes),
 		RFS_ERR_OK);
 	assert_int_equal(got_bytes, bytes);
 	assert_memory_equal(got, want, bytes);
@@ -76,7 +77,7 @@ static enum rfs_err try_get(struct fixture *f, uint64_t id)
 	uint8_t got[8192];
 	uint32_t bytes;
 
-	return packs_get(f->packs, id, got, sizeof(got), &bytes);
+	return packs_load(f->packs, id, got, sizeof(got), &bytes);
 }
 
 static void a_record_comes_back_after_reopening(void **state)
@@ -89,6 +90,46 @@ static void a_record_comes_back_after_reopening(void **state)
 	for (uint64_t id = 1; id <= 300; id++)
 		assert_holds(f, id, (uint32_t)(id * 13 % 4096 + 1));
 	assert_int_equal(try_get(f, 301), RFS_ERR_NOENT);
+}
+
+static void a_record_that_was_found_is_read_though_it_goes(void **state)
+{
+	struct fixture *f = *state;
+	struct packs_record record;
+	uint8_t want[1000];
+	uint8_t got[1000];
+
+	put(f, 7, 1000);
+	assert_int_equal(packs_find(f->packs, 7, &record), RFS_ERR_OK);
+	packs_delete(f->packs, 7);
+	assert_int_equal(packs_find(f->packs, 7, &record), RFS_ERR_NOENT);
+	fill(want, 1000, 7);
+	assert_int_equal(record.bytes, 1000);
+	assert_int_equal(packs_read(&record, got), RFS_ERR_OK);
+	assert_memory_equal(got, want, 1000);
+}
+
+/* Whether the cache lets go of it is the kernel's to say. */
+static void what_is_not_in_memory_is_said_to_be_busy_or_is_right(void **state)
+{
+	struct fixture *f = *state;
+	struct packs_record record;
+	uint8_t want[1000];
+	uint8_t got[1000];
+	uint32_t bytes = 0;
+
+	put(f, 7, 1000);
+	assert_int_equal(packs_find(f->packs, 7, &record), RFS_ERR_OK);
+	fdatasync(record.fd);
+	posix_fadvise(record.fd, 0, 0, POSIX_FADV_DONTNEED);
+	enum rfs_err err = packs_get(f->packs, 7, got, sizeof(got), &bytes);
+	if (err == RFS_ERR_BUSY)
+		err = packs_read(&record, got);
+	else
+		close(record.fd);
+	fill(want, 1000, 7);
+	assert_int_equal(err, RFS_ERR_OK);
+	assert_memory_equal(got, want, 1000);
 }
 
 static void a_flipped_byte_is_corrupt_and_a_new_put_heals_it(void **state)
@@ -230,6 +271,8 @@ int main(void)
 	cmocka_unit_test_setup_teardown(name, open_store, close_store)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(a_record_comes_back_after_reopening),
+		STORE_TEST(a_record_that_was_found_is_read_though_it_goes),
+		STORE_TEST(what_is_not_in_memory_is_said_to_be_busy_or_is_right),
 		STORE_TEST(a_flipped_byte_is_corrupt_and_a_new_put_heals_it),
 		STORE_TEST(a_torn_tail_costs_only_the_torn_record),
 		STORE_TEST(a_damaged_head_hides_only_its_own_record),

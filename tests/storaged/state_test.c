@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "storaged/core/query.h"
+#include "tests/storaged/packload.h"
 #include "tests/storaged/statedir.h"
 
 static void a_batch_is_seen_whole_when_it_is_committed(void **state)
@@ -51,7 +52,7 @@ static void small_data_is_kept_in_the_packs_before_it_is_seen(void **state)
 
 	statedir_put(d, "f", "hello", 5);
 	uint64_t chunk = STORE_CHUNK_INLINE | d->index << 8;
-	assert_int_equal(packs_get(d->packs, chunk, back, sizeof(back), &bytes),
+	assert_int_equal(packs_load(d->packs, chunk, back, sizeof(back), &bytes),
 			 RFS_ERR_OK);
 	assert_memory_equal(back, "hello", 5);
 	assert_int_equal(state_unkept_count(d->state), 0);
