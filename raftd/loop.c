@@ -498,12 +498,12 @@ static void on_failed(void *ctx, uint32_t node)
 	loop_post(ctx, &event);
 }
 
-static const struct raft_membership *on_membership_at(void *ctx,
-						      uint64_t index)
+static bool on_membership_at(void *ctx, uint64_t index,
+			     struct raft_membership *membership)
 {
 	struct loop *loop = ctx;
 
-	return raft_membership_at(loop->raft, index);
+	return raft_membership_at(loop->raft, index, membership);
 }
 
 static const struct transfer_events transfer_events = {

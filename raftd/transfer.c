@@ -582,15 +582,15 @@ static void note(struct transfer *transfer, const struct snapfile_meta *meta,
 static bool add_membership(struct transfer *transfer,
 			   struct snapfile_meta *meta)
 {
-	const struct raft_membership *membership =
-		transfer->events->membership_at(transfer->ctx, meta->at.index);
+	struct raft_membership membership;
 
-	if (membership == NULL)
+	if (!transfer->events->membership_at(transfer->ctx, meta->at.index,
+					     &membership))
 		return false;
 	meta->membership_bytes = 0; /* a joiner may know of nobody yet */
-	if (membership->count > 0)
+	if (membership.count > 0)
 		meta->membership_bytes = raft_membership_encode(
-			membership, meta->membership);
+			&membership, meta->membership);
 	return true;
 }
 

@@ -40,8 +40,8 @@ struct transfer_events {
 	void (*installed)(void *ctx, const struct raft_snapshot_meta *meta,
 			  const struct raft_membership *membership);
 	/* Who were the members at that index: raft_membership_at(). */
-	const struct raft_membership *(*membership_at)(void *ctx,
-						       uint64_t index);
+	bool (*membership_at)(void *ctx, uint64_t index,
+			      struct raft_membership *membership);
 	void (*failed)(void *ctx, uint32_t node); /* sending broke off */
 };
 

@@ -31,7 +31,9 @@ static struct raft_message *append_answer(struct raft *raft, bool accepted)
 		raft_send(raft, RAFT_MSG_APPEND_REPLY, raft->leader);
 
 	reply->append_reply.accepted = accepted;
-	reply->append_reply.round = raft->leader_round;
+	/* Who knows of no membership vouches for nobody's leadership. */
+	if (raft->membership.count > 0)
+		reply->append_reply.round = raft->leader_round;
 	repair_tell(raft, reply);
 	return reply;
 }
@@ -71,7 +73,8 @@ static void append_refuse(struct raft *raft, const struct raft_message *m)
 
 /* Could a correct leader have sent this? In order, without gap, terms never
  * falling, stamps strictly rising (I4). */
-static bool append_makes_sense(const struct raft_message *m)
+static bool append_makes_sense(const struct raft *raft,
+			       const struct raft_message *m)
 {
 	uint64_t term = m->append.previous_term;
 
@@ -86,6 +89,9 @@ static bool append_makes_sense(const struct raft_message *m)
 		    e->stamp.epoch != e->term)
 			return false;
 		if (i > 0 && e->stamp.ts_ns <= e[-1].stamp.ts_ns)
+			return false;
+		if (e->kind == RAFT_ENTRY_CONFIG &&
+		    !configure_makes_sense(raft, e))
 			return false;
 		term = e->term;
 	}
@@ -132,6 +138,7 @@ static void append_truncate(struct raft *raft, uint64_t from)
 	raft->truncate_from = from;
 	raft->durable_index = min_u64(raft->durable_index, from - 1);
 	raft->verified_index = min_u64(raft->verified_index, from - 1);
+	configure_truncated(raft);
 }
 
 /* Rules 3 and 4. Returns the last entry known to agree with the leader's. */
@@ -166,7 +173,7 @@ static uint64_t append_take(struct raft *raft, const struct raft_message *m,
 /* The sender leads this term, and we follow it. */
 static void append_follow(struct raft *raft, const struct raft_message *m)
 {
-	struct peer *leader = raft_peer(raft, m->from);
+	struct peer *leader = peer_meet(raft, m->from);
 	bool new = raft->role != RAFT_FOLLOWER || raft->leader != m->from;
 
 	CHECK(m->term == raft->term);
@@ -187,7 +194,7 @@ void append_receive(struct raft *raft, const struct raft_message *m)
 	uint32_t skip = 0;
 
 	/* Election safety: another leader of our term cannot be. */
-	if (raft->role == RAFT_LEADER || !append_makes_sense(m)) {
+	if (raft->role == RAFT_LEADER || !append_makes_sense(raft, m)) {
 		raft->counters.messages_dropped++;
 		return;
 	}
@@ -278,7 +285,7 @@ static void append_reply_refused(struct raft *raft, struct progress *p,
  * answer to the present one is a round trip. */
 static void append_reply_round(struct raft *raft, const struct raft_message *m)
 {
-	struct peer *peer = raft_peer(raft, m->from);
+	struct peer *peer = peer_meet(raft, m->from);
 
 	if (m->append_reply.round > raft->round ||
 	    m->append_reply.round <= peer->progress.acked_round)
@@ -290,11 +297,12 @@ static void append_reply_round(struct raft *raft, const struct raft_message *m)
 
 void append_reply_receive(struct raft *raft, const struct raft_message *m)
 {
-	struct progress *p = &raft_peer(raft, m->from)->progress;
+	struct peer *peer = peer_meet(raft, m->from);
+	struct progress *p = &peer->progress;
 
 	if (raft->role != RAFT_LEADER || m->term != raft->term)
 		return;
-	raft_peer(raft, m->from)->heard_raw_ns = raft->now.raw_ns;
+	peer->heard_raw_ns = raft->now.raw_ns;
 	if (m->append_reply.accepted &&
 	    m->append_reply.match_index > log_last_index(&raft->log)) {
 		raft->counters.messages_dropped++;

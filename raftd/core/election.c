@@ -61,11 +61,21 @@ void election_timer_reset(struct raft *raft)
 	raft->election_deadline_raw_ns = raft->now.raw_ns + base_ns + wait_ns;
 }
 
+/* Who is needed to elect a leader: a voter, or who was one until a membership
+ * that is not known committed: the entry may be nowhere else (4.2.2). */
+bool election_may_stand(const struct raft *raft)
+{
+	return !repair_is_active(raft) &&
+	       (members_votes(&raft->members, raft->self_position) ||
+		(raft->voted_before &&
+		 raft->commit_index < raft->membership.index));
+}
+
 /* A cluster of one has nobody to wait for. */
 void election_timer_start(struct raft *raft)
 {
 	election_timer_reset(raft);
-	if (raft->members.count == 1)
+	if (members_is_alone(&raft->members, raft->config.self))
 		raft->election_deadline_raw_ns = raft->now.raw_ns;
 }
 
@@ -73,7 +83,7 @@ void election_timer_start(struct raft *raft)
 void election_measured(struct raft *raft)
 {
 	if (raft->role == RAFT_FOLLOWER && raft->leader == RAFT_NOBODY &&
-	    raft->members.count > 1 &&
+	    !members_is_alone(&raft->members, raft->config.self) &&
 	    raft->election_deadline_raw_ns - raft->now.raw_ns >
 		    2 * rtt_election_timeout_ns(raft))
 		election_timer_reset(raft);
@@ -88,6 +98,8 @@ static void leader_lay_down(struct raft *raft)
 			 (struct interval){ ts_ns, ts_ns });
 	raft->timeline = (struct timeline){ 0 };
 	raft->c1_deadline_raw_ns = RAFT_NEVER;
+	for (uint32_t i = 0; i < raft->peer_count; i++)
+		raft->peers[i].left_index = 0;
 	transfer_end(raft);
 }
 
@@ -164,7 +176,7 @@ static void become_leader(struct raft *raft)
 	CHECK(raft->voted_for == raft->config.self);
 	snprintf(why, sizeof(why), "votes %s of %u",
 		 members_text(&raft->members, raft->votes, voters),
-		 raft->members.count);
+		 members_voter_count(&raft->members));
 	role_set(raft, RAFT_LEADER, why);
 	raft->leader = raft->config.self;
 	raft->met_leader = true;
@@ -176,7 +188,7 @@ static void become_leader(struct raft *raft)
 	raft->c1_settled = false;
 	raft->relinquished_index = 0;
 	raft->c1_deadline_raw_ns = RAFT_NEVER;
-	for (uint32_t i = 0; i < raft->members.count; i++)
+	for (uint32_t i = 0; i < raft->peer_count; i++)
 		raft->peers[i].heard_raw_ns = raft->now.raw_ns;
 	if (append_first_of_term(raft) != RFS_ERR_OK) {
 		raft_story(raft, "no room for the first entry of a term");
@@ -187,13 +199,20 @@ static void become_leader(struct raft *raft)
 	replicate_heartbeat(raft);
 }
 
+static uint32_t own_vote(const struct raft *raft)
+{
+	return members_votes(&raft->members, raft->self_position)
+		       ? 1u << raft->self_position
+		       : 0;
+}
+
 static void campaign(struct raft *raft, bool transfer)
 {
 	raft->term++;
 	raft->voted_for = raft->config.self;
 	raft->hard_state_changed = true;
 	raft->transferred = transfer;
-	raft->votes = 1u << raft->self_position;
+	raft->votes = own_vote(raft);
 	raft->votes_cold = !raft->met_leader;
 	raft->votes_support = raft->supported_term;
 	raft->leader = RAFT_NOBODY;
@@ -208,22 +227,29 @@ static void campaign(struct raft *raft, bool transfer)
 void election_start(struct raft *raft, bool transfer)
 {
 	CHECK(raft->role != RAFT_LEADER);
+	CHECK(election_may_stand(raft));
 	reads_fail(raft);
-	if (repair_is_active(raft)) {
-		become_follower(raft, raft->term, RAFT_NOBODY);
-		election_timer_reset(raft);
-		return;
-	}
 	if (transfer) {
 		campaign(raft, true);
 		return;
 	}
 	raft->leader = RAFT_NOBODY;
-	raft->votes = 1u << raft->self_position;
+	raft->votes = own_vote(raft);
 	role_set(raft, RAFT_PRECANDIDATE, "");
 	election_timer_reset(raft);
 	vote_send_requests(raft);
 	election_vote_counted(raft);
+}
+
+void election_begin(struct raft *raft)
+{
+	if (election_may_stand(raft)) {
+		election_start(raft, false);
+		return;
+	}
+	if (raft->role != RAFT_FOLLOWER || raft->leader != RAFT_NOBODY)
+		become_follower(raft, raft->term, RAFT_NOBODY);
+	election_timer_reset(raft);
 }
 
 void election_vote_counted(struct raft *raft)
@@ -236,46 +262,44 @@ void election_vote_counted(struct raft *raft)
 		become_leader(raft);
 }
 
-bool election_hears_leader(const struct raft *raft)
+bool election_hears_leader(struct raft *raft)
 {
 	if (raft->role == RAFT_LEADER)
 		return true;
 	if (raft->leader == RAFT_NOBODY)
 		return false;
 
-	uint32_t at = members_position(&raft->members, raft->leader);
-
-	return !raft->peers[at].lost &&
+	return !peer_meet(raft, raft->leader)->lost &&
 	       raft->now.raw_ns - raft->leader_heard_raw_ns <
 		       rtt_election_timeout_ns(raft);
 }
 
 void election_peer_lost(struct raft *raft, uint32_t peer)
 {
-	uint32_t at = members_position(&raft->members, peer);
+	struct peer *lost = peer_find(raft, peer);
 
-	if (at == MEMBERS_NONE || peer == raft->config.self) {
+	if (!lost || peer == raft->config.self) {
 		raft->counters.messages_dropped++;
 		return;
 	}
-	raft->peers[at].lost = true;
+	lost->lost = true;
 	if (raft->role == RAFT_FOLLOWER && raft->leader == peer) {
 		raft_story(raft, "leader %u lost", peer);
-		election_start(raft, false);
+		election_begin(raft);
 	}
 }
 
 /* Kept for C1 (replicate.c). The leader we follow is a reason to stand. */
 void election_death(struct raft *raft, uint32_t node, uint64_t term_led)
 {
-	uint32_t at = members_position(&raft->members, node);
+	struct peer *dead = peer_find(raft, node);
 
-	if (at == MEMBERS_NONE || node == raft->config.self || term_led == 0) {
+	if (!dead || node == raft->config.self || term_led == 0) {
 		raft->counters.messages_dropped++;
 		return;
 	}
-	if (raft->peers[at].died_term < term_led)
-		raft->peers[at].died_term = term_led;
+	if (dead->died_term < term_led)
+		dead->died_term = term_led;
 	if (term_led == raft->term && raft->leader == node)
 		election_peer_lost(raft, node);
 }
@@ -287,12 +311,13 @@ int64_t election_quorum_deadline_ns(const struct raft *raft)
 {
 	uint64_t silence[RAFT_NODES_MAX]; /* recent is higher */
 
-	if (raft->members.count == 1)
+	if (members_is_alone(&raft->members, raft->config.self))
 		return RAFT_NEVER;
 	for (uint32_t i = 0; i < raft->members.count; i++)
 		silence[i] = UINT64_MAX - (uint64_t)(raft->now.raw_ns -
 						     raft->peers[i].heard_raw_ns);
-	silence[raft->self_position] = UINT64_MAX;
+	if (raft->self_position != MEMBERS_NONE)
+		silence[raft->self_position] = UINT64_MAX;
 
 	uint64_t reached = members_reached(&raft->members, silence);
 

@@ -34,7 +34,8 @@ static void snapshot_answer(struct raft *raft, uint64_t match)
 
 	reply->append_reply.accepted = true;
 	reply->append_reply.match_index = match;
-	reply->append_reply.round = raft->leader_round;
+	if (raft->membership.count > 0)
+		reply->append_reply.round = raft->leader_round;
 	repair_tell(raft, reply);
 }
 
@@ -46,8 +47,8 @@ void snapshot_receive(struct raft *raft, const struct raft_message *m)
 	}
 	if (raft->role != RAFT_FOLLOWER || raft->leader != m->from)
 		become_follower(raft, m->term, m->from);
-	raft_peer(raft, m->from)->lost = false;
-	raft_peer(raft, m->from)->led_term = m->term;
+	peer_meet(raft, m->from)->lost = false;
+	peer_meet(raft, m->from)->led_term = m->term;
 	raft->met_leader = true;
 	raft->leader_heard_raw_ns = raft->now.raw_ns;
 	election_timer_reset(raft);
@@ -103,6 +104,7 @@ void snapshot_taken(struct raft *raft, const struct raft_snapshot_meta *meta)
 		raft->counters.messages_dropped++;
 		return;
 	}
+	configure_compacted(raft, index);
 	raft->snapshot = (struct raft_snapshot_meta){
 		.index = index,
 		.term = meta->term,
@@ -117,8 +119,13 @@ void snapshot_taken(struct raft *raft, const struct raft_snapshot_meta *meta)
 }
 
 void snapshot_installed(struct raft *raft,
-			const struct raft_snapshot_meta *meta)
+			const struct raft_snapshot_meta *meta,
+			const struct raft_membership *membership)
 {
+	if (membership && configure_was_forgotten(raft, membership)) {
+		raft->counters.messages_dropped++;
+		return;
+	}
 	if (meta->index > raft->commit_index) {
 		raft->snapshot = *meta;
 		if (meta->index <= log_last_index(&raft->log) &&
@@ -132,6 +139,7 @@ void snapshot_installed(struct raft *raft,
 			raft->disk_first_index = meta->index + 1;
 			raft->reset_log = true;
 		}
+		configure_rebased(raft, membership);
 		if (raft->verified_index < meta->index)
 			raft->verified_index = meta->index;
 		raft_set_commit(raft, meta->index);
@@ -143,13 +151,13 @@ void snapshot_installed(struct raft *raft,
 
 void snapshot_failed(struct raft *raft, uint32_t peer)
 {
-	uint32_t at = members_position(&raft->members, peer);
+	struct peer *to = peer_find(raft, peer);
 
-	if (at == MEMBERS_NONE || raft->role != RAFT_LEADER ||
-	    raft->peers[at].progress.state != PROGRESS_SNAPSHOT)
+	if (!to || raft->role != RAFT_LEADER ||
+	    to->progress.state != PROGRESS_SNAPSHOT)
 		return;
 
 	/* It still needs one. Not at once: what failed may fail again. */
-	raft->peers[at].progress.snapshot_again_raw_ns =
+	to->progress.snapshot_again_raw_ns =
 		raft->now.raw_ns + rtt_election_timeout_ns(raft);
 }

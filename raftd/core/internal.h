@@ -30,6 +30,7 @@
 #define RAFT_READS_MAX 4096
 #define RAFT_SEND_MAX  (RAFT_READS_MAX + 1024)
 #define RAFT_NEVER     INT64_MAX
+#define PEERS_MAX      (RAFT_PEERS_MAX + RAFT_NODES_MAX)
 
 enum progress_state {
 	PROGRESS_PROBE,	   /* where do the logs part? one message at a time */
@@ -56,8 +57,21 @@ struct rtt {
 	int64_t variation_ns;
 };
 
+/* How a learner comes closer (thesis 4.2.1): in rounds, each up to where the
+ * log ended when it began. */
+struct catchup {
+	uint64_t to_index; /* 0: none under way */
+	uint64_t round;	   /* answered in this one or later: it is alive */
+	int64_t began_raw_ns;
+};
+
 struct peer {
+	uint32_t id;
 	struct progress progress; /* meaningful while leading */
+	struct catchup catchup;	  /* a learner to be promoted */
+	uint64_t left_index; /* the entry that left it out, which it is still
+			      * to be told; 0: nothing to tell */
+	int64_t left_until_raw_ns; /* told until then; 0: not committed yet */
 	struct rtt rtt;
 	int64_t heard_raw_ns;
 	bool lost; /* PEER_LOST since it was last heard */
@@ -77,9 +91,11 @@ struct read {
 
 struct raft {
 	struct raft_config config;
-	struct members members;
-	struct raft_membership membership;
-	uint32_t self_position;
+	struct raft_membership membership;	/* the newest in the log */
+	struct raft_membership membership_base; /* at the snapshot */
+	struct members members;			/* the newest, to count by */
+	uint32_t self_position; /* or MEMBERS_NONE */
+	bool voted_before; /* by the membership before the newest */
 	struct prng prng;
 	struct raft_now now;
 
@@ -99,7 +115,10 @@ struct raft {
 	uint64_t disk_first_index; /* and from here on */
 	enum raft_role role;
 	uint32_t leader;
-	struct peer peers[RAFT_NODES_MAX]; /* by member position */
+	/* The members by position, then others we heard of: who just left, or
+	 * whom only a newer membership knows. */
+	struct peer peers[PEERS_MAX];
+	uint32_t peer_count;
 
 	/* Elections. */
 	int64_t election_deadline_raw_ns;
@@ -144,6 +163,7 @@ struct raft {
 	bool hard_state_changed;
 	bool reset_log;
 	bool reset_first; /* the first step resets what the disk held */
+	bool membership_changed;
 	bool more; /* a limit stopped us: come back at once */
 	uint64_t truncate_from;
 	uint64_t append_from; /* 0: nothing */
@@ -174,7 +194,37 @@ RFS_MUST_USE enum rfs_err raft_append(struct raft *raft,
 RFS_MUST_USE enum rfs_err raft_append_own(struct raft *raft,
 					  enum raft_entry_kind kind,
 					  const void *data, uint32_t bytes);
-struct peer *raft_peer(struct raft *raft, uint32_t id);
+
+/* peer.c */
+struct peer *peer_find(struct raft *raft, uint32_t id); /* NULL: unknown */
+struct peer *peer_meet(struct raft *raft, uint32_t id); /* make one if need be */
+/* The present members first, in their order; everybody keeps what is known. */
+void peers_arrange(struct raft *raft);
+/* Does this leader send the peer at that place the log? */
+bool peer_is_served(const struct raft *raft, uint32_t at);
+
+/* configure.c */
+void configure_load(struct raft *raft, const struct raft_membership *at_base);
+void configure_request(struct raft *raft, const struct raft_configure *request);
+/* A RAFT_ENTRY_CONFIG was appended; entries were cut off the end; the log now
+ * begins at another snapshot (NULL: as raft_config has it). */
+void configure_appended(struct raft *raft, const struct raft_entry *entry);
+void configure_truncated(struct raft *raft);
+void configure_rebased(struct raft *raft, const struct raft_membership *base);
+void configure_compacted(struct raft *raft, uint64_t index); /* before it is */
+/* What a leader has to do by itself: the second half of a joint change, a
+ * learner to be promoted, its own removal. */
+void configure_advance(struct raft *raft);
+/* A new leader tells whom the newest membership leaves out. */
+void configure_lead(struct raft *raft);
+bool configure_makes_sense(const struct raft *raft,
+			   const struct raft_entry *entry);
+/* It has a joiner as a voter: then we were one, and forgot our promises. Who
+ * knows that its log lost something (repair.h) has not forgotten. */
+bool configure_was_forgotten(const struct raft *raft,
+			     const struct raft_membership *membership);
+bool configure_is_removed(const struct raft *raft, uint32_t id); /* for good */
+enum raft_standing configure_standing(const struct raft *raft);
 
 /* election.c */
 void become_follower(struct raft *raft, uint64_t term, uint32_t leader);
@@ -182,7 +232,10 @@ void election_start(struct raft *raft, bool transfer);
 void election_timer_reset(struct raft *raft);
 void election_timer_start(struct raft *raft); /* at once, when alone */
 void election_measured(struct raft *raft); /* round trips are known now */
-bool election_hears_leader(const struct raft *raft);
+bool election_hears_leader(struct raft *raft);
+bool election_may_stand(const struct raft *raft);
+/* No leader is heard: stand, or, if that is not ours, wait for one. */
+void election_begin(struct raft *raft);
 void election_vote_counted(struct raft *raft);
 void election_peer_lost(struct raft *raft, uint32_t peer);
 void election_death(struct raft *raft, uint32_t node, uint64_t term_led);
@@ -228,7 +281,8 @@ void replicate_flush(struct raft *raft);
 void snapshot_receive(struct raft *raft, const struct raft_message *message);
 void snapshot_taken(struct raft *raft, const struct raft_snapshot_meta *meta);
 void snapshot_installed(struct raft *raft,
-			const struct raft_snapshot_meta *meta);
+			const struct raft_snapshot_meta *meta,
+			const struct raft_membership *membership);
 void snapshot_failed(struct raft *raft, uint32_t peer);
 void snapshot_send(struct raft *raft, uint32_t to, struct progress *progress);
 /* Give back memory that only slow followers still wanted. */
@@ -238,6 +292,7 @@ uint64_t snapshot_disk_compaction(struct raft *raft);
 
 /* timeout_now.c */
 void transfer_start(struct raft *raft, uint32_t peer);
+void transfer_to_best(struct raft *raft); /* the voter that is closest */
 void transfer_advance(struct raft *raft);
 void transfer_end(struct raft *raft);
 void timeout_now_receive(struct raft *raft, const struct raft_message *message);

@@ -30,31 +30,6 @@ static bool raft_allocate(struct raft *raft, const struct raft_restart *restart)
 	       log_setup(&raft->log, entries, bytes) == RFS_ERR_OK;
 }
 
-static void raft_load_members(struct raft *raft)
-{
-	const struct raft_config *config = &raft->config;
-
-	CHECK(config->member_count >= 1);
-	CHECK(config->member_count <= RAFT_NODES_MAX);
-	raft->members.count = config->member_count;
-	for (uint32_t i = 0; i < config->member_count; i++) {
-		CHECK(config->members[i].id != RAFT_NOBODY);
-		CHECK(i == 0 ||
-		      config->members[i].id > config->members[i - 1].id);
-		raft->members.ids[i] = config->members[i].id;
-	}
-	raft->self_position = members_position(&raft->members, config->self);
-	CHECK(raft->self_position != MEMBERS_NONE);
-	raft->membership = (struct raft_membership){
-		.last_id = config->members[config->member_count - 1].id,
-		.count = config->member_count,
-	};
-	for (uint32_t i = 0; i < config->member_count; i++) {
-		raft->membership.members[i] = config->members[i];
-		raft->membership.members[i].voter = true;
-	}
-}
-
 /* The snapshot was ahead of a log write that a crash undid: what the disk holds
  * is older than the snapshot, or parts from it. Entries must not follow that. */
 static bool raft_disk_log_is_stale(const struct raft *raft,
@@ -114,8 +89,9 @@ struct raft *raft_new(const struct raft_config *config,
 		raft_free(raft);
 		return NULL;
 	}
-	raft_load_members(raft);
+	CHECK(config->member_count <= RAFT_NODES_MAX);
 	raft_load_log(raft, restart);
+	configure_load(raft, restart->membership);
 	raft->term = restart->term;
 	raft->voted_for = restart->voted_for;
 	raft->supported_term = restart->supported_term;
@@ -139,14 +115,6 @@ void raft_free(struct raft *raft)
 	free(raft->reads_done);
 	free(raft->proposals_done);
 	free(raft);
-}
-
-struct peer *raft_peer(struct raft *raft, uint32_t id)
-{
-	uint32_t at = members_position(&raft->members, id);
-
-	CHECK(at != MEMBERS_NONE);
-	return &raft->peers[at];
 }
 
 struct raft_message *raft_send(struct raft *raft, enum raft_message_type type,
@@ -184,9 +152,13 @@ enum rfs_err raft_append(struct raft *raft, const struct raft_entry *entry)
 		snapshot_compact_fully(raft);
 		err = log_append(&raft->log, entry, raft->now.raw_ns);
 	}
-	if (err == RFS_ERR_OK && raft->append_from == 0)
+	if (err != RFS_ERR_OK)
+		return err;
+	if (raft->append_from == 0)
 		raft->append_from = entry->index;
-	return err;
+	if (entry->kind == RAFT_ENTRY_CONFIG)
+		configure_appended(raft, entry);
+	return RFS_ERR_OK;
 }
 
 enum rfs_err raft_append_own(struct raft *raft, enum raft_entry_kind kind,
@@ -281,10 +253,12 @@ static bool raft_refuse_old_leader(struct raft *raft,
 static void raft_receive(struct raft *raft, const struct raft_message *m)
 {
 	if (m->to != raft->config.self || m->from == raft->config.self ||
-	    members_position(&raft->members, m->from) == MEMBERS_NONE) {
+	    m->from == RAFT_NOBODY) {
 		raft->counters.messages_dropped++;
 		return;
 	}
+	/* Whoever it is: our membership may be behind (thesis 4.1). */
+	peer_meet(raft, m->from);
 	raft_meet_term(raft, m);
 	if (raft_refuse_old_leader(raft, m))
 		return;
@@ -320,13 +294,13 @@ static void raft_receive(struct raft *raft, const struct raft_message *m)
 
 static void raft_rtt(struct raft *raft, const struct raft_event *event)
 {
-	uint32_t at = members_position(&raft->members, event->rtt.peer);
+	struct peer *peer = peer_find(raft, event->rtt.peer);
 
-	if (at == MEMBERS_NONE || at == raft->self_position) {
+	if (!peer || peer->id == raft->config.self) {
 		raft->counters.messages_dropped++;
 		return;
 	}
-	rtt_note(&raft->peers[at].rtt, event->rtt.rtt_ns);
+	rtt_note(&peer->rtt, event->rtt.rtt_ns);
 	election_measured(raft);
 }
 
@@ -361,7 +335,7 @@ static void raft_dispatch(struct raft *raft, const struct raft_event *event)
 		snapshot_taken(raft, &event->snapshot);
 		break;
 	case RAFT_EV_SNAPSHOT_INSTALLED:
-		snapshot_installed(raft, &event->snapshot);
+		snapshot_installed(raft, &event->snapshot, event->membership);
 		break;
 	case RAFT_EV_SNAPSHOT_FAILED:
 		snapshot_failed(raft, event->peer);
@@ -370,11 +344,7 @@ static void raft_dispatch(struct raft *raft, const struct raft_event *event)
 		transfer_start(raft, event->peer);
 		break;
 	case RAFT_EV_CONFIGURE:
-		raft->proposals_done[raft->proposal_done_count++] =
-			(struct raft_proposal_done){
-				.id = event->configure.id,
-				.err = RFS_ERR_NOTSUP,
-			};
+		configure_request(raft, &event->configure);
 		break;
 	}
 }
@@ -409,6 +379,7 @@ static void raft_begin(struct raft *raft)
 	raft->more = false;
 	raft->truncate_from = 0;
 	raft->append_from = 0;
+	raft->membership_changed = false;
 	raft->send_count = 0;
 	raft->proposal_done_count = 0;
 	raft->read_done_count = 0;
@@ -420,7 +391,7 @@ static void raft_look_at_deadlines(struct raft *raft)
 {
 	if (raft->role != RAFT_LEADER &&
 	    raft->now.raw_ns >= raft->election_deadline_raw_ns)
-		election_start(raft, false);
+		election_begin(raft);
 	if (raft->role == RAFT_LEADER)
 		election_check_quorum(raft);
 	if (raft->role == RAFT_LEADER &&
@@ -431,7 +402,10 @@ static void raft_look_at_deadlines(struct raft *raft)
 static void raft_lead(struct raft *raft)
 {
 	replicate_advance_commit(raft);
+	configure_advance(raft);
 	transfer_advance(raft);
+	if (raft->role != RAFT_LEADER)
+		return;
 	reads_advance(raft);
 	replicate_flush(raft);
 }
@@ -449,6 +423,7 @@ static void raft_gather(struct raft *raft, struct raft_effects *effects)
 		.send = raft->send,
 		.send_count = raft->send_count,
 		.commit_index = raft->commit_index,
+		.membership_changed = raft->membership_changed,
 		.proposals = raft->proposals_done,
 		.proposal_count = raft->proposal_done_count,
 		.reads = raft->reads_done,
@@ -520,42 +495,35 @@ uint64_t raft_log_last(const struct raft *raft)
 	return log_last_index(&raft->log);
 }
 
-const struct raft_membership *raft_membership(const struct raft *raft)
+static struct raft_peer_view raft_view_peer(const struct raft *raft,
+					    uint32_t at)
 {
-	return &raft->membership;
-}
+	const struct peer *peer = &raft->peers[at];
+	struct raft_peer_view view = {
+		.id = peer->id,
+		.member = at < raft->members.count,
+		.voter = members_votes(&raft->members, at),
+		.match_index = peer->progress.match_index,
+		.next_index = peer->progress.next_index,
+		.rtt_ns = peer->rtt.smoothed_ns,
+		.last_heard_raw_ns = peer->heard_raw_ns,
+		.snapshotting = peer->progress.state == PROGRESS_SNAPSHOT,
+	};
 
-const struct raft_membership *raft_membership_at(const struct raft *raft,
-						 uint64_t index)
-{
-	bool held = index >= raft->snapshot.index &&
-		    index <= log_last_index(&raft->log);
-
-	return held ? &raft->membership : NULL;
+	if (peer->id == raft->config.self) {
+		view.match_index = raft->durable_index;
+		view.next_index = log_last_index(&raft->log) + 1;
+		view.last_heard_raw_ns = raft->now.raw_ns;
+	}
+	return view;
 }
 
 static void raft_view_peers(const struct raft *raft, struct raft_view *view)
 {
-	view->peer_count = raft->members.count;
-	for (uint32_t i = 0; i < raft->members.count; i++) {
-		const struct peer *peer = &raft->peers[i];
-
-		view->peers[i] = (struct raft_peer_view){
-			.id = raft->members.ids[i],
-			.member = true,
-			.voter = true,
-			.match_index = peer->progress.match_index,
-			.next_index = peer->progress.next_index,
-			.rtt_ns = peer->rtt.smoothed_ns,
-			.last_heard_raw_ns = peer->heard_raw_ns,
-			.snapshotting =
-				peer->progress.state == PROGRESS_SNAPSHOT,
-		};
-	}
-	view->peers[raft->self_position].match_index = raft->durable_index;
-	view->peers[raft->self_position].next_index =
-		log_last_index(&raft->log) + 1;
-	view->peers[raft->self_position].last_heard_raw_ns = raft->now.raw_ns;
+	for (uint32_t i = 0; i < raft->peer_count; i++)
+		if (i < raft->members.count || raft->peers[i].left_index != 0)
+			view->peers[view->peer_count++] =
+				raft_view_peer(raft, i);
 }
 
 void raft_view(const struct raft *raft, struct raft_view *view)
@@ -579,7 +547,8 @@ void raft_view(const struct raft *raft, struct raft_view *view)
 		.rtt_quorum_ns = rtt_over_quorum_ns(raft),
 		.leader_silence_ns = raft->detector.high_ns,
 		.heartbeat_ns = rtt_heartbeat_ns(raft),
-		.standing = RAFT_VOTER,
+		.standing = configure_standing(raft),
+		.membership_index = raft->membership.index,
 		.counters = raft->counters,
 	};
 	view->limbo_index = reads_limbo(raft);

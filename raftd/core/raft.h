@@ -425,10 +425,10 @@ uint64_t raft_log_last(const struct raft *raft);
 
 /* Who takes part now. Valid until the next step; never NULL. */
 const struct raft_membership *raft_membership(const struct raft *raft);
-/* The same as of a log index that is not below the snapshot's; NULL for what is
- * not held. The host keeps it beside a snapshot it takes there. */
-const struct raft_membership *raft_membership_at(const struct raft *raft,
-						 uint64_t index);
+/* The same as of a log index; false: below the snapshot's, or not there yet.
+ * The host keeps it beside a snapshot it takes there. */
+RFS_MUST_USE bool raft_membership_at(const struct raft *raft, uint64_t index,
+				     struct raft_membership *membership);
 
 enum raft_role {
 	RAFT_FOLLOWER = 0,

@@ -249,7 +249,7 @@ void reads_index_reply_receive(struct raft *raft, const struct raft_message *m)
 static void reads_advance_leader(struct raft *raft)
 {
 	char voters[MEMBERS_TEXT_MAX];
-	uint32_t bits = 1u << raft->self_position;
+	uint32_t bits = 0;
 	uint64_t confirmed = replicate_round_confirmed(raft);
 	uint32_t count = 0;
 
@@ -260,7 +260,9 @@ static void reads_advance_leader(struct raft *raft)
 	while (count < raft->read_count && raft->reads[count].round <= confirmed)
 		count++;
 	for (uint32_t i = 0; i < raft->members.count; i++)
-		if (raft->peers[i].progress.acked_round >= confirmed)
+		if (members_votes(&raft->members, i) &&
+		    (i == raft->self_position ||
+		     raft->peers[i].progress.acked_round >= confirmed))
 			bits |= 1u << i;
 	for (uint32_t i = 0; i < count; i++) {
 		const struct read *read = &raft->reads[i];
@@ -268,7 +270,7 @@ static void reads_advance_leader(struct raft *raft)
 		raft->counters.reads_by_quorum++;
 		raft_story(raft, "quorum %s of %u -> read at commit %llu",
 			   members_text(&raft->members, bits, voters),
-			   raft->members.count,
+			   members_voter_count(&raft->members),
 			   (unsigned long long)read->index);
 		reads_answer(raft, read->from, read->id, RFS_ERR_OK,
 			     read->index, false);
@@ -277,7 +279,7 @@ static void reads_advance_leader(struct raft *raft)
 	/* One round at a time carries all reads that came since the last. */
 	if (raft->read_count && confirmed == raft->round) {
 		replicate_round(raft);
-		if (raft->members.count == 1)
+		if (members_is_alone(&raft->members, raft->config.self))
 			reads_advance_leader(raft);
 	}
 }

@@ -22,12 +22,13 @@
 
 void replicate_start(struct raft *raft)
 {
-	for (uint32_t i = 0; i < raft->members.count; i++)
+	for (uint32_t i = 0; i < raft->peer_count; i++)
 		raft->peers[i].progress = (struct progress){
 			.state = PROGRESS_PROBE,
 			.next_index = raft->term_first_index,
 		};
 	raft->round = 0;
+	configure_lead(raft);
 }
 
 void replicate_round(struct raft *raft)
@@ -35,7 +36,7 @@ void replicate_round(struct raft *raft)
 	raft->round++;
 	raft->round_raw_ns = raft->now.raw_ns;
 	raft->heartbeats = 0;
-	for (uint32_t i = 0; i < raft->members.count; i++)
+	for (uint32_t i = 0; i < raft->peer_count; i++)
 		raft->peers[i].progress.round_due = true;
 }
 
@@ -56,7 +57,8 @@ uint64_t replicate_round_confirmed(const struct raft *raft)
 
 	for (uint32_t i = 0; i < raft->members.count; i++)
 		acked[i] = raft->peers[i].progress.acked_round;
-	acked[raft->self_position] = raft->round;
+	if (raft->self_position != MEMBERS_NONE)
+		acked[raft->self_position] = raft->round;
 	return members_reached(&raft->members, acked);
 }
 
@@ -76,7 +78,7 @@ static bool lease_died(const struct raft *raft, uint64_t term)
 {
 	if (log_term_at(&raft->log, raft->commit_index) != term)
 		return false;
-	for (uint32_t i = 0; i < raft->members.count; i++)
+	for (uint32_t i = 0; i < raft->peer_count; i++)
 		if (raft->peers[i].led_term == term &&
 		    raft->peers[i].died_term == term)
 			return true;
@@ -155,7 +157,8 @@ void replicate_advance_commit(struct raft *raft)
 	CHECK(raft->role == RAFT_LEADER);
 	for (uint32_t i = 0; i < raft->members.count; i++)
 		match[i] = raft->peers[i].progress.match_index;
-	match[raft->self_position] = raft->durable_index;
+	if (raft->self_position != MEMBERS_NONE)
+		match[raft->self_position] = raft->durable_index;
 
 	uint64_t reached = members_reached(&raft->members, match);
 
@@ -263,11 +266,11 @@ static void flush_stream(struct raft *raft, uint32_t to, struct progress *p)
 
 void replicate_flush(struct raft *raft)
 {
-	for (uint32_t i = 0; i < raft->members.count; i++) {
+	for (uint32_t i = 0; i < raft->peer_count; i++) {
 		struct progress *p = &raft->peers[i].progress;
-		uint32_t to = raft->members.ids[i];
+		uint32_t to = raft->peers[i].id;
 
-		if (i == raft->self_position)
+		if (!peer_is_served(raft, i))
 			continue;
 		CHECK(p->next_index > p->match_index);
 		CHECK(p->next_index <= log_last_index(&raft->log) + 1);

@@ -4,6 +4,10 @@
  * null or candidateId, and the candidate's log is at least as up-to-date as
  * ours, grant. A pre-vote checks exactly that, and that we hear no leader, but
  * changes nothing here. A refusal carries our term.
+ *
+ * A vote is not asked of learners, but given by them: who asks may know that we
+ * vote by now, and we not yet (thesis 4.2.2). Only who knows of no membership
+ * gives none.
  */
 #include "raftd/core/internal.h"
 
@@ -24,7 +28,8 @@ static void vote_send_request(struct raft *raft, uint32_t to)
 void vote_send_requests(struct raft *raft)
 {
 	for (uint32_t i = 0; i < raft->members.count; i++)
-		if (i != raft->self_position)
+		if (i != raft->self_position &&
+		    members_votes(&raft->members, i))
 			vote_send_request(raft, raft->members.ids[i]);
 }
 
@@ -42,7 +47,7 @@ static bool vote_is_up_to_date(const struct raft *raft,
 static bool vote_would_grant(const struct raft *raft,
 			     const struct raft_message *m)
 {
-	if (m->term < raft->term)
+	if (m->term < raft->term || raft->membership.count == 0)
 		return false;
 	if (m->term == raft->term && raft->voted_for != RAFT_NOBODY &&
 	    raft->voted_for != m->from)
@@ -56,10 +61,14 @@ static const char *vote_refusal(const struct raft *raft,
 {
 	if (m->term < raft->term)
 		return "old term";
+	if (raft->membership.count == 0)
+		return "no member yet";
 	if (!vote_is_up_to_date(raft, m))
 		return "log is behind";
 	if (!repair_allows_vote(raft, m->vote.last_index, m->vote.last_term))
 		return "behind what was promised";
+	if (m->vote.pre && configure_is_removed(raft, m->from))
+		return "no member any more";
 	if (!vote_would_grant(raft, m))
 		return "voted already";
 	return "hears a leader";
@@ -72,7 +81,8 @@ static void vote_settle_rivals(struct raft *raft, const struct raft_message *m)
 	bool same = m->vote.last_term == log_last_term(&raft->log) &&
 		    m->vote.last_index == log_last_index(&raft->log);
 
-	if (raft->role != RAFT_PRECANDIDATE)
+	if (raft->role != RAFT_PRECANDIDATE ||
+	    configure_is_removed(raft, m->from))
 		return;
 	if (!vote_is_up_to_date(raft, m))
 		vote_send_request(raft, m->from); /* it may not have heard us
@@ -106,7 +116,8 @@ void vote_receive(struct raft *raft, const struct raft_message *m)
 	bool granted = vote_would_grant(raft, m);
 
 	if (m->vote.pre) {
-		granted = granted && !election_hears_leader(raft);
+		granted = granted && !election_hears_leader(raft) &&
+			  !configure_is_removed(raft, m->from);
 		vote_answer(raft, m, granted);
 		vote_settle_rivals(raft, m);
 		return;
@@ -131,14 +142,16 @@ void vote_reply_receive(struct raft *raft, const struct raft_message *m)
 {
 	bool pre = raft->role == RAFT_PRECANDIDATE;
 	uint64_t asked = pre ? raft->term + 1 : raft->term;
+	uint32_t at = members_position(&raft->members, m->from);
 
 	if (!m->vote_reply.granted || m->vote_reply.pre != pre ||
-	    (!pre && raft->role != RAFT_CANDIDATE) || m->term != asked)
+	    (!pre && raft->role != RAFT_CANDIDATE) || m->term != asked ||
+	    !members_votes(&raft->members, at))
 		return;
 	if (m->vote_reply.supported_term > raft->votes_support)
 		raft->votes_support = m->vote_reply.supported_term;
 	if (!m->vote_reply.cold)
 		raft->votes_cold = false;
-	raft->votes |= 1u << members_position(&raft->members, m->from);
+	raft->votes |= 1u << at;
 	election_vote_counted(raft);
 }

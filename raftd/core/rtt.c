@@ -46,7 +46,8 @@ int64_t rtt_over_quorum_ns(const struct raft *raft)
 
 		speed[i] = rtt->smoothed_ns ? UINT64_MAX - (uint64_t)high_ns : 0;
 	}
-	speed[raft->self_position] = UINT64_MAX;
+	if (raft->self_position != MEMBERS_NONE)
+		speed[raft->self_position] = UINT64_MAX;
 
 	uint64_t reached = members_reached(&raft->members, speed);
 
@@ -62,7 +63,7 @@ static int64_t timeout_of(const struct raft *raft, enum raft_timeout_from *from)
 	int64_t timeout_ns = config->election_timeout_min_ns;
 
 	*from = RAFT_TIMEOUT_FLOOR;
-	if (raft->members.count == 1)
+	if (members_is_alone(&raft->members, config->self))
 		return timeout_ns;
 	if (rtt_ns == 0) {
 		*from = RAFT_TIMEOUT_UNMEASURED;

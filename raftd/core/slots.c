@@ -32,14 +32,32 @@ static uint64_t slots_width_ns(const struct raft *raft, int64_t timeout_ns)
 	return width_ns;
 }
 
-/* 0 is the member after the leader. */
-static uint32_t slots_rank(const struct raft *raft)
+/* One slot for each voter that does not lead. */
+static uint32_t slots_count(const struct raft *raft)
 {
-	uint32_t count = raft->members.count;
 	uint32_t leader = members_position(&raft->members, raft->leader);
 
-	CHECK(leader < count);
-	return (raft->self_position + count - leader - 1) % count;
+	return members_voter_count(&raft->members) -
+	       members_votes(&raft->members, leader);
+}
+
+/* 0 is the voter after the leader, by id. */
+static uint32_t slots_rank(const struct raft *raft)
+{
+	uint32_t rank = 0;
+
+	for (uint32_t i = 0; i < raft->members.count; i++) {
+		uint32_t id = raft->members.ids[i];
+		bool wraps = raft->config.self < raft->leader;
+		bool after_leader = id > raft->leader;
+		bool before_self = id < raft->config.self;
+
+		if (members_votes(&raft->members, i) && id != raft->leader &&
+		    (wraps ? after_leader || before_self
+			   : after_leader && before_self))
+			rank++;
+	}
+	return rank;
 }
 
 bool slots_wait_ns(const struct raft *raft, int64_t timeout_ns,
@@ -49,16 +67,19 @@ bool slots_wait_ns(const struct raft *raft, int64_t timeout_ns,
 
 	if (raft->role != RAFT_FOLLOWER || raft->leader == RAFT_NOBODY ||
 	    !raft->now.usable || interval_is_empty(*time) ||
+	    !members_votes(&raft->members, raft->self_position) ||
 	    rtt_over_quorum_ns(raft) == 0)
 		return false;
 
 	uint64_t slot_ns = slots_width_ns(raft, timeout_ns);
+	uint32_t count = slots_count(raft);
 
-	if (slot_ns > (uint64_t)timeout_ns / (raft->members.count - 1))
+	CHECK(count > 0);
+	if (slot_ns > (uint64_t)timeout_ns / count)
 		return false;
 
 	int64_t width_ns = (int64_t)slot_ns;
-	int64_t turn_ns = width_ns * (raft->members.count - 1);
+	int64_t turn_ns = width_ns * count;
 	int64_t from_ns = time->low_ns + (time->high_ns - time->low_ns) / 2;
 
 	from_ns = (from_ns % turn_ns + timeout_ns % turn_ns) % turn_ns;

@@ -9,6 +9,8 @@
  */
 #include "raftd/core/internal.h"
 
+#include "common/check.h"
+
 void transfer_end(struct raft *raft)
 {
 	raft->transfer_to = RAFT_NOBODY;
@@ -32,7 +34,8 @@ static void transfer_relinquish(struct raft *raft)
 void transfer_start(struct raft *raft, uint32_t peer)
 {
 	if (raft->role != RAFT_LEADER || peer == raft->config.self ||
-	    members_position(&raft->members, peer) == MEMBERS_NONE) {
+	    !members_votes(&raft->members,
+			   members_position(&raft->members, peer))) {
 		raft->counters.messages_dropped++;
 		return;
 	}
@@ -46,6 +49,26 @@ void transfer_start(struct raft *raft, uint32_t peer)
 	transfer_advance(raft);
 }
 
+void transfer_to_best(struct raft *raft)
+{
+	const struct peer *best = NULL;
+
+	for (uint32_t i = 0; i < raft->members.count; i++) {
+		const struct peer *peer = &raft->peers[i];
+
+		if (i == raft->self_position ||
+		    !members_votes(&raft->members, i))
+			continue;
+		if (!best ||
+		    peer->progress.match_index > best->progress.match_index ||
+		    (peer->progress.match_index == best->progress.match_index &&
+		     peer->heard_raw_ns > best->heard_raw_ns))
+			best = peer;
+	}
+	CHECK(best);
+	transfer_start(raft, best->id);
+}
+
 void transfer_advance(struct raft *raft)
 {
 	if (raft->transfer_to == RAFT_NOBODY)
@@ -53,10 +76,12 @@ void transfer_advance(struct raft *raft)
 	if (raft->now.raw_ns >= raft->transfer_deadline_raw_ns) {
 		raft_story(raft, "%u did not take over", raft->transfer_to);
 		transfer_end(raft);
+		if (!election_may_stand(raft))
+			become_follower(raft, raft->term, RAFT_NOBODY);
 		return;
 	}
 
-	struct progress *p = &raft_peer(raft, raft->transfer_to)->progress;
+	struct progress *p = &peer_meet(raft, raft->transfer_to)->progress;
 
 	if (raft->transfer_sent ||
 	    p->match_index != log_last_index(&raft->log))
@@ -68,7 +93,7 @@ void transfer_advance(struct raft *raft)
 void timeout_now_receive(struct raft *raft, const struct raft_message *m)
 {
 	if (raft->role != RAFT_FOLLOWER || m->term != raft->term ||
-	    raft->leader != m->from)
+	    raft->leader != m->from || !election_may_stand(raft))
 		return;
 	raft_story(raft, "told by %u to stand", m->from);
 	election_start(raft, true);

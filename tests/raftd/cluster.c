@@ -16,6 +16,7 @@
 #define TERMS_MAX   4096
 #define INDEXES_MAX 65536
 #define READS_MAX   65536
+#define CHANGES_MAX 4096
 
 enum coming_type { COMING_MESSAGE, COMING_PERSISTED, COMING_INSTALLED };
 
@@ -57,7 +58,8 @@ struct node {
 };
 
 struct cluster {
-	struct cluster_options options;
+	struct cluster_options options; /* node_count grows by joiners */
+	uint32_t first_count;
 	int64_t now_ns;
 	struct coming *queue;
 	struct node nodes[RAFT_NODES_MAX];
@@ -86,7 +88,30 @@ struct cluster {
 	struct {
 		uint64_t at_least; /* committed when it was asked */
 	} reads[READS_MAX];
+	/* Memberships, as they were committed; the first is the bootstrap. */
+	struct raft_membership memberships[CHANGES_MAX];
+	uint32_t membership_count;
 };
+
+static const struct raft_membership *
+membership_at(const struct cluster *cluster, uint64_t index)
+{
+	uint32_t at = cluster->membership_count - 1;
+
+	while (cluster->memberships[at].index > index)
+		at--;
+	return &cluster->memberships[at];
+}
+
+static void membership_committed(struct cluster *cluster,
+				 const struct raft_entry *entry)
+{
+	CHECK(cluster->membership_count < CHANGES_MAX);
+	CHECK(raft_membership_decode(
+		      entry->data, entry->bytes,
+		      &cluster->memberships[cluster->membership_count++]) ==
+	      RFS_ERR_OK);
+}
 
 static struct node *node_at(struct cluster *cluster, uint32_t id)
 {
@@ -337,6 +362,8 @@ static void check_committed(struct node *node, uint64_t from, uint64_t to)
 		cluster->committed_last = i;
 		if (e->kind == RAFT_ENTRY_COMMAND)
 			cluster->committed_command = i;
+		if (e->kind == RAFT_ENTRY_CONFIG)
+			membership_committed(cluster, e);
 	}
 	CHECK(to <= cluster->committed_last);
 }
@@ -400,6 +427,10 @@ static void node_start(struct node *node)
 	struct raft_now now = node_now(node);
 
 	now.usable = false;
+	node->disk.membership =
+		membership_at(node->cluster, node->disk.snapshot.index);
+	if (node->disk.snapshot.index == 0)
+		node->disk.membership = NULL;
 	node->raft = raft_new(&node->config, &node->disk, &now);
 	CHECK(node->raft);
 }
@@ -421,46 +452,68 @@ static void node_start_in_order(struct node *node)
 	}
 }
 
+/* The machine by that number, not started. */
+static struct node *node_make(struct cluster *cluster, uint32_t id)
+{
+	const struct cluster_options *options = &cluster->options;
+	struct node *node = &cluster->nodes[id - 1];
+	int64_t first_count = cluster->first_count;
+
+	node->id = id;
+	node->cluster = cluster;
+	node->usable = true;
+	/* Spread over nine tenths of what rho allows. */
+	if (first_count > 1)
+		node->rate_ppb = (int64_t)options->max_rate_ppb *
+				 ((id - 1) % first_count * 10 /
+					  (first_count - 1) -
+				  5) * 9 / 100;
+	node->raw_start_ns = id * 1000 * NS_PER_SEC;
+	node->config = (struct raft_config){
+		.self = id,
+		.seed = id,
+		.election_timeout_min_ns = 100 * NS_PER_MS,
+		.election_timeout_max_ns = 100 * NS_PER_MS,
+		.heartbeat_min_ns = 20 * NS_PER_MS,
+		.lease_ns = options->lease_ns,
+		.max_rate_ppb = options->max_rate_ppb,
+		.inflight_entries_max = options->inflight_entries_max,
+		.inflight_bytes_max = 4 * MIB,
+		.log_entries_max = options->log_entries_max,
+		.log_bytes_max = 4 * MIB,
+		.story = { node_line, node },
+	};
+	return node;
+}
+
 struct cluster *cluster_new(const struct cluster_options *options)
 {
 	struct cluster *cluster = calloc(1, sizeof(*cluster));
 
 	CHECK(cluster);
 	cluster->options = *options;
+	cluster->first_count = options->node_count;
 	cluster->now_ns = 100 * NS_PER_SEC;
 	prng_seed(&cluster->prng, 1);
 	cluster->lines =
 		open_memstream(&cluster->text, &cluster->text_bytes);
 	CHECK(cluster->lines);
-	for (uint32_t i = 0; i < options->node_count; i++) {
-		struct node *node = &cluster->nodes[i];
-
-		node->id = i + 1;
-		node->cluster = cluster;
-		node->usable = true;
-		/* Spread over nine tenths of what rho allows. */
-		if (options->node_count > 1)
-			node->rate_ppb = (int64_t)options->max_rate_ppb *
-					 ((int64_t)i * 10 /
-						  (options->node_count - 1) -
-					  5) * 9 / 100;
-		node->raw_start_ns = (i + 1) * 1000 * NS_PER_SEC;
-		node->config = (struct raft_config){
-			.self = i + 1,
-			.member_count = options->node_count,
-			.election_timeout_min_ns = 100 * NS_PER_MS,
-			.election_timeout_max_ns = 100 * NS_PER_MS,
-			.heartbeat_min_ns = 20 * NS_PER_MS,
-			.lease_ns = options->lease_ns,
-			.max_rate_ppb = options->max_rate_ppb,
-			.inflight_entries_max = options->inflight_entries_max,
-			.inflight_bytes_max = 4 * MIB,
-			.log_entries_max = options->log_entries_max,
-			.log_bytes_max = 4 * MIB,
-			.story = { node_line, node },
+	cluster->memberships[0] = (struct raft_membership){
+		.last_id = options->node_count,
+		.count = options->node_count,
+	};
+	for (uint32_t i = 0; i < options->node_count; i++)
+		cluster->memberships[0].members[i] = (struct raft_member){
+			.id = i + 1,
+			.voter = true,
 		};
-		for (uint32_t k = 0; k < options->node_count; k++)
-			node->config.members[k].id = k + 1;
+	cluster->membership_count = 1;
+	for (uint32_t i = 1; i <= options->node_count; i++) {
+		struct node *node = node_make(cluster, i);
+
+		node->config.member_count = options->node_count;
+		memcpy(node->config.members, cluster->memberships[0].members,
+		       sizeof(node->config.members));
 		node_start_in_order(node);
 	}
 	return cluster;
@@ -494,7 +547,7 @@ int64_t cluster_now_ns(const struct cluster *cluster)
 static void coming_arrive(struct cluster *cluster, const struct coming *one)
 {
 	struct node *node = node_at(cluster, one->node);
-	struct raft_event event;
+	struct raft_event event = { .type = RAFT_EV_TICK };
 
 	if (!node->raft)
 		return;
@@ -519,6 +572,7 @@ static void coming_arrive(struct cluster *cluster, const struct coming *one)
 			return;
 		event.type = RAFT_EV_SNAPSHOT_INSTALLED;
 		event.snapshot = one->snapshot;
+		event.membership = membership_at(cluster, one->snapshot.index);
 		break;
 	}
 	node_step(node, &event);
@@ -667,12 +721,38 @@ void cluster_snapshot(struct cluster *cluster, uint32_t node)
 	const struct raft_entry *entry =
 		raft_log_at(node_at(cluster, node)->raft, view.commit_index);
 	struct raft_event event = { .type = RAFT_EV_SNAPSHOT_TAKEN };
+	struct raft_membership membership;
 
 	CHECK(entry);
+	CHECK(raft_membership_at(node_at(cluster, node)->raft, entry->index,
+				 &membership));
+	CHECK(membership.index ==
+	      membership_at(cluster, entry->index)->index);
 	event.snapshot = (struct raft_snapshot_meta){
 		entry->index, entry->term, entry->stamp
 	};
 	node_step(node_at(cluster, node), &event);
+}
+
+void cluster_configure(struct cluster *cluster, uint32_t node,
+		       enum raft_change change, uint32_t member,
+		       uint32_t replaces)
+{
+	struct raft_event event = { .type = RAFT_EV_CONFIGURE };
+
+	event.configure = (struct raft_configure){
+		.id = ++cluster->next_id,
+		.change = change,
+		.node = member,
+		.replaces = replaces,
+	};
+	node_step(node_at(cluster, node), &event);
+}
+
+void cluster_join(struct cluster *cluster)
+{
+	CHECK(cluster->options.node_count < RAFT_NODES_MAX);
+	node_start(node_make(cluster, ++cluster->options.node_count));
 }
 
 void cluster_crash(struct cluster *cluster, uint32_t id)

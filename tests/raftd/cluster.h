@@ -9,7 +9,9 @@
  *	one leader a term; committed entries never change, stamps strictly rise;
  *	nobody may read by lease, not even a reader that outlives its raftd and
  *	has only its last view, while a command is committed that it would not
- *	see and that its limbo does not reach; no read is answered below the commands committed when it was asked.
+ *	see and that its limbo does not reach; no read is answered below the
+ *	commands committed when it was asked; what the core holds as the
+ *	membership at a snapshot is what was committed there.
  */
 #ifndef RAFTFS_TESTS_RAFTD_CLUSTER_H
 #define RAFTFS_TESTS_RAFTD_CLUSTER_H
@@ -53,6 +55,12 @@ void cluster_notice(struct cluster *cluster, uint32_t node, uint32_t peer,
 void cluster_rtt(struct cluster *cluster, uint32_t node, int64_t rtt_ns);
 void cluster_transfer(struct cluster *cluster, uint32_t node, uint32_t to);
 void cluster_snapshot(struct cluster *cluster, uint32_t node);
+/* Ask a node to change the membership: its answer is its last proposal's. */
+void cluster_configure(struct cluster *cluster, uint32_t node,
+		       enum raft_change change, uint32_t member,
+		       uint32_t replaces);
+/* One more machine, the next by number, which is in no membership yet. */
+void cluster_join(struct cluster *cluster);
 void cluster_crash(struct cluster *cluster, uint32_t node);
 /* The disk of a crashed node lost its entries after that one. */
 void cluster_rot(struct cluster *cluster, uint32_t node, uint64_t after);

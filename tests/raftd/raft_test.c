@@ -697,6 +697,130 @@ static void a_leader_in_between_is_remembered_by_who_voted_for_it(void **state)
 	assert_int_equal(commits_at_once(1, 2), 0);
 }
 
+/* Two nodes become one, and the entry that says so is on the removed one's disk
+ * alone: it has to stand, though its own membership does not name it, or nobody
+ * could (thesis 4.2.2). It leads until that is committed, then hands over. */
+static void who_is_removed_stands_while_only_it_knows(void **state)
+{
+	struct cluster *cluster =
+		cluster_new(&(struct cluster_options){ .node_count = 2,
+						       .log_entries_max = 64,
+						       .inflight_entries_max =
+							       8 });
+	(void)state;
+
+	cluster_run(cluster, 300 * MS);
+	assert_int_equal(cluster_leader(cluster), 1);
+	cluster_configure(cluster, 1, RAFT_CHANGE_REMOVE, 1, 0);
+	cluster_run(cluster, 3 * MS / 2); /* 2 has the joint one */
+	cluster_link(cluster, 1, 2, false);
+	cluster_run(cluster, 10 * MS);
+	assert_false(raft_membership(cluster_raft(cluster, 1))->joint);
+	assert_true(raft_membership(cluster_raft(cluster, 2))->joint);
+	assert_int_equal(cluster_view(cluster, 1).standing, RAFT_LEAVING);
+
+	cluster_crash(cluster, 1);
+	cluster_restart(cluster, 1);
+	cluster_link(cluster, 1, 2, true);
+	cluster_run(cluster, 1000 * MS);
+	assert_int_equal(cluster_leader(cluster), 2);
+	assert_int_equal(cluster_view(cluster, 1).standing, RAFT_REMOVED);
+	assert_int_equal(raft_membership(cluster_raft(cluster, 2))->count, 1);
+	cluster_free(cluster);
+}
+
+/* A membership message to a node with no membership, from node 2. */
+static enum raft_standing joiner_told(struct raft_membership *told)
+{
+	const struct raft_now now = { .raw_ns = 1 };
+	struct raft *raft = raft_new(
+		&(struct raft_config){ .self = 4,
+				       .election_timeout_min_ns = 100 * MS,
+				       .election_timeout_max_ns = 100 * MS,
+				       .inflight_entries_max = 8,
+				       .inflight_bytes_max = 4096,
+				       .log_entries_max = 16,
+				       .log_bytes_max = 4096 },
+		&(struct raft_restart){ 0 }, &now);
+	uint8_t image[RAFT_MEMBERSHIP_BYTES_MAX];
+	struct raft_entry entry = { .index = 1,
+				    .term = 2,
+				    .stamp = { 2, 5 },
+				    .kind = RAFT_ENTRY_CONFIG,
+				    .data = image,
+				    .bytes = raft_membership_encode(told,
+								    image) };
+	struct raft_message m = {
+		.type = RAFT_MSG_VOTE, .from = 2, .to = 4, .term = 2
+	};
+	struct raft_event event = { .type = RAFT_EV_RECEIVE, .now = now };
+	struct raft_effects effects;
+	struct raft_view view;
+
+	assert_non_null(raft);
+	event.message = &m;
+	raft_step(raft, &event, &effects);
+	assert_int_equal(effects.send_count, 1);
+	assert_false(effects.send[0].vote_reply.granted);
+
+	m = (struct raft_message){
+		.type = RAFT_MSG_APPEND, .from = 2, .to = 4, .term = 2
+	};
+	m.append.round = 7;
+	raft_step(raft, &event, &effects);
+	assert_int_equal(effects.send_count, 1);
+	assert_int_equal(effects.send[0].append_reply.round, 0);
+
+	m.append.entries = &entry;
+	m.append.count = 1;
+	raft_step(raft, &event, &effects);
+	raft_view(raft, &view);
+	assert_int_equal(effects.membership_changed, view.last_index == 1);
+
+	/* Whatever it is now, it never stands by itself while it learns. */
+	event = (struct raft_event){ .type = RAFT_EV_TICK,
+				     .now = { .raw_ns = 1000 * MS } };
+	raft_step(raft, &event, &effects);
+	if (view.standing != RAFT_VOTER)
+		assert_int_equal(effects.send_count, 0);
+	raft_free(raft);
+	return view.standing;
+}
+
+static void a_joiner_promises_nothing_before_it_is_a_member(void **state)
+{
+	struct raft_membership told = {
+		.index = 1,
+		.last_id = 4,
+		.count = 2,
+		.members = { { .id = 2, .voter = true },
+			     { .id = 4, .promote = true } },
+	};
+	(void)state;
+
+	assert_int_equal(joiner_told(&told), RAFT_LEARNER);
+	told.count = 1; /* before it was added */
+	told.last_id = 3;
+	assert_int_equal(joiner_told(&told), RAFT_JOINER);
+	told.last_id = 4; /* and after it was removed */
+	assert_int_equal(joiner_told(&told), RAFT_LEAVING);
+}
+
+/* It would vote again with nothing it ever promised in mind. */
+static void who_forgot_that_it_voted_is_no_voter_again(void **state)
+{
+	struct raft_membership told = {
+		.index = 1,
+		.last_id = 4,
+		.count = 2,
+		.members = { { .id = 2, .voter = true },
+			     { .id = 4, .voter = true } },
+	};
+	(void)state;
+
+	assert_int_equal(joiner_told(&told), RAFT_JOINER);
+}
+
 static void a_vote_tells_whom_its_voter_supported_before(void **state)
 {
 	const struct raft_restart restart = { .term = 2, .supported_term = 2 };
@@ -740,6 +864,10 @@ int main(void)
 		cmocka_unit_test(a_large_command_travels_alone),
 		cmocka_unit_test(lost_messages_only_delay),
 		cmocka_unit_test(mishaps_never_break_a_promise),
+		cmocka_unit_test(who_is_removed_stands_while_only_it_knows),
+		cmocka_unit_test(
+			a_joiner_promises_nothing_before_it_is_a_member),
+		cmocka_unit_test(who_forgot_that_it_voted_is_no_voter_again),
 		cmocka_unit_test(a_vote_tells_whom_its_voter_supported_before),
 		cmocka_unit_test(
 			a_leader_in_between_is_remembered_by_who_voted_for_it),

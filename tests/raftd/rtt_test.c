@@ -14,7 +14,8 @@ static struct raft five_nodes(void)
 		.config = { .election_timeout_min_ns = 50 * NS_PER_MS,
 			    .election_timeout_max_ns = 1000 * NS_PER_MS,
 			    .heartbeat_min_ns = 5 * NS_PER_MS },
-		.members = { { 1, 2, 3, 4, 5 }, 5 },
+		.members = { { 1, 2, 3, 4, 5 }, 5, 31, 0 },
+		.peer_count = 5,
 		.self_position = 0,
 	};
 }

@@ -18,7 +18,9 @@ static struct raft follower(uint32_t id, int64_t cluster_ns, int64_t error_ns)
 {
 	struct raft raft = {
 		.config = { .self = id },
-		.members = { .ids = { 1, 2, 3, 4, 5 }, .count = NODES },
+		.members = { .ids = { 1, 2, 3, 4, 5 },
+			     .count = NODES,
+			     .voters = 31 },
 		.self_position = id - 1,
 		.role = RAFT_FOLLOWER,
 		.leader = LEADER,

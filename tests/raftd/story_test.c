@@ -1,8 +1,8 @@
 /* Stories: text in, the conversation that must follow out, compared exactly.
  *
- * A story (tests/stories/{election,lease,replication,repair}/NAME.txt) is blocks
- * of commands, then "----", then the lines the cores tell. Lines are compared
- * byte for byte; RAFTFS_STORY_WRITE=1 writes what was told into the file
+ * A story (tests/stories/{election,lease,membership,replication,repair}/NAME.txt)
+ * is blocks of commands, then "----", then the lines the cores tell. Lines are
+ * compared byte for byte; RAFTFS_STORY_WRITE=1 writes what was told into the file
  * instead, for a human to read and judge. Commands:
  *
  *	cluster nodes=3 lease_ms=400 [log=64] [window=64]
@@ -19,6 +19,9 @@
  *	clock node=1 quality=synced|unsynced|disrupted
  *	snapshot node=1
  *	transfer node=1 to=2
+ *	join				one more machine, in no membership yet
+ *	add node=1 member=4 | learn node=1 member=4 | promote node=1 member=4
+ *	remove node=1 member=2 | replace node=1 member=4 for=3
  *
  * After each command 10 ms pass, enough for a conversation to end.
  */
@@ -112,6 +115,32 @@ static void command_lost(struct cluster *cluster, const char *line,
 			tell(cluster, i, peer);
 }
 
+/* False: not one that changes the membership. */
+static bool command_configure(struct cluster *cluster, const char *verb,
+			      const char *line)
+{
+	static const struct {
+		const char *verb;
+		enum raft_change change;
+	} changes[] = {
+		{ "add", RAFT_CHANGE_ADD },
+		{ "learn", RAFT_CHANGE_ADD_LEARNER },
+		{ "promote", RAFT_CHANGE_PROMOTE },
+		{ "remove", RAFT_CHANGE_REMOVE },
+		{ "replace", RAFT_CHANGE_REPLACE },
+	};
+
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
+		if (strcmp(verb, changes[i].verb) == 0) {
+			cluster_configure(cluster, number(line, "node", 0),
+					  changes[i].change,
+					  number(line, "member", 0),
+					  number(line, "for", 0));
+			return true;
+		}
+	return false;
+}
+
 static void command_run(struct cluster **cluster, const char *line)
 {
 	uint32_t node = number(line, "node", 0);
@@ -159,7 +188,9 @@ static void command_run(struct cluster **cluster, const char *line)
 		cluster_snapshot(*cluster, node);
 	else if (strcmp(verb, "transfer") == 0)
 		cluster_transfer(*cluster, node, number(line, "to", 0));
-	else
+	else if (strcmp(verb, "join") == 0)
+		cluster_join(*cluster);
+	else if (!command_configure(*cluster, verb, line))
 		fail_msg("unknown command: %s", line);
 	cluster_settle(*cluster);
 }
@@ -234,7 +265,7 @@ static void the_conversation_is_as_told(void **state)
 int main(void)
 {
 	static const char *const folders[] = { "election", "lease",
-					       "replication",
+					       "membership", "replication",
 					       "repair" };
 	static struct CMUnitTest tests[STORIES_MAX];
 	size_t count = 0;
@@ -242,7 +273,7 @@ int main(void)
 	char pattern[64];
 	int failed;
 
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 5; i++) {
 		snprintf(pattern, sizeof(pattern), "tests/stories/%s/*.txt",
 			 folders[i]);
 		glob(pattern, i ? GLOB_APPEND : 0, NULL, &found);
