@@ -75,6 +75,8 @@ struct node;
 	X(DOUBLED, "messages delivered twice", true)                           \
 	X(DELAY_STORMS, "delay storms", true)                                  \
 	X(PAIRS_CUT, "pairs that do not hear each other", true)                \
+	X(FIGURE_8, "times the paper's figure 8 was played", true)             \
+	X(FORGOTTEN_VOTES, "voters that died with their vote given", true)     \
 	X(DISRUPTIONS, "raw clock disruptions", true)                          \
 	X(TRANSFERS, "leadership transfers", true)                             \
 	X(PEER_LOST, "peer-lost hints", true)                                  \

@@ -7,6 +7,7 @@
 #include "tests/sim/faults.h"
 #include "tests/sim/node.h"
 #include "tests/sim/raft_host.h"
+#include "tests/sim/schedules.h"
 #include "tests/sim/storage.h"
 
 struct row {
@@ -49,6 +50,7 @@ static const struct row rows[EVENT_COUNT] = {
 	[EVENT_PROC_RESTART] = {node_restart, PROC_NONE, false},
 	[EVENT_FAULT] = {faults_strike, PROC_NONE, false},
 	[EVENT_HEAL] = {faults_heal, PROC_NONE, false},
+	[EVENT_SCHEDULE] = {schedules_look, PROC_NONE, false},
 	[EVENT_SUSPEND_END] = {faults_suspend_end, PROC_NONE, false},
 };
 

@@ -8,6 +8,7 @@
 #include "tests/sim/clock_host.h"
 #include "tests/sim/network.h"
 #include "tests/sim/rot.h"
+#include "tests/sim/schedules.h"
 
 struct faults {
 	uint32_t weights[32];
@@ -410,7 +411,9 @@ void faults_init(struct world *world)
 			    : (kinds[i].scenarios >> scenario) & 1)
 			faults->weights[i] = kinds[i].weight;
 	world->faults_on = scenario != SCENARIO_CALM;
-	if (world->faults_on)
+	if (world->faults_on && schedules_apply(world))
+		schedules_init(world);
+	else if (world->faults_on)
 		strike_later(world);
 }
 
@@ -476,6 +479,7 @@ void faults_after_send(struct world *world, struct node *node,
 	double chance = world->profile.snipe * touchiness(message);
 	uint32_t procs;
 
+	schedules_after_send(world, node, message);
 	if (!world->faults_on || !world_chance(world, chance))
 		return;
 	world_trace(world, node->id, "struck just after sending");
@@ -492,6 +496,7 @@ void faults_after_send(struct world *world, struct node *node,
 
 void faults_after_win(struct world *world, struct node *node)
 {
+	schedules_after_win(world, node);
 	if (!world->faults_on ||
 	    !world_chance(world, world->profile.snipe * 25))
 		return;
@@ -505,6 +510,8 @@ void faults_after_commit(struct world *world, struct node *node)
 	bool first = committed != world->faults->commit_seen;
 
 	world->faults->commit_seen = committed;
+	if (first)
+		schedules_after_commit(world, node);
 	if (!world->faults_on || !first || node->page.role != RAFT_LEADER ||
 	    !world_chance(world, world->profile.snipe * 0.5))
 		return;

@@ -26,6 +26,8 @@ static const char *const scenario_names[SCENARIO_COUNT] = {
 	[SCENARIO_PARTITIONS] = "partitions",
 	[SCENARIO_CLOCKS] = "clocks",
 	[SCENARIO_DISKS] = "disks",
+	[SCENARIO_FIGURE_8] = "figure-8",
+	[SCENARIO_FORGET] = "forget",
 	[SCENARIO_HOSTILE] = "hostile",
 	[SCENARIO_BEYOND_RHO] = "beyond-rho",
 };
@@ -36,6 +38,7 @@ struct batch {
 	uint32_t nodes; /* 0: by seed */
 	int scenario;	/* -1: mostly mixed, the others now and then */
 	uint32_t jobs;
+	bool stop; /* at the first seed that fails */
 	struct sim_result *results; /* shared with the workers */
 	pid_t *workers;		    /* by seed number; 0: not running */
 	uint64_t passed, failed;
@@ -45,9 +48,9 @@ static const char usage_text[] =
 	"usage: raftfs-sim [--seeds N] [--seed FIRST] [--nodes 1..9] "
 	"[--minutes M]\n"
 	"                  [--scenario NAME] [--jobs J] [--verbose] [--tail N]\n"
-	"                  [--skip CHECKS] [--trace FILE]\n"
+	"                  [--skip CHECKS] [--trace FILE] [--stop]\n"
 	"scenarios: mixed calm crashes partitions clocks disks hostile "
-	"beyond-rho\n"
+	"beyond-rho figure-8 forget\n"
 	"A seed fixes everything: same seed and options, same run.\n";
 
 static struct sim_options options_of(const struct batch *batch, uint64_t seed)
@@ -176,6 +179,8 @@ static void run_all(struct batch *batch, struct sim_result *scratch)
 		struct sim_options options =
 			options_of(batch, batch->first_seed + i);
 
+		if (batch->stop && batch->failed)
+			break;
 		if (running == batch->jobs) {
 			reap(batch, scratch);
 			running--;
@@ -264,6 +269,7 @@ static void parse(struct batch *batch, int argc, char **argv)
 		{"jobs", required_argument, NULL, 'j'},
 		{"trace", required_argument, NULL, 't'},
 		{"verbose", no_argument, NULL, 'v'},
+		{"stop", no_argument, NULL, 'o'},
 		{"tail", required_argument, NULL, 'l'},
 		{"skip", required_argument, NULL, 'x'},
 		{"help", no_argument, NULL, 'h'},
@@ -297,6 +303,9 @@ static void parse(struct batch *batch, int argc, char **argv)
 			break;
 		case 'v':
 			batch->options.tracing = batch->options.live = true;
+			break;
+		case 'o':
+			batch->stop = true;
 			break;
 		case 'l':
 			batch->options.tail =

@@ -51,7 +51,7 @@ static struct raft_config config_of(struct world *world, struct node *node)
 		.heartbeat_min_ns = profile->heartbeat_ns,
 		.lease_ns = profile->lease_ns,
 		.max_rate_ppb = profile->rho_ppb,
-		.inflight_entries_max = 64,
+		.inflight_entries_max = profile->inflight_entries,
 		.inflight_bytes_max = 64 * KIB,
 		.log_entries_max = profile->log_entries_max,
 		.log_bytes_max = MIB,

@@ -10,6 +10,7 @@
 #include "tests/sim/network.h"
 #include "tests/sim/node.h"
 #include "tests/sim/record.h"
+#include "tests/sim/schedules.h"
 
 /* What a cluster looks like: from one rack to a region, from quartz to the
  * worst clock the rule can be set for; leases shorter and longer than an
@@ -40,6 +41,8 @@ static void draw_profile(struct world *world)
 	profile->snapshot_every = (uint64_t)world_between(world, 40, 600);
 	profile->log_entries_max = profile->snapshot_every * 4 + 2000;
 	profile->think_ns = world_between(world, 5, 40) * NS_PER_MS;
+	profile->inflight_entries = 64;
+	schedules_profile(world);
 }
 
 /* No cluster clock, on one node or on all of them, for the whole run. */

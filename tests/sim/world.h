@@ -15,7 +15,7 @@
  * what was committed), coverage (which rules were exercised), node (processes, crash, restart), raft_host,
  * clock_host, storage + kv (state machine and reads), clients, history
  * (linearizability), checks (invariants), record (trace for tests/replay),
- * faults, run (one seed), main.
+ * faults, schedules, rot (what goes wrong), run (one seed), main.
  */
 #ifndef RAFTFS_TESTS_SIM_WORLD_H
 #define RAFTFS_TESTS_SIM_WORLD_H
@@ -41,6 +41,8 @@ enum sim_scenario {
 	SCENARIO_DISKS,	     /* rot, wrong places, full, failing, and crashes */
 	SCENARIO_HOSTILE,    /* streams that lose, double and reorder */
 	SCENARIO_BEYOND_RHO, /* one clock breaks the rate rule: log must hold */
+	SCENARIO_FIGURE_8,   /* a schedule, see schedules.h */
+	SCENARIO_FORGET,     /* another */
 	SCENARIO_COUNT
 };
 
@@ -107,6 +109,7 @@ enum event_kind {
 	EVENT_FAULT,
 	EVENT_HEAL,	   /* a: partition number */
 	EVENT_SUSPEND_END, /* a: raw reading it began at */
+	EVENT_SCHEDULE,
 	EVENT_COUNT
 };
 
@@ -127,6 +130,7 @@ struct checks;
 struct history;
 struct clients;
 struct faults;
+struct schedule;
 
 /* Drawn once per seed: what this cluster looks like. */
 struct world_profile {
@@ -141,6 +145,7 @@ struct world_profile {
 	double snipe;	     /* chance of a crash at a touchy moment */
 	uint64_t snapshot_every;
 	uint64_t log_entries_max;
+	uint32_t inflight_entries;
 	int64_t think_ns;
 };
 
@@ -165,6 +170,7 @@ struct world {
 	struct history *history;
 	struct clients *clients;
 	struct faults *faults;
+	struct schedule *schedule;
 
 	FILE *record; /* NULL: no trace is kept */
 	char (*lines)[256]; /* ring of story lines */
