@@ -74,6 +74,14 @@ int cli_help(const char *command)
 	return CLI_OK;
 }
 
+bool cli_flag(void *ctx, int letter, const char *value)
+{
+	(void)letter;
+	(void)value;
+	*(bool *)ctx = true;
+	return true;
+}
+
 int cli_options(struct cli *cli, int *argc, char ***argv, const char *letters,
 		bool (*take)(void *ctx, int letter, const char *value),
 		void *ctx)

@@ -72,4 +72,8 @@ RFS_MUST_USE int
 cli_options(struct cli *cli, int *argc, char ***argv, const char *letters,
 	    bool (*take)(void *ctx, int letter, const char *value), void *ctx);
 
+/* For cli_options() of a command with one letter that takes no value: ctx is a
+ * bool, set when it is given. */
+bool cli_flag(void *ctx, int letter, const char *value);
+
 #endif

@@ -167,38 +167,15 @@ static void start_one(struct transfer *transfer, const char *from,
 	transfer_add(transfer, task);
 }
 
-static bool copy_option(void *ctx, int letter, const char *value)
-{
-	(void)letter;
-	(void)value;
-	*(bool *)ctx = true;
-	return true;
-}
-
 int command_cp(struct cli *cli, int argc, char **argv)
 {
-	struct transfer transfer;
-	bool recursive = false;
-	int status =
-		cli_options(cli, &argc, &argv, "r", copy_option, &recursive);
+	static const struct place_verb cp = {
+		.name = "cp",
+		.missing = "cp: from where to where?",
+		.start = start_one,
+		.one = copy_one,
+		.quiet_alone = true,
+	};
 
-	if (status != CLI_OK)
-		return status;
-	if (argc < 2)
-		return cli_usage("cp", "cp: from where to where?");
-	status = cli_open(cli);
-	if (status == CLI_OK && argc > 2)
-		status = place_must_be_dir(cli->fs, argv[argc - 1]);
-	if (status != CLI_OK)
-		return status;
-	if (transfer_init(&transfer, cli, "cp", copy_one) != RFS_ERR_OK)
-		return cli_fail("cp", RFS_ERR_NOMEM);
-	transfer.recursive = recursive;
-	transfer.quiet = !recursive;
-	transfer.finish_dir = place_finish_dir;
-	for (int i = 0; i < argc - 1; i++)
-		start_one(&transfer, argv[i], argv[argc - 1]);
-	status = transfer_run(&transfer);
-	transfer_fini(&transfer);
-	return status;
+	return place_into(cli, &cp, argc, argv);
 }

@@ -212,14 +212,6 @@ static void get_one(struct transfer *transfer, struct transfer_task *task)
 
 /* --- the commands --- */
 
-static bool get_option(void *ctx, int letter, const char *value)
-{
-	(void)letter;
-	(void)value;
-	*(bool *)ctx = true;
-	return true;
-}
-
 /* As cp(1): into a directory under its own name, else to that name. */
 static char *local_target(const char *remote, const char *local)
 {
@@ -310,7 +302,7 @@ int command_get(struct cli *cli, int argc, char **argv)
 {
 	bool recursive = false;
 	int status =
-		cli_options(cli, &argc, &argv, "r", get_option, &recursive);
+		cli_options(cli, &argc, &argv, "r", cli_flag, &recursive);
 
 	if (status != CLI_OK)
 		return status;

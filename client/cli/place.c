@@ -77,3 +77,32 @@ void place_finish_dir(struct transfer *transfer, const struct transfer_dir *dir)
 	if (err != RFS_ERR_OK)
 		transfer_fail(transfer, dir->task->remote, err);
 }
+
+int place_into(struct cli *cli, const struct place_verb *verb, int argc,
+	       char **argv)
+{
+	struct transfer transfer;
+	bool recursive = false;
+	int status =
+		cli_options(cli, &argc, &argv, "r", cli_flag, &recursive);
+
+	if (status != CLI_OK)
+		return status;
+	if (argc < 2)
+		return cli_usage(verb->name, verb->missing);
+	status = cli_open(cli);
+	if (status == CLI_OK && argc > 2)
+		status = place_must_be_dir(cli->fs, argv[argc - 1]);
+	if (status != CLI_OK)
+		return status;
+	if (transfer_init(&transfer, cli, verb->name, verb->one) != RFS_ERR_OK)
+		return cli_fail(verb->name, RFS_ERR_NOMEM);
+	transfer.recursive = recursive;
+	transfer.quiet = verb->quiet_alone && !recursive;
+	transfer.finish_dir = place_finish_dir;
+	for (int i = 0; i < argc - 1; i++)
+		verb->start(&transfer, argv[i], argv[argc - 1]);
+	status = transfer_run(&transfer);
+	transfer_fini(&transfer);
+	return status;
+}

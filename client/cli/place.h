@@ -26,6 +26,20 @@ RFS_MUST_USE enum rfs_err place_make_dir(struct raftfs *fs, uint64_t parent,
 void place_finish_dir(struct transfer *transfer,
 		      const struct transfer_dir *dir);
 
+/* put and cp, their only option being -r: sources, and where in the cluster
+ * they go. Returns the exit code. */
+struct place_verb {
+	const char *name;
+	const char *missing; /* said where operands are */
+	/* Add the task of one source; what fails is said and counted. */
+	void (*start)(struct transfer *transfer, const char *from,
+		      const char *to);
+	void (*one)(struct transfer *transfer, struct transfer_task *task);
+	bool quiet_alone; /* no summary without -r */
+};
+int place_into(struct cli *cli, const struct place_verb *verb, int argc,
+	       char **argv);
+
 /* The last name of a path, without slashes at its end; false when it has none
  * ("/", ".", ".."). name is RAFTFS_NAME_MAX + 1 bytes. */
 bool place_base_name(const char *path, char *name);

@@ -255,14 +255,6 @@ static void put_one(struct transfer *transfer, struct transfer_task *task)
 
 /* --- the command --- */
 
-static bool put_option(void *ctx, int letter, const char *value)
-{
-	(void)letter;
-	(void)value;
-	*(bool *)ctx = true;
-	return true;
-}
-
 static void put_stdin(struct transfer *transfer,
 		      const struct transfer_task *task)
 {
@@ -310,27 +302,12 @@ static void start_one(struct transfer *transfer, const char *local,
 
 int command_put(struct cli *cli, int argc, char **argv)
 {
-	struct transfer transfer;
-	bool recursive = false;
-	int status =
-		cli_options(cli, &argc, &argv, "r", put_option, &recursive);
+	static const struct place_verb put = {
+		.name = "put",
+		.missing = "put: what, and where to?",
+		.start = start_one,
+		.one = put_one,
+	};
 
-	if (status != CLI_OK)
-		return status;
-	if (argc < 2)
-		return cli_usage("put", "put: what, and where to?");
-	status = cli_open(cli);
-	if (status == CLI_OK && argc > 2)
-		status = place_must_be_dir(cli->fs, argv[argc - 1]);
-	if (status != CLI_OK)
-		return status;
-	if (transfer_init(&transfer, cli, "put", put_one) != RFS_ERR_OK)
-		return cli_fail("put", RFS_ERR_NOMEM);
-	transfer.recursive = recursive;
-	transfer.finish_dir = place_finish_dir;
-	for (int i = 0; i < argc - 1; i++)
-		start_one(&transfer, argv[i], argv[argc - 1]);
-	status = transfer_run(&transfer);
-	transfer_fini(&transfer);
-	return status;
+	return place_into(cli, &put, argc, argv);
 }

@@ -153,21 +153,34 @@ static enum rfs_err create_found(struct apply *a,
 	return RFS_ERR_OK;
 }
 
+/* The parent, and the name's place in it; place.ino is 0 where there is no such
+ * name. */
+static enum rfs_err find_place(struct apply *a, struct inode *parent,
+			       struct dirent_place *place)
+{
+	enum rfs_err err = namespace_load_dir(a->kv, a->command->ino, parent);
+
+	if (err)
+		return err;
+	err = dirent_find(a->kv, parent->ino, a->command->name, place);
+	if (err == RFS_ERR_NOENT) {
+		place->ino = 0;
+		return RFS_ERR_OK;
+	}
+	return err;
+}
+
 enum rfs_err namespace_make(struct apply *a)
 {
 	const struct command *command = a->command;
 	struct inode parent, inode;
 	struct dirent_place place;
-	enum rfs_err err;
+	enum rfs_err err = find_place(a, &parent, &place);
 
-	err = namespace_load_dir(a->kv, command->ino, &parent);
 	if (err)
 		return err;
-	err = dirent_find(a->kv, parent.ino, command->name, &place);
-	if (err == RFS_ERR_OK)
+	if (place.ino)
 		return create_found(a, &place);
-	if (err != RFS_ERR_NOENT)
-		return err;
 
 	inode_make(a, &parent, &inode);
 	if (command->op == COMMAND_SYMLINK)
@@ -219,19 +232,15 @@ enum rfs_err namespace_put(struct apply *a)
 	const struct command *command = a->command;
 	struct inode parent, inode;
 	struct dirent_place place;
-	enum rfs_err err;
+	enum rfs_err err = find_place(a, &parent, &place);
 
-	err = namespace_load_dir(a->kv, command->ino, &parent);
 	if (err)
 		return err;
 	err = chunkmap_check(a);
 	if (err)
 		return err;
-	err = dirent_find(a->kv, parent.ino, command->name, &place);
-	if (err == RFS_ERR_OK)
+	if (place.ino)
 		return put_found(a, &place);
-	if (err != RFS_ERR_NOENT)
-		return err;
 
 	inode_make(a, &parent, &inode);
 	chunkmap_write(a, &inode, 0);
@@ -274,14 +283,12 @@ enum rfs_err namespace_link(struct apply *a)
 static enum rfs_err find_named(struct apply *a, struct inode *parent,
 			       struct dirent_place *place, struct inode *inode)
 {
-	enum rfs_err err;
+	enum rfs_err err = find_place(a, parent, place);
 
-	err = namespace_load_dir(a->kv, a->command->ino, parent);
 	if (err)
 		return err;
-	err = dirent_find(a->kv, parent->ino, a->command->name, place);
-	if (err)
-		return err;
+	if (!place->ino)
+		return RFS_ERR_NOENT;
 	return apply_load(a, place->ino, inode);
 }
 
