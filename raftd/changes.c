@@ -238,7 +238,7 @@ void changes_follow(struct changes *changes, const struct raft_view *view,
 {
 	if (roster_is_due(&changes->roster, view, membership_changed))
 		update(changes, view);
-	if (membership_changed) {
+	if (membership_changed && raft_membership(changes->raft)->count > 0) {
 		log_members(changes, raft_membership(changes->raft));
 		show_peers(changes);
 		changes_tell_storaged(changes);

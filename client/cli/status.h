@@ -2,7 +2,12 @@
 #ifndef RAFTFS_CLIENT_CLI_STATUS_H
 #define RAFTFS_CLIENT_CLI_STATUS_H
 
+#include "client/cli/ask.h"
 #include "client/cli/cli.h"
+
+/* Whom there is to ask, and what they say: CLI_OK, or the exit code after the
+ * reason was printed. To be freed by ask_nodes_free(). */
+RFS_MUST_USE int status_gather(struct cli *cli, struct ask_nodes *nodes);
 
 /* Ask every daemon of cli->where, print the verdict, return its exit code. */
 int status_show(struct cli *cli);

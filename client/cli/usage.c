@@ -25,7 +25,15 @@ static const struct usage_command commands[] = {
 	 "	       wait [--bound TIME] [--timeout TIME]\n"
 	 "	       history | plot [--svg FILE]",
 	 "cluster time: quality, bound, peers, history"},
-	{"members", command_members, "", "nodes and how far each has come"},
+	{"members", command_members,
+	 "[--json]\n"
+	 "	       add NAME [--learner] DESCRIPTION\n"
+	 "	       replace OLD NAME DESCRIPTION\n"
+	 "	       remove NAME | promote NAME | update NAME DESCRIPTION\n"
+	 "	       [--no-wait] [--timeout TIME]\n"
+	 "	       DESCRIPTION: --config FILE, or [--id N] --address A\n"
+	 "	       --raft-port P --storage-port P --time-port P --key KEY",
+	 "who is in the cluster, how far each has come; change it"},
 	{"leader", command_leader, "[transfer NODE]",
 	 "name the leader, or hand leadership over"},
 	{"keygen", command_keygen, "FILE",

@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 #
 #	world 3             three nodes, addresses 10.77.7.1 to .3, not started
+#	world 5 3           the same, but nodes 4 and 5 wait to be taken in
 #	start N...          supervisor of node N
 #	stop N...           by TERM, waits
 #	crash N             the whole node at once: supervisor and children
@@ -28,6 +29,7 @@ TEST=$(basename "$0" .sh)
 W=$B/system/$TEST
 NS=rfs-$$
 NODES=0
+FOUNDERS=0 # the nodes that start the cluster; the others join
 passed=0
 failed=0
 declare -A supervisor_pid=()
@@ -104,7 +106,9 @@ node_conf() { # N
 			id = "system-test"
 		}
 	EOF
+	[ "$1" -le "$FOUNDERS" ] || echo "join = true"
 	for i in $(seq 1 "$NODES"); do
+		[ "$i" -le "$FOUNDERS" ] || [ "$i" = "$1" ] || continue
 		cat <<-EOF
 			node "n$i" {
 				id = $i
@@ -119,9 +123,10 @@ node_conf() { # N
 	printf '%s\n' "$extra_conf"
 }
 
-world() { # count
+world() { # count [founders]
 	local n
 	NODES=$1
+	FOUNDERS=${2:-$1}
 	rm -rf "$W"
 	mkdir -p "$W"
 	ip netns add "$NS-hub"
