@@ -48,6 +48,16 @@ static void fill_row(DistributedFs__TimesyncPeer *row,
 	row->timeouts = view->timeouts;
 	row->rejected = view->rejected;
 	row->why = (char *)view->why;
+	row->withheld = view->withheld;
+	row->refined = view->refined;
+	row->floor_ns = view->floor_ns;
+	row->chosen = view->chosen;
+	row->points = view->points;
+	row->span_ns = view->span_ns;
+	row->skew_ppb = view->skew_ppb;
+	row->claims = view->claims;
+	row->claim_low_ns = view->claim.low_ns;
+	row->claim_high_ns = view->claim.high_ns;
 }
 
 static void fill_clock(DistributedFs__TimesyncStatus *status,
@@ -69,12 +79,24 @@ static void fill_clock(DistributedFs__TimesyncStatus *status,
 	status->part_unslewed_ns = clock->part_unslewed_ns;
 	status->disruptions = publish_disruptions(&daemon->publish, clock);
 	status->age_ns = raw_ns - clock->asof_ns;
+	status->stratum = clock->stratum;
 	if (interval_is_empty(now))
 		return;
 	status->bound_ns = (now.high_ns - now.low_ns) / 2;
 	/* What the bound has grown by since asof is age, too. */
 	status->part_drift_ns += status->bound_ns - clock->bound_ns;
 	status->cluster_ns = now.low_ns + (now.high_ns - now.low_ns) / 2;
+}
+
+static void fill_corrections(DistributedFs__TimesyncStatus *status,
+			     const struct daemon *daemon, int64_t raw_ns)
+{
+	struct timesync_corrections corrections =
+		timesync_corrections(daemon->timesync, raw_ns);
+
+	status->corrected_ns = corrections.spent_ns;
+	status->corrections_held = corrections.held_back;
+	status->max_correction_ns = daemon->settings.max_correction_ns;
 }
 
 static void fill_packets(DistributedFs__TimesyncStatus *status,
@@ -169,6 +191,7 @@ enum rfs_err control_answer_status(void *ctx,
 	answer.status.node = daemon->config.self;
 	fill_clock(&answer.status, daemon, raw_ns);
 	fill_packets(&answer.status, daemon);
+	fill_corrections(&answer.status, daemon, raw_ns);
 	count = timesync_peers(daemon->timesync, views);
 	for (uint32_t i = 0; i < count; i++) {
 		fill_row(&answer.rows[i], &views[i], &daemon->config, raw_ns);

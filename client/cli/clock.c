@@ -33,7 +33,7 @@ static clock_show *find_view(const char *name)
 	return NULL;
 }
 
-static void print_json(const struct ask_nodes *nodes)
+void clock_print_json(const struct ask_nodes *nodes)
 {
 	struct json json;
 
@@ -76,27 +76,12 @@ static int look(const struct cli *cli, clock_show *show)
 		return CLI_UNREACHABLE;
 	}
 	if (cli->json)
-		print_json(&nodes);
+		clock_print_json(&nodes);
 	else
 		show(&nodes);
 	status = verdict(&nodes);
 	ask_nodes_free(&nodes);
 	return status;
-}
-
-/* Until interrupted; on a terminal each look replaces the one before. */
-static int watch(const struct cli *cli, clock_show *show)
-{
-	const struct timespec second = {.tv_sec = 1};
-
-	for (;;) {
-		if (!cli->json && isatty(STDOUT_FILENO))
-			printf("\033[H\033[J");
-		(void)look(cli, show);
-		if (fflush(stdout) != 0)
-			return CLI_FAILED;
-		nanosleep(&second, NULL);
-	}
 }
 
 static bool take_duration(const char *text, int64_t *ns)
@@ -147,21 +132,56 @@ static int parse(struct cli *cli, int *argc, char ***argv,
 	return -1;
 }
 
-static int run(struct cli *cli, const char *what,
+static int run(const struct cli *cli, const char *what,
 	       const struct clock_options *options)
 {
 	struct ask_nodes nodes;
-	int status = ask_find(cli, &nodes);
+	int status;
 
+	if (find_view(what) != NULL)
+		return look(cli, find_view(what));
+	status = ask_find(cli, &nodes);
 	if (status != CLI_OK)
 		return status;
 	if (strcmp(what, "wait") == 0)
-		return clock_wait(&nodes, options);
+		return clock_wait(cli, &nodes, options);
 	if (strcmp(what, "history") == 0)
 		return clock_history(cli, &nodes);
-	if (strcmp(what, "plot") == 0)
-		return clock_plot(&nodes, options);
-	return cli_usage("clock", "clock: there is no \"%s\"", what);
+	return clock_plot(&nodes, options);
+}
+
+/* Until interrupted; on a terminal each look replaces the one before. */
+static int watch(const struct cli *cli, const char *what,
+		 const struct clock_options *options)
+{
+	const struct timespec second = {.tv_sec = 1};
+
+	for (;;) {
+		if (!cli->json && isatty(STDOUT_FILENO))
+			printf("\033[H\033[J");
+		(void)run(cli, what, options);
+		if (fflush(stdout) != 0)
+			return CLI_FAILED;
+		nanosleep(&second, NULL);
+	}
+}
+
+/* NULL: the options are for what was asked; else the one that is not. */
+static const char *misplaced(const struct cli *cli, const char *what,
+			     const struct clock_options *options, bool repeat)
+{
+	bool waits = strcmp(what, "wait") == 0;
+	bool plots = strcmp(what, "plot") == 0;
+
+	if (repeat && waits)
+		return "--watch";
+	if (options->bound_ns > 0 && !waits)
+		return "--bound";
+	if (options->timeout_ns >= 0 && !waits)
+		return "--timeout";
+	if (options->svg != NULL && !plots)
+		return "--svg";
+	return cli->json && plots ? "--json" : NULL;
 }
 
 int command_clock(struct cli *cli, int argc, char **argv)
@@ -169,14 +189,19 @@ int command_clock(struct cli *cli, int argc, char **argv)
 	struct clock_options options = {.timeout_ns = -1};
 	bool repeat = false;
 	int status = parse(cli, &argc, &argv, &options, &repeat);
+	const char *wrong;
 	const char *what = argc > 0 ? argv[0] : "";
 
 	if (status >= 0)
 		return status;
 	if (argc > 1)
 		return cli_usage("clock", "clock: %s takes no operand", what);
-	if (find_view(what) == NULL)
-		return run(cli, what, &options);
-	return repeat ? watch(cli, find_view(what))
-		      : look(cli, find_view(what));
+	if (find_view(what) == NULL && strcmp(what, "wait") != 0 &&
+	    strcmp(what, "history") != 0 && strcmp(what, "plot") != 0)
+		return cli_usage("clock", "clock: there is no \"%s\"", what);
+	wrong = misplaced(cli, what, &options, repeat);
+	if (wrong != NULL)
+		return cli_usage("clock", "clock %s: %s has no meaning here",
+				 what, wrong);
+	return repeat ? watch(cli, what, &options) : run(cli, what, &options);
 }

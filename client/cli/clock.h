@@ -24,8 +24,8 @@ const char *clock_dominant(const DistributedFs__TimesyncStatus *clock,
 /* "+12.3 us"; returns text. */
 const char *clock_signed(int64_t ns, char text[32]);
 
-/* As in chronyc's sources: '*' the leader, '+' agrees, 'x' falseticker, '?'
- * has no vote now. */
+/* As in chronyc's sources: '*' the leader, '+' agrees, 'x' falseticker, '-' not
+ * asked at present, '?' has no vote now. */
 char clock_mark(const DistributedFs__TimesyncStatus *clock,
 		const DistributedFs__TimesyncPeer *peer);
 
@@ -36,9 +36,13 @@ void clock_show_sources(const struct ask_nodes *nodes);
 void clock_show_sourcestats(const struct ask_nodes *nodes);
 void clock_show_selectdata(const struct ask_nodes *nodes);
 
+/* {"version": 1, "nodes": [...]}, as ask_all() found them. */
+void clock_print_json(const struct ask_nodes *nodes);
+
 /* Until every node is SYNCED within the bound. CLI_OK; CLI_FAILED: not within
- * the timeout (said, with what is missing); CLI_UNREACHABLE. */
-int clock_wait(const struct ask_nodes *nodes,
+ * the timeout (said, with what is missing); CLI_UNREACHABLE. With --json the
+ * nodes' status in the end. */
+int clock_wait(const struct cli *cli, struct ask_nodes *nodes,
 	       const struct clock_options *options);
 
 /* The history each timesyncd keeps: as text, as JSON, drawn. */

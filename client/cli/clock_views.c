@@ -67,7 +67,9 @@ char clock_mark(const DistributedFs__TimesyncStatus *clock,
 {
 	if (peer->truechimer)
 		return peer->node == clock->leader ? '*' : '+';
-	return strncmp(peer->why, "falseticker", 11) == 0 ? 'x' : '?';
+	if (strncmp(peer->why, "falseticker", 11) == 0)
+		return 'x';
+	return peer->chosen ? '?' : '-';
 }
 
 static const char *age_of(const DistributedFs__TimesyncPeer *peer,
@@ -163,7 +165,7 @@ static void print_bound(const DistributedFs__TimesyncStatus *clock)
 static void print_tracking(const struct ask_node *node)
 {
 	const DistributedFs__TimesyncStatus *clock = clock_of(node);
-	char text[32];
+	char text[32], most[24];
 
 	printf("%s\n", ask_name(node));
 	if (clock == NULL) {
@@ -172,8 +174,12 @@ static void print_tracking(const struct ask_node *node)
 	}
 	printf("  quality       %s%s%s\n", clock->quality,
 	       clock->why[0] != '\0' ? ": " : "", clock->why);
-	printf("  epoch         %" PRIu64 ", led by node %" PRIu32 "\n",
-	       clock->epoch, clock->leader);
+	printf("  epoch         %" PRIu64, clock->epoch);
+	if (clock->leader != 0)
+		printf(", led by node %" PRIu32, clock->leader);
+	if (clock->stratum != 0)
+		printf(", stratum %" PRIu32, clock->stratum);
+	printf("\n");
 	if (clock->cluster_ns != 0)
 		printf("  to wall       %s\n",
 		       clock_signed(clock->cluster_ns - node->timesync_wall_ns,
@@ -184,7 +190,13 @@ static void print_tracking(const struct ask_node *node)
 	       units_format_duration(clock->age_ns, text, sizeof(text)));
 	printf("  poll          every %s\n",
 	       units_format_duration(clock->poll_ns, text, sizeof(text)));
-	printf("  disruptions   %" PRIu32 "\n", clock->disruptions);
+	printf("  corrections   %s in the last hour, of %s at most",
+	       units_format_duration(clock->corrected_ns, text, sizeof(text)),
+	       units_format_duration(clock->max_correction_ns, most,
+				     sizeof(most)));
+	if (clock->corrections_held > 0)
+		printf("; %" PRIu64 " cut short", clock->corrections_held);
+	printf("\n  disruptions   %" PRIu32 "\n", clock->disruptions);
 	printf("  packets       %" PRIu64 " in, %" PRIu64 " out, %s stamps; "
 	       "refused: %" PRIu64 " by MAC, %" PRIu64 " replayed, %" PRIu64
 	       " too many, %" PRIu64 " strange\n",
@@ -244,21 +256,23 @@ static void print_statistics(const char *name,
 			     const DistributedFs__TimesyncStatus *clock,
 			     const DistributedFs__TimesyncPeer *peer)
 {
-	char jitter[24];
+	char jitter[24], span[24];
 
-	printf("%c %-8s %-8s %8" PRIu64 " %8" PRIu64 " %8" PRIu64 " %8" PRIu64
-	       " %+10.3f %12s\n",
-	       clock_mark(clock, peer), name, peer->name, peer->asked,
-	       peer->answered, peer->timeouts, peer->rejected,
-	       (double)peer->drift_ppb / 1e3,
-	       units_format_duration(peer->jitter_ns, jitter, sizeof(jitter)));
+	printf("%c %-8s %-8s %4" PRIu32 " %10s %+10.3f %8.3f %10s %8" PRIu64
+	       " %8" PRIu64 " %8" PRIu64 " %8" PRIu64 " %8" PRIu64 "\n",
+	       clock_mark(clock, peer), name, peer->name, peer->points,
+	       units_format_duration(peer->span_ns, span, sizeof(span)),
+	       (double)peer->drift_ppb / 1e3, (double)peer->skew_ppb / 1e3,
+	       units_format_duration(peer->jitter_ns, jitter, sizeof(jitter)),
+	       peer->asked, peer->answered, peer->timeouts, peer->rejected,
+	       peer->withheld);
 }
 
 void clock_show_sourcestats(const struct ask_nodes *nodes)
 {
-	printf("  %-8s %-8s %8s %8s %8s %8s %10s %12s\n", "node", "source",
-	       "asked", "answered", "timeouts", "refused", "drift ppm",
-	       "jitter");
+	printf("  %-8s %-8s %4s %10s %10s %8s %10s %8s %8s %8s %8s %8s\n",
+	       "node", "source", "pts", "span", "drift ppm", "skew ppm",
+	       "jitter", "asked", "answered", "timeouts", "refused", "slow");
 	each_source(nodes, print_statistics);
 }
 
@@ -273,23 +287,27 @@ static void print_selection(const char *name,
 		{'*', "yes: the leader, followed"},
 		{'+', "yes: agrees"},
 		{'x', "against"},
+		{'-', "not asked now"},
 		{'?', "none"},
 	};
 	const char *vote = "";
-	char half[24], age[24];
+	char low[32] = "-", high[32] = "-", age[24];
 
 	for (size_t i = 0; i < sizeof(votes) / sizeof(votes[0]); i++)
 		if (votes[i].mark == clock_mark(clock, peer))
 			vote = votes[i].text;
-	printf("%c %-8s %-8s %-26s %12s %10s  %s\n", clock_mark(clock, peer),
-	       name, peer->name, vote,
-	       units_format_duration(peer->delay_ns / 2, half, sizeof(half)),
+	if (peer->claims) {
+		clock_signed(peer->claim_low_ns, low);
+		clock_signed(peer->claim_high_ns, high);
+	}
+	printf("%c %-8s %-8s %-25s %12s %12s %10s  %s\n",
+	       clock_mark(clock, peer), name, peer->name, vote, low, high,
 	       age_of(peer, age), peer->why);
 }
 
 void clock_show_selectdata(const struct ask_nodes *nodes)
 {
-	printf("  %-8s %-8s %-26s %12s %10s  %s\n", "node", "source", "vote",
-	       "half delay", "age", "why");
+	printf("  %-8s %-8s %-25s %12s %12s %10s  %s\n", "node", "source",
+	       "vote", "at least", "at most", "age", "why");
 	each_source(nodes, print_selection);
 }

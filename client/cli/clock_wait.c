@@ -42,8 +42,8 @@ static bool is_ready(const struct ask_node *node,
 	return ready;
 }
 
-int clock_wait(const struct ask_nodes *nodes,
-	       const struct clock_options *options)
+static int wait_for_all(const struct ask_nodes *nodes,
+			const struct clock_options *options)
 {
 	const struct timespec gap = {.tv_nsec = GAP_NS};
 	int64_t start_ns = clock_raw_ns();
@@ -67,4 +67,17 @@ int clock_wait(const struct ask_nodes *nodes,
 		nanosleep(&gap, NULL);
 	}
 	return CLI_OK;
+}
+
+int clock_wait(const struct cli *cli, struct ask_nodes *nodes,
+	       const struct clock_options *options)
+{
+	int status = wait_for_all(nodes, options);
+
+	if (cli->json) {
+		(void)ask_all(nodes);
+		clock_print_json(nodes);
+		ask_nodes_free(nodes);
+	}
+	return status;
 }

@@ -41,7 +41,10 @@ static void each_source_has_the_mark_of_its_vote(void **state)
 	peer.why = "falseticker: disagrees with the majority";
 	assert_int_equal(clock_mark(&clock, &peer), 'x');
 	peer.why = "does not answer";
+	peer.chosen = true;
 	assert_int_equal(clock_mark(&clock, &peer), '?');
+	peer.chosen = false;
+	assert_int_equal(clock_mark(&clock, &peer), '-');
 }
 
 static void a_sign_is_always_shown(void **state)

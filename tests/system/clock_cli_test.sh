@@ -56,12 +56,32 @@ clock tracking >"$W/out"
 	grep -q 'half the round trip\|age of the measurement\|source.s own' \
 		"$W/out"
 ok "tracking tells the quality, and what dominates the bound" $?
-clock sources | grep -c '^[*+?x] n[123]' | grep -qx 6
+clock sources | grep -c '^[*+?x-] n[123]' | grep -qx 6
 ok "sources has a row for each source of each node" $?
 clock sources | grep -q '^\* '
 ok "and marks the leader where it is followed" $?
 [ "$(clock sourcestats | wc -l)" = 7 ] && [ "$(clock selectdata | wc -l)" = 7 ]
 ok "so have sourcestats and selectdata" $?
+clock tracking | grep -c '^  corrections   .* of 250.* at most' | grep -qx 3
+ok "tracking tells what was corrected, and how much may be" $?
+clock selectdata | grep -c '^[*+] .*yes.* -[0-9.]* .s *+[0-9.]* .s' |
+	grep -q '^[4-6]$'
+ok "selectdata shows intervals with this node's time inside" $?
+for wrong in "tracking --bound 1ms" "wait --watch" "sources --svg x" \
+	"plot --json" "history --timeout 1s"; do
+	# shellcheck disable=SC2086 # words
+	answers 2 "$B/raftfs" -d "$D" clock $wrong || break
+	[ "$wrong" = "history --timeout 1s" ]
+done
+ok "an option where it means nothing is wrong usage" $?
+clock wait --timeout 5s --json | python3 -c 'import json, sys
+sys.exit(len(json.load(sys.stdin)["nodes"]) != 3)'
+ok "wait --json prints the status in the end" $?
+clock --json sources | python3 -c 'import json, sys
+peers = [p for n in json.load(sys.stdin)["nodes"] for p in n["clock"]["peers"]]
+sys.exit(not all(p["chosen"] and p["points"] > 0 and p["floor_ns"] > 0
+                 for p in peers) or sum(p["refined"] for p in peers) == 0)'
+ok "every source is chosen, measured, and told when its answers left" $?
 clock --json tracking | python3 -c 'import json, sys
 nodes = json.load(sys.stdin)["nodes"]
 sys.exit(not all(n["clock"]["quality"] == "SYNCED" for n in nodes))'

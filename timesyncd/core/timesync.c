@@ -948,8 +948,24 @@ int64_t timesync_poll_ns(const struct timesync *timesync)
 	return timesync->steady_ns;
 }
 
+/* As of the last publication. */
+static void fill_claim(struct timesync_peer_view *view,
+		       const struct timesync *t, const struct peer *peer)
+{
+	int64_t raw_ns = t->clock.asof_ns;
+
+	view->claims = peer_bears_witness(peer, t->epoch.number, raw_ns);
+	if (!view->claims)
+		return;
+	view->claim = bound_truth_at(&peer->claim.witness, raw_ns,
+				     t->limits.rho_ppb);
+	view->claim.low_ns -= t->clock.offset_ns;
+	view->claim.high_ns -= t->clock.offset_ns;
+}
+
 static void fill_view(struct timesync_peer_view *view, const struct peer *peer)
 {
+	const struct corridor *corridor = &peer->filter.corridor;
 	const struct exchange_sample *best = filter_best(&peer->filter);
 
 	*view = (struct timesync_peer_view){
@@ -973,6 +989,14 @@ static void fill_view(struct timesync_peer_view *view, const struct peer *peer)
 		.floor_ns = peer->heard_ns != 0 ?
 				    guard_path_floor_ns(&peer->path) :
 				    0,
+		.points = corridor->upper.count,
+		.span_ns = corridor->upper.count > 0 ?
+				   corridor->at_ns -
+					   corridor->upper.points[0].at_ns :
+				   0,
+		.skew_ppb = corridor->drift_sigma_ppb < PPB ?
+				    (uint32_t)corridor->drift_sigma_ppb :
+				    PPB,
 		.why = peer->why,
 	};
 }
@@ -980,7 +1004,9 @@ static void fill_view(struct timesync_peer_view *view, const struct peer *peer)
 uint32_t timesync_peers(const struct timesync *timesync,
 			struct timesync_peer_view views[TIMESYNC_PEERS_MAX])
 {
-	for (uint32_t i = 0; i < timesync->peer_count; i++)
+	for (uint32_t i = 0; i < timesync->peer_count; i++) {
 		fill_view(&views[i], &timesync->peers[i]);
+		fill_claim(&views[i], timesync, &timesync->peers[i]);
+	}
 	return timesync->peer_count;
 }

@@ -181,6 +181,11 @@ struct timesync_peer_view {
 	int64_t floor_ns; /* least delay of late; 0: none yet */
 	uint64_t contradictions; /* answers that no raw clock within rho of
 				  * ours could have given after the others */
+	uint32_t points;   /* exchanges the estimate rests on */
+	int64_t span_ns;   /* from the oldest of them to the newest */
+	uint32_t skew_ppb; /* one sigma of drift_ppb */
+	bool claims;
+	struct interval claim; /* for cluster time, less what is published */
 	const char *why; /* static text: why it does not count; "" if it does */
 };
 uint32_t timesync_peers(const struct timesync *timesync,
