@@ -20,6 +20,7 @@
 #define BATCH_ENTRIES 512 /* then the batch is committed at once */
 #define STALL_SEC     1.0
 #define KIND_COMMAND  1	  /* of a log entry: raftd/core/raft.h */
+#define KIND_CONFIG   4
 
 /* Entries that came and are not in a committed batch yet. raftd sends only so
  * much before it hears that some are applied. */
@@ -227,7 +228,8 @@ static enum rfs_err apply_one(struct consensus *c,
 	struct store_entry entry = { .index = from->index,
 				     .term = from->term,
 				     .epoch = from->epoch,
-				     .ts_ns = from->ts_ns };
+				     .ts_ns = from->ts_ns,
+				     .members = from->kind == KIND_CONFIG };
 
 	if (from->kind == KIND_COMMAND)
 		entry.command = (struct bytes){ .data = from->data.data,

@@ -253,6 +253,10 @@ static enum rfs_err piece_check(struct apply *a,
 	enum rfs_err err = chunkmap_chunk(a->kv, piece->chunk, &record);
 
 	if (err == RFS_ERR_NOENT) {
+		/* It may be durable on a majority of nodes that do not count
+		 * any more. */
+		if (piece->chunk < a->meta.stale_below)
+			return RFS_ERR_BUSY;
 		err = grants_check(a->kv, piece->chunk);
 		return err == RFS_ERR_NOENT ? RFS_ERR_BUSY : err;
 	}

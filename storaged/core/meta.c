@@ -5,8 +5,8 @@
 
 #include "storaged/core/keys.h"
 
-#define META_VERSION	 1u
-#define META_IMAGE_BYTES (4 + 11 * 8)
+#define META_VERSION	 2u
+#define META_IMAGE_BYTES (4 + 12 * 8)
 
 enum rfs_err meta_load(struct kv *kv, struct meta *meta)
 {
@@ -26,7 +26,9 @@ enum rfs_err meta_load(struct kv *kv, struct meta *meta)
 	version = reader_u32le(&r);
 	if (version > META_VERSION)
 		return RFS_ERR_VERSION;
-	if (version == 0 || value.bytes != META_IMAGE_BYTES)
+	/* Version 1 ended before the last field. */
+	if (version == 0 ||
+	    value.bytes != META_IMAGE_BYTES - (version == 1 ? 8 : 0))
 		return kv_corrupt(kv);
 	meta->applied_index = reader_u64le(&r);
 	meta->term = reader_u64le(&r);
@@ -39,6 +41,8 @@ enum rfs_err meta_load(struct kv *kv, struct meta *meta)
 	meta->chunk_bytes = reader_u64le(&r);
 	meta->session_count = reader_u64le(&r);
 	meta->trash_count = reader_u64le(&r);
+	if (version >= 2)
+		meta->stale_below = reader_u64le(&r);
 	return RFS_ERR_OK;
 }
 
@@ -61,6 +65,7 @@ void meta_save(struct kv *kv, const struct meta *meta)
 	writer_u64le(&w, meta->chunk_bytes);
 	writer_u64le(&w, meta->session_count);
 	writer_u64le(&w, meta->trash_count);
+	writer_u64le(&w, meta->stale_below);
 	kv_put(kv, key_alone(&key, KEY_META),
 	       (struct bytes){ image, sizeof(image) });
 }

@@ -20,6 +20,9 @@ struct meta {
 	uint64_t chunk_bytes;
 	uint64_t session_count;
 	uint64_t trash_count;
+	/* Of the ids handed out, those that were before the last change of the
+	 * members: none of them can be named for the first time (F1). */
+	uint64_t stale_below;
 };
 
 /* An empty state gives zeros. VERSION: a newer format; CORRUPT; the engine's

@@ -115,6 +115,8 @@ static void apply_entry(struct apply *a, const struct store_entry *entry,
 	a->result->op = a->command->op;
 	a->result->session = a->command->session;
 	a->result->seq = a->command->seq;
+	if (entry->members)
+		a->meta.stale_below = a->meta.next_chunk;
 	if (decoded)
 		a->result->err = decoded;
 	else

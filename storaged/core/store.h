@@ -40,6 +40,7 @@ struct store_entry {
 	uint64_t term;
 	uint64_t epoch;
 	int64_t ts_ns;
+	bool members; /* it changes who is in the cluster; no command */
 	struct bytes command; /* image by command_encode() */
 };
 
@@ -115,8 +116,9 @@ void store_free(struct store *store); /* NULL may be given */
  *     NO_SESSION  unknown or ended session: nothing was done, ever;
  *     STALE       seq was answered, acknowledged and forgotten;
  *     FULL        seq is too far ahead of acked_below, nothing was done;
- *     BUSY        a chunk is not of a live grant, or base_version is past:
- *                 nothing was done, not recorded; make the command anew and
+ *     BUSY        a chunk is not of a live grant, or of one made before the
+ *                 last change of the members, or base_version is past: nothing
+ *                 was done, not recorded; make the command anew and
  *                 propose it under the same seq;
  *     the rest    as POSIX has it, recorded as the answer to this seq.
  */

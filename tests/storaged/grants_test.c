@@ -117,12 +117,39 @@ static void after_expiry_a_late_write_is_refused(void **state)
 	assert_false(testfs_holds(fs, first + 1));
 }
 
+static void what_was_stored_before_the_members_changed_is_stored_anew(
+	void **state)
+{
+	struct testfs *fs = *state;
+	struct command write = { .op = COMMAND_WRITE };
+
+	testfs_make(fs, COMMAND_CREATE, ROOT, "f", 0644, &write.ino);
+	testfs_pieces(fs, &write, "abcdef", 6, 3);
+	const struct command_piece stale = write.pieces[1];
+
+	write.piece_count = 1;
+	assert_int_equal(testfs_apply(fs, &write), RFS_ERR_OK);
+	testfs_change_members(fs);
+	/* What a file has already may be shared; nothing else of before. */
+	write.seq = 0;
+	assert_int_equal(testfs_apply(fs, &write), RFS_ERR_OK);
+	write.pieces[0] = stale;
+	write.seq = 0;
+	assert_int_equal(testfs_apply(fs, &write), RFS_ERR_BUSY);
+	/* The ids go on where they were, and the same seq may try again. */
+	fs->grant_next = fs->grant_end;
+	testfs_pieces(fs, &write, "def", 3, 3);
+	assert_int_equal(write.pieces[0].chunk, stale.chunk + 15);
+	assert_int_equal(testfs_apply(fs, &write), RFS_ERR_OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(every_id_is_lent_once),
 		TEST(a_grant_counts_what_was_named_and_goes_with_the_last),
 		TEST(after_expiry_a_late_write_is_refused),
+		TEST(what_was_stored_before_the_members_changed_is_stored_anew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -121,14 +121,15 @@ static void carry_out(struct testfs *fs, const struct store_effects *effects)
 	memcpy(fs->changed, effects->changed, sizeof(fs->changed));
 }
 
-enum rfs_err testfs_apply_image(struct testfs *fs, const void *image,
-				size_t bytes)
+static enum rfs_err apply_next(struct testfs *fs, bool members,
+			       const void *image, size_t bytes)
 {
 	struct store_entry entry = {
 		.index = ++fs->index,
 		.term = 1 + fs->index / 100,
 		.epoch = 1 + fs->index / 100,
 		.ts_ns = fs->ts_ns += STEP_NS,
+		.members = members,
 		.command = { image, bytes },
 	};
 	struct store_result results[2];
@@ -150,6 +151,17 @@ enum rfs_err testfs_apply_image(struct testfs *fs, const void *image,
 	carry_out(fs, &effects[0]);
 	fs->result = results[0];
 	return fs->result.err;
+}
+
+enum rfs_err testfs_apply_image(struct testfs *fs, const void *image,
+				size_t bytes)
+{
+	return apply_next(fs, false, image, bytes);
+}
+
+void testfs_change_members(struct testfs *fs)
+{
+	assert_int_equal(apply_next(fs, true, NULL, 0), RFS_ERR_OK);
 }
 
 enum rfs_err testfs_apply(struct testfs *fs, struct command *command)

@@ -55,6 +55,9 @@ int testfs_teardown(void **state);
  * one and has none. fs->result is the answer, and its err is returned. */
 enum rfs_err testfs_apply(struct testfs *fs, struct command *command);
 
+/* An entry that changes the members. */
+void testfs_change_members(struct testfs *fs);
+
 /* An image as the next entry. */
 enum rfs_err testfs_apply_image(struct testfs *fs, const void *image,
 				size_t bytes);
