@@ -88,6 +88,11 @@ static void fill(const struct loop *loop, struct status *status)
 	raft->commits_waited_lease = view.counters.commits_waited_lease;
 	raft->loop_stall_max_ns = loop->stall.max_ns;
 	raft->loop_stalls_long = loop->stall.long_count;
+	raft->repairs = view.counters.repairs;
+	if (view.floor.index > 0) {
+		raft->lost_from = view.durable_index + 1;
+		raft->lost_to = view.floor.index;
+	}
 	fill_disk(loop, raft);
 	for (uint32_t i = 0; i < view.peer_count; i++) {
 		if (view.peers[i].id == config_self(loop->config)->id)

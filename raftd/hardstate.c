@@ -16,10 +16,10 @@
 #include "common/os/log.h"
 
 #define MAGIC	     0x48534652u /* "RFSH" */
-#define VERSION	     2u
+#define VERSION	     3u
 #define COPY_COUNT   2
 #define PAGE_BYTES   4096u
-#define RECORD_BYTES 64u
+#define RECORD_BYTES 128u
 
 struct hardstate_file {
 	char path[512];
@@ -43,6 +43,8 @@ static void encode(const struct hardstate *state, uint64_t write_count,
 	writer_u32le(&w, state->voted_for);
 	writer_u32le(&w, state->node);
 	writer_u64le(&w, state->supported_term);
+	writer_u64le(&w, state->floor.index);
+	writer_u64le(&w, state->floor.term);
 	writer_u32le(&w, crc32c(0, image, writer_bytes(&w)));
 	CHECK(!w.bad);
 }
@@ -63,6 +65,8 @@ static enum rfs_err decode(const uint8_t image[RECORD_BYTES],
 	state->voted_for = reader_u32le(&r);
 	state->node = reader_u32le(&r);
 	state->supported_term = reader_u64le(&r);
+	state->floor.index = reader_u64le(&r);
+	state->floor.term = reader_u64le(&r);
 	sum = crc32c(0, image, (size_t)(r.at - image));
 	if (reader_u32le(&r) != sum)
 		return RFS_ERR_CORRUPT;

@@ -1,4 +1,4 @@
-/* Term and vote on disk: one record, two copies, written together.
+/* Term, vote and floor on disk: one record, two copies, written together.
  *
  * Both copies are written, then synced, before anything else may happen: so a
  * copy that cannot be read costs nothing, the other says the same or was never
@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "common/err.h"
+#include "raftd/core/raft.h"
 
 struct hardstate {
 	uint64_t log_id; /* wal_log.log_id */
@@ -22,6 +23,7 @@ struct hardstate {
 	uint32_t voted_for;
 	uint64_t term;
 	uint64_t supported_term; /* raftd/core/raft.h, struct raft_effects */
+	struct raft_floor floor; /* index 0: the log lost nothing */
 };
 
 struct hardstate_file;

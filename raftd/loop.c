@@ -77,6 +77,7 @@ static void write_hard_state(struct loop *loop,
 	loop->hardstate.term = effects->term;
 	loop->hardstate.voted_for = effects->voted_for;
 	loop->hardstate.supported_term = effects->supported_term;
+	loop->hardstate.floor = effects->floor;
 	if (hardstate_write(loop->hardstate_file, &loop->hardstate) ==
 	    RFS_ERR_OK)
 		return;

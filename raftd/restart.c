@@ -103,12 +103,46 @@ static enum rfs_err open_files(struct loop *loop, struct restart *restart)
 	err = snapfile_load_meta(path, &restart->noted);
 	if (err != RFS_ERR_OK && err != RFS_ERR_NOENT)
 		return err;
-	err = wal_open(restart->wal_dir, segment_bytes, &restart->wal,
-		       &restart->log);
+	err = wal_open(restart->wal_dir, segment_bytes,
+		       &(struct wal_known){
+			       .log_id = loop->hardstate.log_id,
+			       .covered = restart->noted.at,
+			       .floor = loop->hardstate.floor,
+		       },
+		       &restart->wal, &restart->log);
 	if (err == RFS_ERR_NOSPC)
 		log_error("%s: no room for the first log segment",
 			  restart->wal_dir);
 	return err;
+}
+
+/* Entries are gone that this node promised. What it promised is noted first;
+ * only then the log may be cut to what is good (SAFETY.md R-7). */
+static enum rfs_err mend(struct loop *loop, struct restart *restart)
+{
+	const struct raft_floor *floor = &restart->log.floor;
+	enum rfs_err err;
+
+	if (floor->index == 0)
+		return RFS_ERR_OK;
+	if (floor->term > loop->hardstate.term)
+		return misfit(restart, "the log has a later term than the "
+				       "hard state");
+	loop->hardstate.floor = *floor;
+	err = hardstate_write(loop->hardstate_file, &loop->hardstate);
+	if (err == RFS_ERR_OK)
+		err = wal_mend(restart->wal);
+	if (err == RFS_ERR_NOSPC)
+		log_error("%s: no room for a log segment", restart->wal_dir);
+	if (err != RFS_ERR_OK)
+		return err;
+	log_warn("log: entries from %" PRIu64 " to %" PRIu64 " of term %" PRIu64
+		 " are lost here; the other nodes have to send them, and until "
+		 "then this one neither stands for election nor votes for a "
+		 "node that lacks them",
+		 restart->log.first_index + restart->log.entry_count,
+		 floor->index, floor->term);
+	return RFS_ERR_OK;
 }
 
 static void story_line(void *ctx, const char *text)
@@ -153,6 +187,7 @@ static enum rfs_err make_raft(struct loop *loop, const struct restart *restart)
 		.snapshot = restart->noted.at,
 		.entries = restart->log.entries,
 		.entry_count = restart->log.entry_count,
+		.floor = loop->hardstate.floor,
 	};
 	struct raft_config config;
 	struct raft_now now;
@@ -200,6 +235,8 @@ enum rfs_err loop_restart(struct loop *loop, disk_persisted *persisted,
 		err = match_hardstate(loop, &restart);
 	if (err == RFS_ERR_OK)
 		err = match_snapshot(loop, &restart);
+	if (err == RFS_ERR_OK)
+		err = mend(loop, &restart);
 	if (err == RFS_ERR_OK)
 		err = make_raft(loop, &restart);
 	if (err == RFS_ERR_OK) {

@@ -10,7 +10,6 @@
 
 #include "common/bytes.h"
 #include "common/check.h"
-#include "common/crc32c.h"
 #include "common/os/log.h"
 #include "common/os/probe.h"
 
@@ -32,7 +31,7 @@ static void encode(uint8_t *to, enum wal_record_type type, unsigned int kind,
 	writer_u32le(&w, body_bytes);
 	writer_u8(&w, (uint8_t)type);
 	writer_u8(&w, (uint8_t)kind);
-	writer_u16le(&w, 0);
+	writer_u16le(&w, 0); /* batch and sum: by seal() */
 	writer_u32le(&w, 0);
 	writer_u64le(&w, at->index);
 	writer_u64le(&w, at->term);
@@ -92,43 +91,55 @@ static size_t records_fitting(const uint8_t *records, size_t bytes,
 	return fit;
 }
 
-/* Fill in the sums of whole records, and follow what they do to the log. */
-static void seal(struct wal *wal, uint8_t *records, size_t bytes)
+/* What a record does to the log. */
+static void follow(struct wal *wal, const uint8_t *head)
 {
 	struct wal_segment *active = &wal->segments[wal->segment_count - 1];
+	struct raft_floor last;
+	struct reader r;
 
+	reader_init(&r, head + 16, 16);
+	last.index = reader_u64le(&r);
+	last.term = reader_u64le(&r);
+	switch ((enum wal_record_type)head[8]) {
+	case WAL_ENTRY:
+		CHECK(last.index == wal->last_index + 1);
+		wal->last_index = last.index;
+		wal->promised = wal_later(wal->promised, last);
+		break;
+	case WAL_TRUNCATE:
+		CHECK(last.index <= wal->last_index + 1);
+		wal->last_index = last.index - 1;
+		break;
+	case WAL_RESET:
+		wal->last_index = last.index;
+		wal->promised = wal_later(wal->promised, last);
+		for (size_t i = 0; i < wal->segment_count; i++)
+			wal->segments[i].last_index = 0;
+		break;
+	}
+	if (active->last_index < wal->last_index)
+		active->last_index = wal->last_index;
+}
+
+/* Fill in the sums of a batch of whole records, and follow what they do. */
+static void seal(struct wal *wal, uint8_t *records, size_t bytes)
+{
 	for (size_t at = 0; at < bytes;) {
-		uint8_t *head = records + at;
-		size_t length = record_bytes_at(head);
-		struct writer w;
-		struct reader r;
-		uint64_t index;
+		size_t length = record_bytes_at(records + at);
+		const struct wal_place place = {
+			.log_id = wal->log_id,
+			.seq = wal->segments[wal->segment_count - 1].seq,
+			.offset = wal->at + at,
+		};
 
-		wal->chain = crc32c(wal->chain, head + 4, length - 4);
-		writer_init(&w, head, 4);
-		writer_u32le(&w, wal->chain);
-
-		reader_init(&r, head + 16, 8);
-		index = reader_u64le(&r);
-		switch ((enum wal_record_type)head[8]) {
-		case WAL_ENTRY:
-			CHECK(index == wal->last_index + 1);
-			wal->last_index = index;
-			break;
-		case WAL_TRUNCATE:
-			CHECK(index <= wal->last_index + 1);
-			wal->last_index = index - 1;
-			break;
-		case WAL_RESET:
-			wal->last_index = index;
-			for (size_t i = 0; i < wal->segment_count; i++)
-				wal->segments[i].last_index = 0;
-			break;
-		}
-		if (active->last_index < wal->last_index)
-			active->last_index = wal->last_index;
+		wal->chain = wal_record_seal(wal->chain, &place, wal->batch,
+					     at + length == bytes,
+					     records + at, length);
+		follow(wal, records + at);
 		at += length;
 	}
+	wal->batch++;
 }
 
 enum rfs_err wal_pwrite(int fd, const void *data, size_t bytes, uint64_t at)
@@ -154,15 +165,19 @@ enum rfs_err wal_pwrite(int fd, const void *data, size_t bytes, uint64_t at)
  * speaks of the past and may itself be lost. */
 static enum rfs_err write_mark(struct wal *wal)
 {
+	const struct wal_mark_image mark = {
+		.count = ++wal->mark_count,
+		.durable = wal->durable,
+		.promised = wal->durable_promised,
+	};
 	uint8_t image[WAL_MARK_BYTES];
 
-	wal->mark_count++;
 	wal_mark_encode(wal->log_id,
-			wal->segments[wal->segment_count - 1].seq,
-			wal->mark_count, wal->durable, image);
+			wal->segments[wal->segment_count - 1].seq, &mark,
+			image);
 	wal->marked = wal->durable;
 	return wal_pwrite(wal->fd, image, sizeof(image),
-			  WAL_PAGE_BYTES * (1 + (wal->mark_count & 1)));
+			  WAL_PAGE_BYTES * wal_mark_slot(mark.count));
 }
 
 static enum rfs_err failed(const struct wal *wal, const char *doing)
@@ -187,6 +202,7 @@ enum rfs_err wal_sync(struct wal *wal)
 		return failed(wal, "syncing");
 	PROBE1(sync_done, wal->last_index);
 	wal->durable = wal->at;
+	wal->durable_promised = wal->promised;
 	return RFS_ERR_OK;
 }
 
@@ -200,6 +216,7 @@ static enum rfs_err rotate(struct wal *wal)
 		.prev_end = wal->at,
 		.prev_chain = wal->chain,
 		.last_index = wal->last_index,
+		.promised = wal->promised,
 	};
 
 	CHECK(wal->durable == wal->at);
@@ -241,7 +258,9 @@ enum rfs_err wal_activate_spare(struct wal *wal,
 	wal->spare_fd = -1;
 	wal->active_bytes = wal->segment_bytes;
 	wal->at = wal->durable = wal->marked = WAL_DATA_OFFSET;
+	wal->durable_promised = wal->promised;
 	wal->mark_count = 0;
+	wal->batch = 1;
 	wal->segments[wal->segment_count++] = (struct wal_segment){
 		.seq = header->seq,
 		.bytes = wal->segment_bytes,
@@ -253,6 +272,7 @@ enum rfs_err wal_activate_spare(struct wal *wal,
 enum rfs_err wal_write(struct wal *wal, uint8_t *records, size_t bytes,
 		       size_t *done_bytes)
 {
+	CHECK(!wal->damaged);
 	*done_bytes = 0;
 	for (;;) {
 		uint8_t *rest = records + *done_bytes;
@@ -412,7 +432,8 @@ void wal_close(struct wal *wal)
 
 	if (wal == NULL)
 		return;
-	if (wal->fd >= 0 && wal_mark(wal, &synced) != RFS_ERR_OK)
+	if (wal->fd >= 0 && !wal->damaged &&
+	    wal_mark(wal, &synced) != RFS_ERR_OK)
 		log_warn("wal: closed without its last mark");
 	if (wal->fd >= 0)
 		close(wal->fd);

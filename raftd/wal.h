@@ -9,13 +9,16 @@
  * Every sum continues the one before it (record on record, first record on
  * header, header on the last record of the segment before), and the header
  * holds the random id of this log. So a record that was misdirected, belongs
- * to another log or survived a cut cannot pass for the next one.
+ * to another log or survived a cut cannot pass for the next one. A second sum
+ * lets a head be believed alone, but only in its own place.
  *
- * A mark, in a page of its own, says how far fdatasync() had returned. A record
- * that fails its sum before that point is damage: what was promised is gone,
- * and wal_open() refuses. After it, it is a torn tail, which nobody was
- * promised, and is cut. The mark lags the end by at most the last write and one
- * page, and catches up when the log is idle (wal_mark()).
+ * A mark, in a page of its own, says how far fdatasync() had returned, and what
+ * was promised by then. A record that fails its sum before that point, or before
+ * a record that was written after it was synced, is damage: wal_open() says what
+ * was promised (the floor), and wal_mend() cuts the log once that is noted. Else
+ * it is a torn tail, which nobody was promised, and is cut. The mark catches up
+ * when the log is idle (wal_mark()); so only damage to the very last write, in
+ * the moment before that, is taken for a torn one.
  *
  * Threads: one at a time, except where a function says otherwise.
  */
@@ -49,6 +52,16 @@ struct wal_log {
 	uint8_t **buffers;
 	size_t buffer_count;
 	uint64_t cut_bytes; /* of a torn tail; 0: clean */
+	struct raft_floor floor; /* index 0: nothing was lost. Else entries
+				  * behind these are gone, up to here */
+};
+
+/* What its owner knows of the log from elsewhere. All zero: nothing. */
+struct wal_known {
+	uint64_t log_id;
+	struct raft_snapshot_meta covered; /* by a durable snapshot: damage to
+					    * entries up to here costs nothing */
+	struct raft_floor floor; /* of an earlier damage, still in force */
 };
 
 /* Open the log in directory `dir` (which exists), or start one there with its
@@ -57,11 +70,20 @@ struct wal_log {
  *   segment_bytes  of new segments; at least WAL_SEGMENT_BYTES_MIN, a multiple
  *                  of WAL_PAGE_BYTES
  *
- * CORRUPT: damage, or segments missing; file and offset are logged.
+ * Damage is logged by file and offset. When log->floor says that something was
+ * lost, nothing has been changed yet: make the floor durable elsewhere, then
+ * wal_mend(), before anything is written.
+ *
+ * CORRUPT: damage, and what was promised cannot be known (logged).
  * VERSION: not a log of this version. NOSPC: no room for the first segment.
  * IO (logged), NOMEM. */
 RFS_MUST_USE enum rfs_err wal_open(const char *dir, uint64_t segment_bytes,
+				   const struct wal_known *known,
 				   struct wal **wal, struct wal_log *log);
+/* Cut a damaged log to what wal_open() returned of it, durably. May be killed
+ * at any point: the next wal_open() finds the damage again, or the log cut. IO
+ * (logged), NOSPC, NOMEM. */
+RFS_MUST_USE enum rfs_err wal_mend(struct wal *wal);
 /* Marks what is durable. wal may be NULL. */
 void wal_close(struct wal *wal);
 void wal_log_free(struct wal_log *log);

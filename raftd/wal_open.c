@@ -2,11 +2,15 @@
  *
  *	segments in order -> header fits the one before?  -> records by their
  *	sums -> all but the last must end where the next header says; the last
- *	may end in zeros, or in a torn tail behind its mark, which is cut.
+ *	may end in zeros, or in a torn tail, which is cut.
+ *
+ * A bad record is damage if it was durable: it is in an old segment, before a
+ * mark, or before a record of a later batch. Then the log is good up to there,
+ * and wal_survey.c finds out what is lost: nothing that counts, when a snapshot
+ * covers it; else the floor.
  */
-#include "raftd/wal_format.h"
+#include "raftd/wal_read.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -17,395 +21,340 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/bytes.h"
 #include "common/check.h"
-#include "common/crc32c.h"
 #include "common/os/log.h"
 
-/* What is known while going through the segments. */
-struct replay {
-	struct wal *wal;
-	struct wal_log *log;
-	uint64_t capacity; /* of log->entries */
-	bool any_header;
-};
-
-/* One segment in memory. */
-struct image {
-	char name[WAL_NAME_BYTES];
-	uint8_t *data;
-	uint64_t bytes;
-	uint64_t end; /* of the last good record */
-};
-
-static int by_seq(const void *a, const void *b)
+static size_t last_segment(const struct wal *wal)
 {
-	const struct wal_segment *x = a, *y = b;
-
-	return x->seq < y->seq ? -1 : x->seq > y->seq;
+	return wal->segment_count - 1;
 }
 
-static bool name_seq(const char *name, uint64_t *seq)
+/* Let the log go on from *end, in a segment whose header is good. */
+static void go_on(struct wal_reading *reading, const struct wal_end *end,
+		  uint64_t last_index)
 {
-	char again[WAL_NAME_BYTES];
-
-	if (sscanf(name, "%" SCNx64, seq) != 1 || *seq == 0)
-		return false;
-	wal_segment_name(*seq, again);
-	return strcmp(again, name) == 0;
+	reading->end = *end;
+	reading->last_index = last_index;
+	reading->wal->segments[end->segment].last_index = last_index;
 }
 
-/* Fill wal->segments by the names found. */
-static enum rfs_err list_segments(struct wal *wal)
+/* Go on with the next segment. What is wrong, or NULL. */
+static const char *enter_segment(struct wal_reading *reading, size_t i)
 {
-	DIR *dir = opendir(wal->dir);
-	struct dirent *found;
+	const struct wal_image *image = &reading->images[i];
+	const struct wal_header *header = &image->header;
+	struct wal *wal = reading->wal;
 
-	if (dir == NULL) {
-		log_errno("wal: reading directory %s", wal->dir);
-		return RFS_ERR_IO;
-	}
-	while ((found = readdir(dir)) != NULL) {
-		struct wal_segment *grown;
-		uint64_t seq;
-
-		if (!name_seq(found->d_name, &seq))
-			continue;
-		grown = reallocarray(wal->segments, wal->segment_count + 1,
-				     sizeof(*grown));
-		if (grown == NULL) {
-			closedir(dir);
-			return RFS_ERR_NOMEM;
-		}
-		wal->segments = grown;
-		wal->segments[wal->segment_count++] =
-			(struct wal_segment){ .seq = seq };
-	}
-	closedir(dir);
-	if (wal->segment_count > 0)
-		qsort(wal->segments, wal->segment_count,
-		      sizeof(wal->segments[0]), by_seq);
-	return RFS_ERR_OK;
+	if (i > 0 && image->seq != reading->images[i - 1].seq + 1)
+		return "the segment after it is missing";
+	if (image->header_fault != NULL)
+		return image->header_fault;
+	if (i > 0 && (header->prev_end != reading->end.offset ||
+		      header->prev_chain != reading->end.chain))
+		return "a record that was durable fails its sum";
+	if (i == 0)
+		reading->log->first_index = header->last_index + 1;
+	wal->promised = wal_later(wal->promised, header->promised);
+	go_on(reading,
+	      &(struct wal_end){
+		      .segment = i,
+		      .offset = WAL_DATA_OFFSET,
+		      .chain = image->chain,
+		      .batch_ends = true,
+	      },
+	      header->last_index);
+	return NULL;
 }
 
-static bool all_zero(const uint8_t *data, uint64_t bytes)
-{
-	return bytes == 0 ||
-	       (data[0] == 0 && memcmp(data, data + 1, bytes - 1) == 0);
-}
-
-static enum rfs_err damaged(const struct wal *wal, const struct image *image,
-			    uint64_t at, const char *what)
-{
-	log_error("wal: %s/%s is damaged at offset %" PRIu64 ": %s; this node "
-		  "cannot vouch for what it promised and will not start: see "
-		  "DAMAGE in raftfs-raftd(8)",
-		  wal->dir, image->name, at, what);
-	return RFS_ERR_CORRUPT;
-}
-
-/* Read a whole segment; its buffer is the log's from here. */
-static enum rfs_err load(struct replay *replay, struct wal_segment *segment,
-			 int fd, struct image *image)
-{
-	struct wal_log *log = replay->log;
-	uint8_t **grown;
-	struct stat st;
-
-	if (fstat(fd, &st) != 0)
-		return RFS_ERR_IO;
-	image->bytes = segment->bytes = (uint64_t)st.st_size;
-	if (image->bytes < WAL_DATA_OFFSET)
-		return damaged(replay->wal, image, image->bytes,
-			       "the file is too short");
-	image->data = malloc(image->bytes);
-	grown = reallocarray(log->buffers, log->buffer_count + 1,
-			     sizeof(*grown));
-	if (grown != NULL)
-		log->buffers = grown;
-	if (image->data == NULL || grown == NULL) {
-		free(image->data);
-		return RFS_ERR_NOMEM;
-	}
-	log->buffers[log->buffer_count++] = image->data;
-
-	for (uint64_t at = 0; at < image->bytes;) {
-		ssize_t n = pread(fd, image->data + at, image->bytes - at,
-				  (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			log_errno("wal: reading %s/%s at offset %" PRIu64,
-				  replay->wal->dir, image->name, at);
-			return RFS_ERR_IO;
-		}
-		at += (uint64_t)n;
-	}
-	return RFS_ERR_OK;
-}
-
-/* Check the header, and that it continues the segment before. */
-static enum rfs_err read_header(struct replay *replay, size_t i,
-				const struct image *image)
-{
-	struct wal *wal = replay->wal;
-	struct wal_header header;
-	uint32_t sum;
-	enum rfs_err err = wal_header_decode(image->data, &header, &sum);
-
-	if (err == RFS_ERR_VERSION) {
-		log_error("wal: %s/%s was written by another version",
-			  wal->dir, image->name);
-		return err;
-	}
-	if (err != RFS_ERR_OK || header.seq != wal->segments[i].seq)
-		return damaged(wal, image, 0, "bad header");
-	if (replay->any_header && header.log_id != wal->log_id)
-		return damaged(wal, image, 0, "it belongs to another log");
-	if (replay->any_header &&
-	    (header.prev_end != wal->at || header.prev_chain != wal->chain)) {
-		struct image before = { 0 };
-
-		wal_segment_name(wal->segments[i - 1].seq, before.name);
-		return damaged(wal, &before, wal->at,
-			       "a record that was durable fails its sum");
-	}
-	if (!replay->any_header) {
-		wal->log_id = replay->log->log_id = header.log_id;
-		wal->last_index = header.last_index;
-		replay->log->first_index = header.last_index + 1;
-	}
-	replay->any_header = true;
-	wal->chain = sum;
-	wal->segments[i].last_index = header.last_index;
-	return RFS_ERR_OK;
-}
-
-static enum rfs_err add_entry(struct replay *replay,
+static enum rfs_err add_entry(struct wal_reading *reading,
 			      const struct raft_entry *entry)
 {
-	struct wal_log *log = replay->log;
+	struct wal_log *log = reading->log;
 
-	if (log->entry_count == replay->capacity) {
-		uint64_t capacity = replay->capacity * 2 + 1024;
+	if (log->entry_count == reading->capacity) {
+		uint64_t capacity = reading->capacity * 2 + 1024;
 		struct raft_entry *grown = reallocarray(
 			log->entries, capacity, sizeof(*grown));
 
 		if (grown == NULL)
 			return RFS_ERR_NOMEM;
 		log->entries = grown;
-		replay->capacity = capacity;
+		reading->capacity = capacity;
 	}
 	log->entries[log->entry_count++] = *entry;
 	return RFS_ERR_OK;
 }
 
-/* Let one good record have its effect. */
-static enum rfs_err apply(struct replay *replay, struct wal_segment *segment,
-			  const struct image *image, uint64_t at)
+static enum rfs_err apply_entry(struct wal_reading *reading,
+				const struct wal_record *head,
+				const uint8_t *body)
 {
-	struct wal_log *log = replay->log;
-	struct wal *wal = replay->wal;
-	struct raft_entry entry = { 0 };
+	const struct raft_floor at = { head->at.index, head->at.term };
+	const struct raft_entry entry = {
+		.index = head->at.index,
+		.term = head->at.term,
+		.stamp = head->at.stamp,
+		.kind = (enum raft_entry_kind)head->kind,
+		.data = body,
+		.bytes = head->body_bytes,
+	};
+
+	if (entry.index != reading->last_index + 1)
+		return RFS_ERR_CORRUPT;
+	reading->last_index = entry.index;
+	reading->wal->promised = wal_later(reading->wal->promised, at);
+	return add_entry(reading, &entry);
+}
+
+static enum rfs_err apply_truncate(struct wal_reading *reading, uint64_t from)
+{
+	struct wal_log *log = reading->log;
+
+	if (from < log->first_index || from > reading->last_index + 1)
+		return RFS_ERR_CORRUPT;
+	reading->last_index = from - 1;
+	log->entry_count = from - log->first_index;
+	return RFS_ERR_OK;
+}
+
+static void apply_reset(struct wal_reading *reading,
+			const struct raft_snapshot_meta *at)
+{
+	struct wal *wal = reading->wal;
+
+	reading->log->base = *at;
+	reading->log->entry_count = 0;
+	reading->log->first_index = at->index + 1;
+	reading->last_index = at->index;
+	wal->promised = wal_later(wal->promised,
+				  (struct raft_floor){ at->index, at->term });
+	for (size_t i = 0; i < wal->segment_count; i++)
+		wal->segments[i].last_index = 0;
+}
+
+/* Let one good record have its effect. CORRUPT: it makes no sense; NOMEM. */
+static enum rfs_err apply(struct wal_reading *reading,
+			  const struct wal_record *head, const uint8_t *body)
+{
+	struct wal_segment *segment =
+		&reading->wal->segments[reading->end.segment];
 	enum rfs_err err = RFS_ERR_OK;
-	struct reader r;
-	unsigned int type;
 
-	reader_init(&r, image->data + at + 4, image->bytes - at - 4);
-	entry.bytes = reader_u32le(&r);
-	type = reader_u8(&r);
-	entry.kind = reader_u8(&r);
-	reader_take(&r, 6);
-	entry.index = reader_u64le(&r);
-	entry.term = reader_u64le(&r);
-	entry.stamp.epoch = reader_u64le(&r);
-	entry.stamp.ts_ns = (int64_t)reader_u64le(&r);
-	entry.data = reader_take(&r, entry.bytes);
-
-	switch (type) {
+	switch (head->type) {
 	case WAL_ENTRY:
-		if (entry.index != wal->last_index + 1)
-			return damaged(wal, image, at, "index out of order");
-		wal->last_index = entry.index;
-		err = add_entry(replay, &entry);
+		err = apply_entry(reading, head, body);
 		break;
 	case WAL_TRUNCATE:
-		if (entry.index < log->first_index ||
-		    entry.index > wal->last_index + 1)
-			return damaged(wal, image, at, "truncation of nothing");
-		wal->last_index = entry.index - 1;
-		log->entry_count = entry.index - log->first_index;
+		err = apply_truncate(reading, head->at.index);
 		break;
 	case WAL_RESET:
-		log->base = (struct raft_snapshot_meta){
-			.index = entry.index,
-			.term = entry.term,
-			.stamp = entry.stamp,
-		};
-		log->entry_count = 0;
-		log->first_index = entry.index + 1;
-		wal->last_index = entry.index;
-		for (size_t i = 0; i < wal->segment_count; i++)
-			wal->segments[i].last_index = 0;
+		apply_reset(reading, &head->at);
 		break;
-	default:
-		return damaged(wal, image, at, "unknown kind of record");
 	}
-	if (segment->last_index < wal->last_index)
-		segment->last_index = wal->last_index;
+	if (segment->last_index < reading->last_index)
+		segment->last_index = reading->last_index;
 	return err;
 }
 
-/* The length of the record at `at` if its sum is right, else 0. */
-static size_t good_record(const struct image *image, uint64_t at,
-			  uint32_t *chain)
+/* All good records of the segment we are in. NOMEM. */
+static enum rfs_err read_records(struct wal_reading *reading)
 {
-	struct reader r;
-	uint32_t sum, body_bytes;
-	size_t length;
+	struct wal_end *end = &reading->end;
+	const struct wal_image *image = &reading->images[end->segment];
 
-	if (image->bytes - at < WAL_RECORD_HEAD_BYTES)
-		return 0;
-	reader_init(&r, image->data + at, WAL_RECORD_HEAD_BYTES);
-	sum = reader_u32le(&r);
-	body_bytes = reader_u32le(&r);
-	if (reader_u8(&r) == 0 || body_bytes > WAL_BODY_BYTES_MAX)
-		return 0;
-	length = wal_record_bytes(body_bytes);
-	if (length > image->bytes - at ||
-	    crc32c(*chain, image->data + at + 4, length - 4) != sum)
-		return 0;
-	*chain = sum;
-	return length;
-}
+	for (;;) {
+		const uint8_t *at = image->data + end->offset;
+		const struct wal_place place =
+			wal_survey_place(reading, end->segment, end->offset);
+		struct wal_record head;
+		enum rfs_err err;
+		size_t bytes;
 
-static enum rfs_err read_records(struct replay *replay, size_t i,
-				 struct image *image)
-{
-	struct wal *wal = replay->wal;
-	size_t length;
-
-	wal->at = WAL_DATA_OFFSET;
-	while ((length = good_record(image, wal->at, &wal->chain)) > 0) {
-		enum rfs_err err = apply(replay, &wal->segments[i], image,
-					 wal->at);
-
+		if (!wal_record_head(at, image->bytes - end->offset, &place,
+				     &head))
+			return RFS_ERR_OK;
+		bytes = wal_record_bytes(head.body_bytes);
+		if (wal_record_chain(end->chain, at, bytes) != head.chain)
+			return RFS_ERR_OK;
+		err = apply(reading, &head, at + WAL_RECORD_HEAD_BYTES);
+		if (err == RFS_ERR_CORRUPT)
+			return RFS_ERR_OK;
 		if (err != RFS_ERR_OK)
 			return err;
-		wal->at += length;
+		end->offset += bytes;
+		end->chain = head.chain;
+		end->batch = head.batch;
+		end->batch_ends = head.batch_ends;
 	}
-	image->end = wal->at;
+}
+
+/* The last segment's records are read: is something missing that was durable?
+ * Also takes over what the mark says. */
+static const char *judge_end(struct wal_reading *reading)
+{
+	struct wal *wal = reading->wal;
+	struct wal_mark_image mark;
+	enum rfs_err err = wal_survey_mark(reading, &mark);
+
+	wal->mark_count = mark.count;
+	wal->marked = mark.count > 0 ? mark.durable : WAL_DATA_OFFSET;
+	if (err == RFS_ERR_CORRUPT)
+		return "neither mark is readable";
+	if (reading->end.offset < wal->marked)
+		return "a record that was durable fails its sum";
+	if (wal_survey_was_durable(reading))
+		return "a record before a later one fails its sum";
+	return NULL;
+}
+
+/* Read on until the end or what is wrong; *fault NULL: nothing. NOMEM. */
+static enum rfs_err read_on(struct wal_reading *reading, const char **fault)
+{
+	for (;;) {
+		enum rfs_err err;
+
+		if (reading->end.offset > 0) {
+			err = read_records(reading);
+			if (err != RFS_ERR_OK)
+				return err;
+			if (reading->end.segment == last_segment(reading->wal))
+				break;
+		}
+		*fault = enter_segment(reading, reading->end.offset > 0 ?
+							reading->end.segment + 1 :
+							0);
+		if (*fault != NULL)
+			return RFS_ERR_OK;
+	}
+	*fault = judge_end(reading);
 	return RFS_ERR_OK;
 }
 
-/* How far the last segment was durable for certain. */
-static enum rfs_err read_marks(struct wal *wal, const struct image *image)
+/* A snapshot covers all that may have been lost: the log begins behind it. */
+static bool skip_covered(struct wal_reading *reading)
 {
-	uint64_t seq = wal->segments[wal->segment_count - 1].seq;
-	unsigned int bad_count = 0;
+	struct wal_log *log = reading->log;
+	struct wal *wal = reading->wal;
+	const struct wal_image *image;
+	struct wal_end at;
+	uint64_t last_index;
 
-	wal->marked = WAL_DATA_OFFSET;
-	wal->mark_count = 0;
-	for (unsigned int slot = 1; slot <= 2; slot++) {
-		const uint8_t *at = image->data + slot * WAL_PAGE_BYTES;
-		uint64_t count, durable;
+	if (!wal_survey_resume(reading, &at, &last_index))
+		return false;
+	image = &reading->images[at.segment];
+	if (image->header_fault == NULL)
+		wal->promised = wal_later(wal->promised,
+					  image->header.promised);
+	go_on(reading, &at, last_index);
+	log->entry_count = 0;
+	log->first_index = last_index + 1;
+	return true;
+}
 
-		if (all_zero(at, WAL_MARK_BYTES))
-			continue;
-		if (wal_mark_decode(at, wal->log_id, seq, &count, &durable) !=
-		    RFS_ERR_OK) {
-			bad_count++;
-			continue;
-		}
-		if (count > wal->mark_count) {
-			wal->mark_count = count;
-			wal->marked = durable;
-		}
-	}
-	if (bad_count == 2)
-		return damaged(wal, image, WAL_PAGE_BYTES,
-			       "neither mark is readable");
-	return RFS_ERR_OK;
+static void report(const struct wal_reading *reading, const char *fault)
+{
+	const struct wal_end *end = &reading->end;
+
+	log_error("wal: %s/%s is damaged at offset %" PRIu64 ": %s",
+		  reading->wal->dir, reading->images[end->segment].name,
+		  end->offset, fault);
 }
 
 /* Zero what follows the last good record, so that it is gone for good. */
-static enum rfs_err cut_tail(struct wal *wal, const struct image *image,
-			     struct wal_log *log)
+static enum rfs_err cut_tail(struct wal_reading *reading)
 {
+	const struct wal_image *image = &reading->images[reading->end.segment];
+	uint64_t end = reading->end.offset;
 	uint64_t last = image->bytes;
+	struct wal *wal = reading->wal;
 	uint8_t *zeros;
 	enum rfs_err err;
 
-	while (last > image->end && image->data[last - 1] == 0)
+	while (last > end && image->data[last - 1] == 0)
 		last--;
-	if (last == image->end)
+	if (last == end)
 		return RFS_ERR_OK;
 
-	log->cut_bytes = last - image->end;
+	reading->log->cut_bytes = last - end;
 	log_warn("wal: %s/%s: cutting %" PRIu64 " bytes of a torn write at "
 		 "offset %" PRIu64 "; nobody was told they were durable",
-		 wal->dir, image->name, log->cut_bytes, image->end);
-	zeros = calloc(1, log->cut_bytes);
+		 wal->dir, image->name, last - end, end);
+	zeros = calloc(1, last - end);
 	if (zeros == NULL)
 		return RFS_ERR_NOMEM;
-	err = wal_pwrite(wal->fd, zeros, log->cut_bytes, image->end);
+	err = wal_pwrite(wal->fd, zeros, last - end, end);
 	free(zeros);
 	if (err != RFS_ERR_OK)
 		log_errno("wal: cutting %s/%s", wal->dir, image->name);
 	return err == RFS_ERR_OK ? RFS_ERR_OK : RFS_ERR_IO;
 }
 
-/* The last segment: find its true end and make it durable. A log that was
+/* The last segment is the active one: make its end durable. A log that was
  * killed may have left records in the page cache that were never synced. */
-static enum rfs_err finish_active(struct replay *replay,
-				  const struct image *image)
+static enum rfs_err go_active(struct wal_reading *reading)
 {
-	struct wal *wal = replay->wal;
-	enum rfs_err err = read_marks(wal, image);
+	const struct wal_image *image = &reading->images[reading->end.segment];
+	const struct wal_end *end = &reading->end;
+	struct wal *wal = reading->wal;
+	enum rfs_err err;
 
-	if (err != RFS_ERR_OK)
-		return err;
-	if (image->end < wal->marked)
-		return damaged(wal, image, image->end,
-			       "a record that was durable fails its sum");
-	err = cut_tail(wal, image, replay->log);
+	wal->fd = openat(wal->dir_fd, image->name, O_RDWR | O_CLOEXEC);
+	if (wal->fd < 0) {
+		log_errno("wal: opening %s/%s", wal->dir, image->name);
+		return RFS_ERR_IO;
+	}
+	err = cut_tail(reading);
 	if (err != RFS_ERR_OK)
 		return err;
 	wal->active_bytes = image->bytes;
+	wal->at = end->offset;
+	wal->chain = end->chain;
+	/* What is cut here ends a batch that goes on: see was_durable(). */
+	wal->batch = end->batch_ends ? end->batch + 1 : end->batch;
 	wal->durable = wal->marked;
+	wal->durable_promised = wal->promised;
 	return wal_sync(wal);
 }
 
-static enum rfs_err replay_segment(struct replay *replay, size_t i)
+/* Something durable is gone: how much was promised? Nothing is touched. */
+static enum rfs_err find_floor(struct wal_reading *reading)
 {
-	struct wal *wal = replay->wal;
-	bool is_last = i + 1 == wal->segment_count;
-	struct image image = { 0 };
-	enum rfs_err err;
-	int fd;
+	struct wal *wal = reading->wal;
+	struct wal_log *log = reading->log;
+	struct raft_floor floor;
 
-	wal_segment_name(wal->segments[i].seq, image.name);
-	if (i > 0 && wal->segments[i].seq != wal->segments[i - 1].seq + 1)
-		return damaged(wal, &image, 0,
-			       "the segment before it is missing");
-	fd = openat(wal->dir_fd, image.name, O_RDWR | O_CLOEXEC);
-	if (fd < 0) {
-		log_errno("wal: opening %s/%s", wal->dir, image.name);
-		return RFS_ERR_IO;
+	if (wal_survey_floor(reading, &floor) != RFS_ERR_OK) {
+		log_error("wal: %s: what this node promised cannot be known; "
+			  "it will not start: see DAMAGE in raftfs-raftd(8)",
+			  wal->dir);
+		return RFS_ERR_CORRUPT;
 	}
-	if (is_last)
-		wal->fd = fd;
+	if (reading->end.offset == 0) {
+		reading->last_index = reading->known->covered.index;
+		log->first_index = reading->last_index + 1;
+	}
+	log->floor = wal->promised = floor;
+	wal->damaged = true;
+	wal->end = reading->end;
+	return RFS_ERR_OK;
+}
 
-	err = load(replay, &wal->segments[i], fd, &image);
+static enum rfs_err read_log(struct wal_reading *reading)
+{
+	const char *fault;
+	enum rfs_err err;
+
+	while ((err = read_on(reading, &fault)) == RFS_ERR_OK &&
+	       fault != NULL) {
+		report(reading, fault);
+		if (!skip_covered(reading))
+			break;
+		log_notice("wal: no harm: a snapshot covers what was there");
+	}
 	if (err == RFS_ERR_OK)
-		err = read_header(replay, i, &image);
-	if (err == RFS_ERR_OK)
-		err = read_records(replay, i, &image);
-	if (err == RFS_ERR_OK && is_last)
-		err = finish_active(replay, &image);
-	if (!is_last)
-		close(fd);
+		err = fault != NULL ? find_floor(reading) : go_active(reading);
+	reading->wal->last_index = reading->last_index;
+	reading->log->log_id = reading->wal->log_id;
 	return err;
 }
 
@@ -413,20 +362,20 @@ static enum rfs_err replay_segment(struct replay *replay, size_t i)
  * drop it. */
 static enum rfs_err forget_unused_last(struct wal *wal)
 {
+	uint8_t start[WAL_DATA_OFFSET + WAL_PAGE_BYTES];
 	char name[WAL_NAME_BYTES];
-	uint8_t page[WAL_PAGE_BYTES];
 	ssize_t n;
 	int fd;
 
 	if (wal->segment_count == 0)
 		return RFS_ERR_OK;
-	wal_segment_name(wal->segments[wal->segment_count - 1].seq, name);
+	wal_segment_name(wal->segments[last_segment(wal)].seq, name);
 	fd = openat(wal->dir_fd, name, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return RFS_ERR_IO;
-	n = pread(fd, page, sizeof(page), 0);
+	n = pread(fd, start, sizeof(start), 0);
 	close(fd);
-	if (n != (ssize_t)sizeof(page) || !all_zero(page, sizeof(page)))
+	if (n != (ssize_t)sizeof(start) || !wal_all_zero(start, sizeof(start)))
 		return RFS_ERR_OK;
 	if (unlinkat(wal->dir_fd, name, 0) != 0) {
 		log_errno("wal: removing unused %s/%s", wal->dir, name);
@@ -473,9 +422,15 @@ static enum rfs_err start_new(struct wal *wal, struct wal_log *log)
 	return wal_activate_spare(wal, &header);
 }
 
-static enum rfs_err open_in_place(struct wal *wal, struct wal_log *log)
+static enum rfs_err open_in_place(struct wal *wal,
+				  const struct wal_known *known,
+				  struct wal_log *log)
 {
-	struct replay replay = { .wal = wal, .log = log };
+	struct wal_reading reading = {
+		.wal = wal,
+		.log = log,
+		.known = known,
+	};
 	enum rfs_err err;
 
 	wal->dir_fd = open(wal->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -483,7 +438,7 @@ static enum rfs_err open_in_place(struct wal *wal, struct wal_log *log)
 		log_errno("wal: opening directory %s", wal->dir);
 		return RFS_ERR_IO;
 	}
-	err = list_segments(wal);
+	err = wal_list_segments(wal);
 	if (err == RFS_ERR_OK)
 		err = forget_unused_last(wal);
 	if (err != RFS_ERR_OK)
@@ -491,13 +446,16 @@ static enum rfs_err open_in_place(struct wal *wal, struct wal_log *log)
 	adopt_spare(wal);
 	if (wal->segment_count == 0)
 		return start_new(wal, log);
-	for (size_t i = 0; i < wal->segment_count && err == RFS_ERR_OK; i++)
-		err = replay_segment(&replay, i);
+	err = wal_load(&reading);
+	if (err == RFS_ERR_OK)
+		err = read_log(&reading);
+	free(reading.images);
 	return err;
 }
 
 enum rfs_err wal_open(const char *dir, uint64_t segment_bytes,
-		      struct wal **opened, struct wal_log *log)
+		      const struct wal_known *known, struct wal **opened,
+		      struct wal_log *log)
 {
 	struct wal *wal;
 	enum rfs_err err;
@@ -512,7 +470,7 @@ enum rfs_err wal_open(const char *dir, uint64_t segment_bytes,
 	wal->segment_bytes = segment_bytes;
 	snprintf(wal->dir, sizeof(wal->dir), "%s", dir);
 
-	err = open_in_place(wal, log);
+	err = open_in_place(wal, known, log);
 	if (err == RFS_ERR_OK) {
 		*opened = wal;
 		return RFS_ERR_OK;

@@ -301,6 +301,26 @@ static void look_at_disk(struct bench *bench, const struct ask_node *node)
 	    bench->target);
 }
 
+/* Entries may all be there again, of an earlier term than was promised: then
+ * the range is empty and only a leader's next entry is waited for. */
+static void look_at_log(struct bench *bench, const struct ask_node *node)
+{
+	const DistributedFs__RaftStatus *raft = raft_of(node);
+	struct judge_fault *fault;
+
+	if (raft == NULL || raft->lost_to == 0)
+		return;
+	fault = add_fault(bench, "it does not stand for election, and votes "
+				 "only for nodes that have them");
+	if (fault == NULL)
+		return;
+	SAY(fault->fault, "%s: the disk lost log entries %" PRIu64
+	    " to %" PRIu64, ask_name(node), raft->lost_from, raft->lost_to);
+	SAY(fault->next, "%s", raft->leader != 0 ?
+				       "the leader is sending them" :
+				       "bring a node back that has them");
+}
+
 static void look_at_storage(struct bench *bench, const struct ask_node *node)
 {
 	const DistributedFs__StorageStatus *storage =
@@ -411,6 +431,7 @@ void judge(const struct ask_nodes *nodes, const char *target,
 	look_at_peers(&bench);
 	for (size_t i = 0; i < nodes->count; i++) {
 		look_at_disk(&bench, &nodes->node[i]);
+		look_at_log(&bench, &nodes->node[i]);
 		look_at_storage(&bench, &nodes->node[i]);
 	}
 	for (size_t i = 0; i < nodes->count; i++)

@@ -142,6 +142,27 @@ static void a_silent_node_is_told_from_a_dead_one(void **state)
 			    "raftfs cluster resume n3 --dir run");
 }
 
+static void a_log_with_holes_is_told_with_what_helps(void **state)
+{
+	(void)state;
+	struct judge_verdict verdict;
+	struct scene s;
+
+	draw(&s);
+	s.rafts[2].lost_from = 7;
+	s.rafts[2].lost_to = 1200;
+	judge(&s.nodes, "-d run", &verdict);
+	assert_int_equal(verdict.fault_count, 1);
+	assert_string_equal(verdict.faults[0].fault,
+			    "n3: the disk lost log entries 7 to 1200");
+	assert_string_equal(verdict.faults[0].next,
+			    "the leader is sending them");
+	s.rafts[2].leader = 0;
+	judge(&s.nodes, "-d run", &verdict);
+	assert_string_equal(verdict.faults[0].next,
+			    "bring a node back that has them");
+}
+
 /* The one that is left may still believe in its leader. */
 static void a_minority_is_no_quorum_whatever_it_says(void **state)
 {
@@ -260,6 +281,7 @@ int main(void)
 		cmocka_unit_test(
 			a_dead_node_is_named_with_the_command_that_helps),
 		cmocka_unit_test(a_silent_node_is_told_from_a_dead_one),
+		cmocka_unit_test(a_log_with_holes_is_told_with_what_helps),
 		cmocka_unit_test(a_minority_is_no_quorum_whatever_it_says),
 		cmocka_unit_test(an_election_is_no_quorum_for_now),
 		cmocka_unit_test(

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "common/bytes.h"
-#include "common/crc32c.h"
 #include "common/os/log.h"
 #include "raftd/wal_format.h"
 
@@ -44,17 +43,20 @@ static void seal(uint8_t *records, size_t bytes, uint32_t chain)
 	size_t at = 0;
 
 	while (bytes - at >= WAL_RECORD_HEAD_BYTES) {
+		const struct wal_place place = {
+			.log_id = 5,
+			.seq = 1,
+			.offset = WAL_DATA_OFFSET + at,
+		};
 		struct reader r;
-		struct writer w;
 		size_t length;
 
 		reader_init(&r, records + at + 4, 4);
 		length = wal_record_bytes(reader_u32le(&r) % 4096);
 		if (length > bytes - at)
 			return;
-		chain = crc32c(chain, records + at + 4, length - 4);
-		writer_init(&w, records + at, 4);
-		writer_u32le(&w, chain);
+		chain = wal_record_seal(chain, &place, records[at + 10],
+					true, records + at, length);
 		at += length;
 	}
 }
@@ -83,10 +85,14 @@ static void write_segment(const uint8_t *data, size_t bytes)
 static enum rfs_err open_log(uint64_t *last, struct wal **wal)
 {
 	struct wal_log log;
-	enum rfs_err err = wal_open(dir, WAL_SEGMENT_BYTES_MIN, wal, &log);
+	const struct wal_known known = { .log_id = 5 };
+	enum rfs_err err =
+		wal_open(dir, WAL_SEGMENT_BYTES_MIN, &known, wal, &log);
 
 	if (err != RFS_ERR_OK)
 		return err;
+	if (log.floor.index > 0 && wal_mend(*wal) != RFS_ERR_OK)
+		abort();
 	*last = log.first_index + log.entry_count - 1;
 	for (uint64_t i = 0; i < log.entry_count; i++) {
 		if (log.entries[i].index != log.first_index + i)

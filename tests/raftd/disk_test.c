@@ -44,7 +44,9 @@ static void open_disk(struct fixture *f)
 	struct wal *wal;
 
 	wal_log_free(&f->log);
-	assert_int_equal(wal_open(f->dir, SEGMENT, &wal, &f->log), RFS_ERR_OK);
+	assert_int_equal(wal_open(f->dir, SEGMENT, &(struct wal_known){ 0 },
+				  &wal, &f->log),
+			 RFS_ERR_OK);
 	f->ev = ev_loop_new(EVFLAG_AUTO);
 	f->chores = chores_new(f->ev);
 	f->disk = disk_new(f->ev, f->chores, wal, f->dir, SEGMENT,

@@ -65,13 +65,15 @@ static void expect(const struct hardstate *want)
 	assert_int_equal(got.term, want->term);
 	assert_int_equal(got.voted_for, want->voted_for);
 	assert_int_equal(got.supported_term, want->supported_term);
+	assert_int_equal(got.floor.index, want->floor.index);
+	assert_int_equal(got.floor.term, want->floor.term);
 	assert_int_equal(got.node, want->node);
 	assert_int_equal(got.log_id, want->log_id);
 }
 
 static const struct hardstate some = {
 	.log_id = 0x1234567890, .node = 2, .voted_for = 3, .term = 77,
-	.supported_term = 76
+	.supported_term = 76, .floor = { .index = 12, .term = 70 }
 };
 
 static void a_new_file_says_nothing(void **state)

@@ -1,5 +1,5 @@
 /* The log on disk, by real files in a scratch directory: what was durable comes
- * back, what was torn is cut, what was damaged is refused. */
+ * back, what was torn is cut, what was damaged is told. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,6 +22,7 @@ struct fixture {
 	char dir[64];
 	struct wal *wal;
 	struct wal_log log;
+	struct wal_known known;
 	uint8_t body[WAL_BODY_BYTES_MAX];
 };
 
@@ -55,7 +56,7 @@ static enum rfs_err reopen(struct fixture *f)
 	wal_close(f->wal);
 	f->wal = NULL;
 	wal_log_free(&f->log);
-	return wal_open(f->dir, SEGMENT, &f->wal, &f->log);
+	return wal_open(f->dir, SEGMENT, &f->known, &f->wal, &f->log);
 }
 
 /* As if killed: nothing more is written, nothing is tidied up. */
@@ -321,7 +322,35 @@ static void what_followed_a_torn_record_never_returns(void **state)
 	assert_int_equal(f->log.entries[0].term, 9);
 }
 
-static void damage_before_the_mark_is_refused(void **state)
+/* Entries up to `last` came back, and what was promised is known. */
+static void assert_lost_after(const struct fixture *f, uint64_t last,
+			      uint64_t promised)
+{
+	assert_int_equal(f->log.first_index + f->log.entry_count - 1, last);
+	assert_int_equal(f->log.floor.index, promised);
+	assert_int_equal(f->log.floor.term, 3);
+}
+
+/* Cut, it opens without damage, goes on, and opens again. */
+static void assert_mends(struct fixture *f, uint64_t last)
+{
+	uint64_t id = f->log.log_id;
+
+	assert_int_equal(wal_mend(f->wal), RFS_ERR_OK);
+	crash(f);
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	assert_int_equal(f->log.floor.index, 0);
+	assert_int_equal(f->log.log_id, id);
+	assert_int_equal(f->log.first_index + f->log.entry_count - 1, last);
+	append_many(f, last + 1, last + 9);
+	crash(f);
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	assert_int_equal(f->log.floor.index, 0);
+	assert_int_equal(f->log.first_index + f->log.entry_count - 1,
+			 last + 9);
+}
+
+static void damage_is_told_and_touched_only_by_mending(void **state)
 {
 	struct fixture *f = *state;
 
@@ -329,12 +358,33 @@ static void damage_before_the_mark_is_refused(void **state)
 	append_many(f, 1, 20);
 	crash(f);
 	flip_at(f, 1, record_at(3) + 500);
-	assert_int_equal(reopen(f), RFS_ERR_CORRUPT);
-	/* And it is refused again: nothing was cut. */
-	assert_int_equal(reopen(f), RFS_ERR_CORRUPT);
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	assert_lost_after(f, 2, 20);
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	assert_lost_after(f, 2, 20);
 	flip_at(f, 1, record_at(3) + 500);
 	assert_int_equal(reopen(f), RFS_ERR_OK);
 	assert_int_equal(f->log.entry_count, 20);
+	assert_int_equal(f->log.floor.index, 0);
+	crash(f);
+	flip_at(f, 1, record_at(3) + 500);
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	assert_mends(f, 2);
+}
+
+/* No mark has been written since, but a later batch stands behind it. */
+static void a_later_record_proves_that_a_bad_one_was_durable(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	append(f, 1, 3, 50);
+	append(f, 2, 3, 50);
+	append(f, 3, 3, 50);
+	crash(f);
+	flip_at(f, 1, WAL_DATA_OFFSET + wal_record_bytes(50) + 60);
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	assert_lost_after(f, 1, 3);
 }
 
 static void the_mark_catches_up_when_idle(void **state)
@@ -350,7 +400,9 @@ static void the_mark_catches_up_when_idle(void **state)
 	assert_false(synced);
 	crash(f);
 	flip_at(f, 1, record_at(2) + 100);
-	assert_int_equal(reopen(f), RFS_ERR_CORRUPT);
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	assert_lost_after(f, 1, 2);
+	assert_mends(f, 1);
 }
 
 static void one_bad_mark_is_survived_two_are_not(void **state)
@@ -368,47 +420,283 @@ static void one_bad_mark_is_survived_two_are_not(void **state)
 	flip_at(f, 1, WAL_PAGE_BYTES + 3);
 	flip_at(f, 1, 2 * WAL_PAGE_BYTES + 3);
 	assert_int_equal(reopen(f), RFS_ERR_CORRUPT);
-}
-
-static void damage_in_an_old_segment_is_refused(void **state)
-{
-	struct fixture *f = *state;
-	const uint32_t big = 3 * 1024 * 1024;
-
+	/* Unless an earlier floor says enough. */
+	f->known.floor = (struct raft_floor){ .index = 70, .term = 3 };
 	assert_int_equal(reopen(f), RFS_ERR_OK);
-	for (uint64_t index = 1; index <= 3; index++)
-		append(f, index, 1, big);
-	crash(f);
-	flip_at(f, 1, WAL_DATA_OFFSET + big + 500);
-	assert_int_equal(reopen(f), RFS_ERR_CORRUPT);
+	assert_lost_after(f, 40, 70);
+	assert_mends(f, 40);
 }
 
-static void a_bad_header_is_refused(void **state)
-{
-	struct fixture *f = *state;
-
-	assert_int_equal(reopen(f), RFS_ERR_OK);
-	append_many(f, 1, 2);
-	crash(f);
-	flip_at(f, 1, 17);
-	assert_int_equal(reopen(f), RFS_ERR_CORRUPT);
-}
-
-static void a_missing_segment_is_refused(void **state)
+static void damage_in_an_old_segment_costs_the_later_ones(void **state)
 {
 	struct fixture *f = *state;
 	const uint32_t big = 3 * 1024 * 1024;
 
 	assert_int_equal(reopen(f), RFS_ERR_OK);
 	for (uint64_t index = 1; index <= 5; index++)
-		append(f, index, 1, big);
+		append(f, index, 3, big);
 	crash(f);
-	assert_int_equal(wal_remove_segment(f->dir, 2), RFS_ERR_OK);
+	flip_at(f, 1, WAL_DATA_OFFSET + wal_record_bytes(big) + 500);
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	assert_lost_after(f, 1, 5);
+	assert_mends(f, 1);
+}
+
+static void a_bad_first_header_costs_all(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	f->known.log_id = f->log.log_id;
+	append_many(f, 1, 20);
+	crash(f);
+	flip_at(f, 1, 17);
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	assert_lost_after(f, 0, 20);
+	assert_mends(f, 0);
+}
+
+/* Nobody knows then whose log it is. */
+static void no_good_header_and_no_id_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	append_many(f, 1, 20);
+	crash(f);
+	flip_at(f, 1, 17);
 	assert_int_equal(reopen(f), RFS_ERR_CORRUPT);
 }
 
-/* A record of a log that lived in this file before fits in every way but the
- * log's id. */
+static void the_log_of_another_hard_state_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	append_many(f, 1, 20);
+	f->known = (struct wal_known){ .log_id = f->log.log_id + 1,
+				       .floor = { 70, 3 } };
+	assert_int_equal(reopen(f), RFS_ERR_CORRUPT);
+}
+
+static void a_bad_later_header_costs_its_segment(void **state)
+{
+	struct fixture *f = *state;
+	const uint32_t big = 3 * 1024 * 1024;
+
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	for (uint64_t index = 1; index <= 5; index++)
+		append(f, index, 3, big);
+	crash(f);
+	flip_at(f, 2, 30);
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	assert_lost_after(f, 2, 5);
+	assert_mends(f, 2);
+}
+
+static void a_missing_segment_costs_the_later_ones(void **state)
+{
+	struct fixture *f = *state;
+	const uint32_t big = 3 * 1024 * 1024;
+
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	for (uint64_t index = 1; index <= 5; index++)
+		append(f, index, 3, big);
+	crash(f);
+	assert_int_equal(wal_remove_segment(f->dir, 2), RFS_ERR_OK);
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	assert_lost_after(f, 2, 5);
+	assert_mends(f, 2);
+}
+
+/* What was promised does not go back with a truncation. */
+static void the_floor_is_the_latest_promise(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	append_many(f, 1, 9);
+	truncate_from(f, 4);
+	append(f, 4, 5, 10);
+	append(f, 5, 5, 10);
+	crash(f);
+	flip_at(f, 1, record_at(2) + 60);
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	assert_int_equal(f->log.entry_count, 1);
+	assert_int_equal(f->log.floor.index, 5);
+	assert_int_equal(f->log.floor.term, 5);
+}
+
+static void damage_that_a_snapshot_covers_costs_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	append_many(f, 1, 20);
+	crash(f);
+	f->known.covered.index = 10;
+	flip_at(f, 1, record_at(3) + 500);
+	flip_at(f, 1, record_at(9) + 20); /* its head: 10 cannot be checked */
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	assert_int_equal(f->log.floor.index, 0);
+	assert_int_equal(f->log.first_index, 11);
+	assert_int_equal(f->log.entry_count, 10);
+	append_many(f, 21, 22);
+	crash(f);
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	assert_int_equal(f->log.entry_count, 12);
+	/* Not so beyond it. */
+	crash(f);
+	flip_at(f, 1, record_at(11) + 500);
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	assert_lost_after(f, 10, 22);
+}
+
+static void a_bad_header_that_a_snapshot_covers_costs_nothing(void **state)
+{
+	struct fixture *f = *state;
+	const uint32_t big = 3 * 1024 * 1024;
+
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	f->known.log_id = f->log.log_id;
+	for (uint64_t index = 1; index <= 5; index++)
+		append(f, index, 3, big);
+	crash(f);
+	flip_at(f, 1, 30);
+	f->known.covered.index = 2;
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	assert_int_equal(f->log.floor.index, 0);
+	assert_int_equal(f->log.first_index, 2);
+	assert_int_equal(f->log.entry_count, 4);
+}
+
+static int open_segment(const struct fixture *f, unsigned int seq)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%016x.wal", f->dir, seq);
+	fd = open(path, O_RDWR);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static void copy_bytes(const struct fixture *f, unsigned int from_seq,
+		       uint64_t from, unsigned int to_seq, uint64_t to,
+		       size_t bytes)
+{
+	uint8_t *copy = malloc(bytes);
+	int fd = open_segment(f, from_seq);
+
+	assert_int_equal(pread(fd, copy, bytes, (off_t)from), bytes);
+	close(fd);
+	fd = open_segment(f, to_seq);
+	assert_int_equal(pwrite(fd, copy, bytes, (off_t)to), bytes);
+	close(fd);
+	free(copy);
+}
+
+/* The disk wrote entry 9 where 5 stood: neither passes for the other. */
+static void a_record_in_a_wrong_place_is_damage(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	append_many(f, 1, 20);
+	crash(f);
+	copy_bytes(f, 1, record_at(9), 1, record_at(5),
+		   wal_record_bytes(BODY));
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	assert_lost_after(f, 4, 20);
+}
+
+/* The other side of it: where it should have gone nothing was written. */
+static void a_write_that_went_elsewhere_is_missed(void **state)
+{
+	struct fixture *f = *state;
+	const size_t bytes = wal_record_bytes(BODY);
+	uint8_t zeros[WAL_RECORD_HEAD_BYTES + BODY] = { 0 };
+	bool synced;
+	int fd;
+
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	append_many(f, 1, 20);
+	assert_int_equal(wal_mark(f->wal, &synced), RFS_ERR_OK);
+	crash(f);
+	fd = open_segment(f, 1);
+	assert_int_equal(pwrite(fd, zeros, bytes, (off_t)record_at(20)),
+			 bytes);
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	assert_lost_after(f, 19, 20);
+	crash(f);
+	assert_int_equal(pwrite(fd, zeros, bytes, (off_t)record_at(7)),
+			 bytes);
+	close(fd);
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	assert_lost_after(f, 6, 20);
+}
+
+/* The same offset of another segment, and a mark in the other's slot. */
+static void a_write_to_the_wrong_segment_or_slot_is_damage(void **state)
+{
+	struct fixture *f = *state;
+	const uint32_t big = 3 * 1024 * 1024;
+
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	for (uint64_t index = 1; index <= 5; index++)
+		append(f, index, 3, big);
+	crash(f);
+	copy_bytes(f, 1, WAL_DATA_OFFSET, 2, WAL_DATA_OFFSET,
+		   wal_record_bytes(big));
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	assert_lost_after(f, 2, 5);
+	assert_mends(f, 2);
+	append_many(f, 12, 40);
+	crash(f);
+	copy_bytes(f, 2, WAL_PAGE_BYTES, 2, 2 * WAL_PAGE_BYTES,
+		   WAL_PAGE_BYTES);
+	flip_at(f, 2, WAL_PAGE_BYTES);
+	assert_int_equal(reopen(f), RFS_ERR_CORRUPT);
+}
+
+/* Whatever byte it is: nothing but what was written comes back, and all that
+ * is missing is known to be, but for what may have been torn. */
+static void any_flipped_byte_is_told(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t end = record_at(13);
+	uint8_t *whole = malloc(end);
+	bool synced;
+	int fd;
+
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	f->known.log_id = f->log.log_id;
+	append_many(f, 1, 12);
+	assert_int_equal(wal_mark(f->wal, &synced), RFS_ERR_OK);
+	fd = open_segment(f, 1);
+	assert_int_equal(pread(fd, whole, end, 0), end);
+	for (uint64_t at = 0; at < end; at += at % 128 < 48 ? 1 : 31) {
+		const uint64_t before =
+			at < WAL_DATA_OFFSET ?
+				0 :
+				(at - WAL_DATA_OFFSET) / wal_record_bytes(BODY);
+
+		if (at % WAL_PAGE_BYTES >= 64 && at < WAL_DATA_OFFSET)
+			continue; /* nothing is there */
+		wal_close(f->wal);
+		f->wal = NULL;
+		assert_int_equal(pwrite(fd, whole, end, 0), end);
+		flip_at(f, 1, at);
+		assert_int_equal(reopen(f), RFS_ERR_OK);
+		if (at < WAL_PAGE_BYTES || at >= WAL_DATA_OFFSET)
+			assert_lost_after(f, before, 12);
+		else
+			assert_int_equal(f->log.entry_count, 12);
+	}
+	close(fd);
+	free(whole);
+}
+
 static void a_record_of_another_log_is_not_taken(void **state)
 {
 	struct fixture *f = *state;
@@ -487,12 +775,23 @@ int main(void)
 		TEST(compaction_drops_whole_segments_and_the_rest_opens),
 		TEST(a_torn_tail_is_cut_and_stays_cut),
 		TEST(what_followed_a_torn_record_never_returns),
-		TEST(damage_before_the_mark_is_refused),
+		TEST(damage_is_told_and_touched_only_by_mending),
+		TEST(a_later_record_proves_that_a_bad_one_was_durable),
 		TEST(the_mark_catches_up_when_idle),
 		TEST(one_bad_mark_is_survived_two_are_not),
-		TEST(damage_in_an_old_segment_is_refused),
-		TEST(a_bad_header_is_refused),
-		TEST(a_missing_segment_is_refused),
+		TEST(damage_in_an_old_segment_costs_the_later_ones),
+		TEST(a_bad_first_header_costs_all),
+		TEST(no_good_header_and_no_id_is_refused),
+		TEST(the_log_of_another_hard_state_is_refused),
+		TEST(a_bad_later_header_costs_its_segment),
+		TEST(a_missing_segment_costs_the_later_ones),
+		TEST(the_floor_is_the_latest_promise),
+		TEST(damage_that_a_snapshot_covers_costs_nothing),
+		TEST(a_bad_header_that_a_snapshot_covers_costs_nothing),
+		TEST(a_record_in_a_wrong_place_is_damage),
+		TEST(a_write_that_went_elsewhere_is_missed),
+		TEST(a_write_to_the_wrong_segment_or_slot_is_damage),
+		TEST(any_flipped_byte_is_told),
 		TEST(a_record_of_another_log_is_not_taken),
 		TEST(a_named_but_unused_segment_is_dropped),
 		TEST(a_spare_is_found_again),
