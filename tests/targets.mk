@@ -8,6 +8,9 @@ help:
 	@echo 'make check-full check, and ThreadSanitizer, more seeds, fuzzing'
 	@echo 'make unit sim system pure tidy lint    parts of check'
 	@echo 'make sim SEEDS=N                       more of the simulator'
+	@echo 'make sim-soak MINUTES=N                 new seeds, that long or to a failure'
+	@echo 'make sim-speed                          simulated time per time of one core'
+	@echo 'make mutants                            each rule deleted must be noticed'
 	@echo 'make replay                            its traces, judged by a second model'
 	@echo 'make fuzz SECONDS=N                     each fuzz target that long'
 	@echo 'make bench-clock bench-raft bench-fs   figures, beside their peers'
@@ -171,6 +174,18 @@ replay: $B/raftfs-sim $B/raftfs-sim-replay
 	@mkdir -p $B/trace && rm -f $B/trace/seed.*
 	@$B/raftfs-sim --seeds 12 --minutes 2 --trace $B/trace/seed
 	@$B/raftfs-sim-replay $B/trace/seed.* && rm -f $B/trace/seed.*
+
+# New seeds for so long, or until one fails; the first is printed at once and
+# all follow it.
+MINUTES ?= 10
+.PHONY: sim-soak sim-speed
+sim-soak: $B/raftfs-sim
+	@$B/raftfs-sim --soak $(MINUTES)
+
+# What an idle cluster costs: simulated time per time of one core.
+sim-speed: $B/raftfs-sim
+	@$B/raftfs-sim --scenario idle --nodes 3 --seeds 2 --minutes 60 --jobs 1 \
+		| grep -E '^(figure|[0-9]+ passed)'
 
 # The clock simulator: the clock core alone, on the same oscillators.
 all: $B/raftfs-clocksim

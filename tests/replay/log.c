@@ -170,9 +170,11 @@ void on_damaged(struct model *model, struct line *line)
 void on_mended(struct model *model, struct line *line)
 {
 	struct node *node = &model->nodes[line->node];
-	uint64_t held =
-		node->durable > node->snapshot ? node->durable : node->snapshot;
-	uint64_t term = log_term(node, held);
+	bool by_snapshot = node->snapshot >= node->durable;
+	uint64_t held = by_snapshot ? node->snapshot : node->durable;
+	uint64_t term = held == 0     ? 0
+			: by_snapshot ? model->committed[held]
+				      : log_term(node, held);
 	uint64_t promised_term =
 		node->promised_last ? node->promised[node->promised_last] : 0;
 

@@ -6,7 +6,7 @@
  *  4 state-safety        all state machines apply the same entries in order
  *  5 committed-durable   what is committed is on a majority of disks, and
  *                        stays there through every crash; never truncated.
- *                       A damaged disk keeps its promise by its floor
+ *                        A damaged disk keeps its promise by its floor
  *  6 commit-rule         a leader commits by counting only its own term;
  *                        nobody knows a commit before a leader made it
  *  7 stamps-rise         stamps strictly rise along every log (I4)

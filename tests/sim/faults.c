@@ -410,7 +410,8 @@ void faults_init(struct world *world)
 			    ? world_chance(world, 0.65)
 			    : (kinds[i].scenarios >> scenario) & 1)
 			faults->weights[i] = kinds[i].weight;
-	world->faults_on = scenario != SCENARIO_CALM;
+	world->faults_on =
+		scenario != SCENARIO_CALM && scenario != SCENARIO_IDLE;
 	if (world->faults_on && schedules_apply(world))
 		schedules_init(world);
 	else if (world->faults_on)

@@ -41,6 +41,8 @@ static void draw_profile(struct world *world)
 	profile->snapshot_every = (uint64_t)world_between(world, 40, 600);
 	profile->log_entries_max = profile->snapshot_every * 4 + 2000;
 	profile->think_ns = world_between(world, 5, 40) * NS_PER_MS;
+	if (world->options.scenario == SCENARIO_IDLE)
+		profile->think_ns = 5 * NS_PER_SEC;
 	profile->inflight_entries = 64;
 	schedules_profile(world);
 }

@@ -35,6 +35,7 @@
 enum sim_scenario {
 	SCENARIO_MIXED = 0,  /* every kind of fault, a random choice per seed */
 	SCENARIO_CALM,	     /* none */
+	SCENARIO_IDLE,	     /* none, and clients that ask now and then */
 	SCENARIO_CRASHES,    /* crashes, reboots, slow disks */
 	SCENARIO_PARTITIONS, /* network only */
 	SCENARIO_CLOCKS,     /* pauses, disruptions, clock packets lost */
