@@ -66,7 +66,7 @@ $B/client-lib.a:  $(call objs,client/lib)
 $B/client-cli.a:  $(filter-out %/main.o,$(call objs,client/cli))
 $B/client-mount.a: $(filter-out %/main.o,$(call objs,client/mount))
 $B/client-bench.a: $(filter-out %/main.o,$(call objs,client/bench))
-$B/raftfs:       $B/client/cli/main.o $B/client-cli.a $B/client-lib.a $(BASE_LIBS)
+$B/raftfs:       $B/client/cli/main.o $B/client-cli.a $B/client-lib.a $B/storaged-core.a $(BASE_LIBS)
 $B/raftfs-mount: $B/client/mount/main.o $B/client-mount.a $B/client-lib.a $(BASE_LIBS)
 $B/raftfs-mount: LIBS += -lfuse3
 $B/raftfs-bench: $B/client/bench/main.o $B/client-bench.a $B/client-lib.a $(BASE_LIBS)

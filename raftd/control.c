@@ -196,6 +196,7 @@ enum rfs_err loop_answer(void *ctx,
 {
 	static struct status status;
 	struct loop *loop = ctx;
+	struct raft_now now;
 
 	switch (request->kind) {
 	case DISTRIBUTED_FS__CONTROL_KIND__CONTROL_STATUS:
@@ -206,6 +207,11 @@ enum rfs_err loop_answer(void *ctx,
 	case DISTRIBUTED_FS__CONTROL_KIND__CONTROL_MEMBERS:
 	case DISTRIBUTED_FS__CONTROL_KIND__CONTROL_CONFIGURE:
 		return ask_leader(loop, request, reply);
+	case DISTRIBUTED_FS__CONTROL_KIND__CONTROL_LOG:
+		loop_now(loop, &now);
+		reply->log = logpage_fill(loop->logpage, loop->raft, &now,
+					  request);
+		return RFS_ERR_OK;
 	default:
 		return RFS_ERR_NOTSUP;
 	}

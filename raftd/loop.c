@@ -717,9 +717,10 @@ static enum rfs_err open_world(struct loop *loop, const struct node_key *key)
 
 	loop->pages = pages_new(config_self(config)->id, loop->incarnation);
 	loop->chores = chores_new(loop->ev);
+	loop->logpage = logpage_new();
 	loop->clients = clients_new(loop->ev, &clients_events, loop);
 	if (loop->pages == NULL || loop->chores == NULL ||
-	    loop->clients == NULL)
+	    loop->logpage == NULL || loop->clients == NULL)
 		return RFS_ERR_NOMEM;
 	err = loop_restart(loop, on_persisted, &noted);
 	if (err != RFS_ERR_OK)
@@ -805,6 +806,7 @@ void loop_free(struct loop *loop)
 	if (loop->control != NULL)
 		control_server_free(loop->control);
 	chores_free(loop->chores);
+	logpage_free(loop->logpage);
 	transfer_free(loop->transfer);
 	peers_free(loop->peers);
 	clients_free(loop->clients);

@@ -13,6 +13,7 @@
 #include "raftd/disk.h"
 #include "raftd/handover.h"
 #include "raftd/hardstate.h"
+#include "raftd/logpage.h"
 #include "raftd/loop.h"
 #include "raftd/pages.h"
 #include "raftd/peers.h"
@@ -43,6 +44,7 @@ struct loop {
 	/* The answer to a RAFT_EV_CONFIGURE, in its own step. */
 	bool configuring;
 	struct raft_proposal_done configured;
+	struct logpage *logpage;
 
 	/* Steps never nest: what comes up inside one waits here. */
 	bool stepping;

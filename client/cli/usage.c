@@ -36,6 +36,8 @@ static const struct usage_command commands[] = {
 	 "who is in the cluster, how far each has come; change it"},
 	{"leader", command_leader, "[transfer NODE]",
 	 "name the leader, or hand leadership over"},
+	{"log", command_log, "[--since TIME] [--until TIME] [--follow]",
+	 "what was committed, when, by whom"},
 	{"keygen", command_keygen, "FILE",
 	 "make a node key; prints the line for raftfs.conf"},
 	{"cluster", command_cluster,
@@ -70,7 +72,7 @@ void usage_print(const char *name, FILE *out)
 		"  -d DIR      a cluster made by \"raftfs cluster up\"\n"
 		"  -c CONF     a configuration; " RAFTFS_CONF " by default\n"
 		"  -t SECONDS  time limit of each request (30)\n"
-		"  --json      for status clock members leader stat ls df\n\n");
+		"  --json      for status clock members leader log stat ls df\n\n");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		fprintf(out, "  %-8s %s\n", commands[i].name,
 			commands[i].purpose);

@@ -41,7 +41,7 @@ _raftfs() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	local command='' verb='' target=()
 	local commands='put get cat ls stat mkdir rm mv cp ln df status clock
-		members leader keygen cluster config'
+		members leader log keygen cluster config'
 
 	COMPREPLY=()
 	_raftfs_target
@@ -77,6 +77,10 @@ _raftfs() {
 		mapfile -t COMPREPLY < <(compgen -W 'tracking sources
 			sourcestats selectdata wait history plot --json --watch
 			--bound --timeout --svg' -- "$cur")
+		;;
+	log)
+		mapfile -t COMPREPLY < <(compgen -W '--since --until --follow
+			--json' -- "$cur")
 		;;
 	cluster)
 		mapfile -t COMPREPLY < <(compgen -W 'up down status kill pause
