@@ -158,7 +158,7 @@ sim: $B/raftfs-sim
 
 # Every rule deleted once: the simulator must notice each time.
 .PHONY: mutants
-mutants: $B/raftfs-sim $(patsubst %,$B/tests/raftd/%.o,cluster story_test raft_test lease_test)
+mutants: $B/raftfs-sim $(patsubst %,$B/tests/raftd/%.o,cluster story_test raft_test lease_test mend_test)
 	@B=$B CC='$(CC)' python3 tests/sim/mutants.py
 
 clean:

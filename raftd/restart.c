@@ -13,6 +13,7 @@
 #include "common/check.h"
 #include "common/os/log.h"
 #include "common/os/process.h"
+#include "raftd/mend.h"
 
 #define INFLIGHT_ENTRIES_MAX 2048
 #define INFLIGHT_BYTES_MAX   (8 * MIB)
@@ -116,33 +117,18 @@ static enum rfs_err open_files(struct loop *loop, struct restart *restart)
 	return err;
 }
 
-/* Entries are gone that this node promised. What it promised is noted first;
- * only then the log may be cut to what is good (SAFETY.md R-7). */
-static enum rfs_err mend(struct loop *loop, struct restart *restart)
+static enum rfs_err mend(struct loop *loop, const struct restart *restart)
 {
-	const struct raft_floor *floor = &restart->log.floor;
 	enum rfs_err err;
 
-	if (floor->index == 0)
-		return RFS_ERR_OK;
-	if (floor->term > loop->hardstate.term)
+	if (restart->log.floor.term > loop->hardstate.term)
 		return misfit(restart, "the log has a later term than the "
 				       "hard state");
-	loop->hardstate.floor = *floor;
-	err = hardstate_write(loop->hardstate_file, &loop->hardstate);
-	if (err == RFS_ERR_OK)
-		err = wal_mend(restart->wal);
+	err = mend_log(restart->wal, &restart->log, loop->hardstate_file,
+		       &loop->hardstate);
 	if (err == RFS_ERR_NOSPC)
 		log_error("%s: no room for a log segment", restart->wal_dir);
-	if (err != RFS_ERR_OK)
-		return err;
-	log_warn("log: entries from %" PRIu64 " to %" PRIu64 " of term %" PRIu64
-		 " are lost here; the other nodes have to send them, and until "
-		 "then this one neither stands for election nor votes for a "
-		 "node that lacks them",
-		 restart->log.first_index + restart->log.entry_count,
-		 floor->index, floor->term);
-	return RFS_ERR_OK;
+	return err;
 }
 
 static void story_line(void *ctx, const char *text)

@@ -169,6 +169,16 @@ MUTANTS = {
                       'repair_is_active(raft)', 'false'),
     'repair-done-early': ('raftd/core/repair.c',
                           'if (!repair_is_done(raft)) return;', ''),
+    'repair-not-told': ('raftd/core/repair.c',
+                        'reply->append_reply.lost = true;', ''),
+    'repair-not-heard': ('raftd/core/repair.c',
+                         'progress->match_index = '
+                         'reply->append_reply.lost_after;', ''),
+    'repair-cut-first': ('raftd/mend.c',
+                         'err = hardstate_write(file, state); '
+                         'if (err == RFS_ERR_OK) err = wal_mend(wal);',
+                         'err = wal_mend(wal); if (err == RFS_ERR_OK) '
+                         'err = hardstate_write(file, state);'),
     # The clock's bound.
     'bound-does-not-grow': ('timesyncd/core/bound.c',
                             'clock->growth_ppb = (uint32_t)(rho_ppb + '
@@ -206,6 +216,9 @@ ASKED = {
     'repair-votes': ['--scenario', 'disks'],
     'repair-stands': ['--scenario', 'disks'],
     'repair-done-early': ['--scenario', 'disks'],
+    'repair-not-told': 'story_test',
+    'repair-not-heard': 'story_test',
+    'repair-cut-first': 'mend_test',
 }
 
 
@@ -229,7 +242,8 @@ def build(name):
     if isinstance(ASKED.get(name), str):
         host = [f'{B}/tests/raftd/{ASKED[name]}.o',
                 f'{B}/tests/raftd/cluster.o']
-        libraries = ['-lcmocka'] + libraries
+        archives += [f'{B}/raftd-shell.a', f'{B}/common-os.a']
+        libraries = ['-lcmocka', '-lsodium'] + libraries
     flags = ['-std=gnu11', '-D_GNU_SOURCE', '-O2', '-w', '-pthread']
     # The mutant's object stands before the archive that holds the original.
     for command in (
