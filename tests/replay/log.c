@@ -149,6 +149,7 @@ void on_start(struct model *model, struct line *line)
 	node->hard_vote = vote;
 	node->durable = node->last;
 	node->commit = node->snapshot;
+	config_refresh(model, node);
 }
 
 /* Its own checksums told it. What it promised stands until it holds as much. */
@@ -190,8 +191,8 @@ void on_mended(struct model *model, struct line *line)
 
 static enum kind kind_of(struct model *model, const char *word)
 {
-	static const char *const names[] = {"first", "command", "extend",
-					    "relinquish", "other"};
+	static const char *const names[] = {"first",	  "command", "extend",
+					    "relinquish", "config",  "other"};
 
 	for (uint32_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(word, names[i]) == 0)
@@ -205,7 +206,8 @@ static bool same(const struct entry *a, const struct entry *b)
 	return a->previous_term == b->previous_term && a->kind == b->kind &&
 	       a->epoch == b->epoch && a->ts_ns == b->ts_ns &&
 	       a->key == b->key && a->identity == b->identity &&
-	       a->sequence == b->sequence;
+	       a->sequence == b->sequence && a->voters == b->voters &&
+	       a->before == b->before;
 }
 
 static void entry_new(struct model *model, const struct node *node,
@@ -218,6 +220,8 @@ static void entry_new(struct model *model, const struct node *node,
 		broken(model, "not-its-entry",
 		       "entry %llu of term %llu made by who does not lead it",
 		       U(entry->index), U(entry->term));
+	if (entry->kind == KIND_CONFIG)
+		config_new(model, node, entry);
 	stamp_entry(model, entry, before ? before->ts_ns : INT64_MIN,
 		    line_i64(line, 5), line);
 	model->counts.appends++;
@@ -243,6 +247,10 @@ void on_append(struct model *model, struct line *line)
 		entry.identity = (uint32_t)line_u64(line, 8);
 		entry.sequence = (uint32_t)line_u64(line, 9);
 	}
+	if (entry.kind == KIND_CONFIG) {
+		entry.voters = (uint32_t)line_u64(line, 7);
+		entry.before = (uint32_t)line_u64(line, 8);
+	}
 	if (!node->up || entry.term == 0 || entry.index != node->last + 1) {
 		broken(model, "nonsense", "entry %llu after entry %llu",
 		       U(entry.index), U(node->last));
@@ -255,6 +263,8 @@ void on_append(struct model *model, struct line *line)
 		       "two entries %llu of term %llu, or after two logs",
 		       U(entry.index), U(entry.term));
 	log_put(node, entry.index, entry.term);
+	if (entry.kind == KIND_CONFIG)
+		node->config = entry.index;
 }
 
 void on_truncate(struct model *model, struct line *line)
@@ -271,6 +281,7 @@ void on_truncate(struct model *model, struct line *line)
 	node->last = from - 1;
 	if (node->durable > node->last)
 		node->durable = node->last;
+	config_refresh(model, node);
 }
 
 void on_snapshot(struct model *model, struct line *line)
@@ -296,6 +307,7 @@ void on_reset(struct model *model, struct line *line)
 		       U(index), U(node->commit));
 	log_from_committed(model, node, index, line_u64(line, 1));
 	node->durable = node->last;
+	config_refresh(model, node);
 }
 
 void on_durable(struct model *model, struct line *line)
@@ -358,13 +370,13 @@ static void commit_new(struct model *model, struct line *line, uint64_t index)
 		       "entry %llu of term %llu first committed by %u, which "
 		       "leads term %llu",
 		       U(index), U(term), line->node, U(node->leads));
-	for (uint32_t i = 1; i <= model->node_count; i++)
+	for (uint32_t i = 1; i < NODES_MAX; i++)
 		if (holds(&model->nodes[i], index, term))
 			holders |= 1u << i;
-	if (!is_majority(model, holders))
+	if (!is_quorum(model, node, holders))
 		broken(model, "commit-majority",
 		       "entry %llu of term %llu is on the disks %x only",
-		       U(index), U(term), holders >> 1);
+		       U(index), U(term), holders);
 	lease_commit(model, node);
 	for (uint64_t i = model->committed_last + 1; i <= index; i++)
 		commit_one(model, i, node->log[i]);

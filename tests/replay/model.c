@@ -105,15 +105,6 @@ struct term *term_of(struct model *model, uint64_t term)
 	return &model->terms[term];
 }
 
-bool is_majority(const struct model *model, uint32_t voters)
-{
-	uint32_t count = 0;
-
-	for (uint32_t i = 1; i <= model->node_count; i++)
-		count += (voters >> i) & 1;
-	return count * 2 > model->node_count;
-}
-
 uint64_t line_u64(struct line *line, uint32_t at)
 {
 	char *end = NULL;

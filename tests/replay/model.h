@@ -8,7 +8,8 @@
  *  vote-behind		for a log that is not behind the voter's, nor
  *			behind what it had promised before a damage
  *  two-leaders		one leader per term
- *  no-majority		which a majority voted for
+ *  no-majority		which a majority voted for; of both sets, if joint
+ *  one-change		the set of voters changes by committed, joint steps
  *  incomplete-leader	and holds all that was committed in earlier terms
  *  not-its-entry	only its leader makes entries of a term
  *  log-matching	same index and term: same entry, same entry before

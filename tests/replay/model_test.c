@@ -227,6 +227,29 @@ static void sees_reads_that_lease_rules_forbid(void **state)
 	forged(24, "140 2 point 5 1 lease", "read-stale");
 }
 
+static void sees_changes_of_voters_out_of_step(void **state)
+{
+	(void)state;
+	/* Node 4 joins the voters of 1, 2, 3. */
+	inserted(26, "one-change",
+		 "152 1 append 3 1 1 530 60 1030 config 30 0");
+	inserted(17, "one-change",
+		 "72 1 append 3 1 1 530 60 1030 config 30 14");
+	inserted(26, "one-change",
+		 "152 1 append 3 1 1 530 60 1030 config 30 14",
+		 "153 1 append 4 1 1 540 70 1040 config 30 0");
+	/* Two of the four: a majority of those before, not of those to be. */
+	inserted(26, "commit-majority",
+		 "152 1 append 3 1 1 530 60 1030 config 30 14",
+		 "153 2 append 3 1 1 530 60 1030 config 30 14",
+		 "154 1 durable 3", "154 2 durable 3", "155 1 commit 3");
+	inserted(26, "no-majority",
+		 "153 1 append 3 1 1 530 60 1030 config 30 14",
+		 "154 2 append 3 1 1 530 60 1030 config 30 14",
+		 "160 2 hard 2 2", "160 2 stand 2 3 1", "161 3 hard 2 2",
+		 "161 3 vote 2 2", "162 2 lead 2");
+}
+
 static void sees_stamps_that_do_not_follow_the_clock(void **state)
 {
 	(void)state;
@@ -270,6 +293,7 @@ int main(void)
 		cmocka_unit_test(sees_commits_that_may_not_be),
 		cmocka_unit_test(takes_a_dead_lease_for_over_only_with_p_and_k),
 		cmocka_unit_test(sees_reads_that_lease_rules_forbid),
+		cmocka_unit_test(sees_changes_of_voters_out_of_step),
 		cmocka_unit_test(sees_stamps_that_do_not_follow_the_clock),
 		cmocka_unit_test(sees_histories_that_are_not_linearizable),
 		cmocka_unit_test(refuses_lines_that_say_nothing),

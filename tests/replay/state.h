@@ -8,7 +8,7 @@
 #include "tests/replay/model.h"
 #include "tests/replay/trace.h"
 
-#define NODES_MAX      16 /* ids from 1 */
+#define NODES_MAX      32 /* ids from 1; bits of a word */
 #define IDENTITIES_MAX 1024
 #define KEYS_MAX       64
 #define OPERATIONS_MAX 256 /* under way at once */
@@ -19,6 +19,7 @@ enum kind {
 	KIND_COMMAND,
 	KIND_EXTEND,
 	KIND_RELINQUISH,
+	KIND_CONFIG,
 	KIND_OTHER,
 };
 
@@ -31,6 +32,7 @@ struct entry {
 	int64_t made_ns; /* true time */
 	enum kind kind;
 	uint32_t key, identity, sequence;
+	uint32_t voters, before; /* config; bits by id */
 };
 
 struct term {
@@ -60,6 +62,7 @@ struct node {
 	uint64_t last, capacity;
 	uint64_t durable;  /* of its log */
 	uint64_t snapshot; /* its state is durable up to here */
+	uint64_t config;   /* newest such entry of its log; 0: none */
 	uint64_t commit;
 	uint64_t *promised;	/* terms, as its log was before the damage */
 	uint64_t promised_last; /* 0: not damaged */
@@ -98,6 +101,7 @@ struct model {
 	int64_t rho_ppb;
 	bool clocks_trusted;
 
+	bool configured; /* there is a configuration entry somewhere */
 	struct node nodes[NODES_MAX];
 	struct term *terms;
 	uint64_t term_count;
@@ -130,7 +134,6 @@ void broken(struct model *model, const char *rule, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 struct term *term_of(struct model *model, uint64_t term);
-bool is_majority(const struct model *model, uint32_t voters);
 
 /* log.c */
 const struct entry *entry_find(const struct model *model, uint64_t index,
@@ -147,6 +150,20 @@ void on_damaged(struct model *model, struct line *line);
 void on_mended(struct model *model, struct line *line);
 void on_ack(struct model *model, struct line *line);
 void on_commit(struct model *model, struct line *line);
+
+/* configs.c */
+struct config {
+	uint64_t index; /* 0: the first, of the cluster's line */
+	uint32_t voters, before;
+};
+struct config config_of(const struct model *model, const struct node *node);
+void config_refresh(const struct model *model, struct node *node);
+void config_new(struct model *model, const struct node *node,
+		const struct entry *entry);
+/* Do these nodes (bits by id) decide, by the configuration that this node's log
+ * holds? */
+bool is_quorum(const struct model *model, const struct node *node,
+	       uint32_t nodes);
 
 /* votes.c */
 void on_stop(struct model *model, struct line *line);

@@ -9,7 +9,8 @@
  * written, it is paused): a line stands where it is done. All indexes and
  * terms as in the paper, 0 for none.
  *
- *  0 cluster NODES LEASE_NS RHO_PPB TRUSTED   first line; TRUSTED 0: a clock
+ *  0 cluster NODES LEASE_NS RHO_PPB TRUSTED   first line; nodes 1 to NODES
+ *			vote until an entry says otherwise; TRUSTED 0: a clock
  *			breaks the rate rule, lease rules are not judged
  *
  *  start TERM VOTE SNAPSHOT SNAPSHOT_TERM {LAST TERM}...   raftd runs, with
@@ -27,6 +28,8 @@
  *	KIND first OLD_EPOCH LOW HIGH TS	LOW > HIGH: old time unknown
  *	     command KEY IDENTITY SEQUENCE
  *	     extend, relinquish
+ *	     config VOTERS BEFORE	who counts, by bits (1 << id); BEFORE
+ *			not 0: joint, both must agree
  *	     other				anything else
  *  truncate FROM
  *  snapshot INDEX TERM		   its state covers the log up to there, durably

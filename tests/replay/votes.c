@@ -96,7 +96,7 @@ void on_vote(struct model *model, struct line *line)
 	uint64_t candidate = line_u64(line, 1);
 	struct term *term = term_of(model, number);
 
-	if (candidate == 0 || candidate > model->node_count ||
+	if (candidate == 0 || candidate >= NODES_MAX ||
 	    !term->stood[candidate].stood) {
 		broken(model, "nonsense", "votes for %llu, who did not stand",
 		       U(candidate));
@@ -149,9 +149,9 @@ void on_lead(struct model *model, struct line *line)
 	if (term->leader)
 		broken(model, "two-leaders", "of term %llu: %u and %u",
 		       U(number), term->leader, line->node);
-	if (!is_majority(model, term->votes[line->node]))
+	if (!is_quorum(model, node, term->votes[line->node]))
 		broken(model, "no-majority", "voted for %u in term %llu: %x",
-		       line->node, U(number), term->votes[line->node] >> 1);
+		       line->node, U(number), term->votes[line->node]);
 	completeness(model, node, number);
 	late_leader(model, number);
 	term->leader = line->node;

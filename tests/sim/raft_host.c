@@ -423,12 +423,10 @@ static void carry_out(struct world *world, struct node *node)
 	host->carrying = false;
 	host->hard_in_flight = false;
 	rot_mended(world, node);
-	record_roles(world, node);
-	record_log(world, node);
+	record_step(world, node);
 	change_log(world, node, effects);
 	start_flush(world, node);
 	checks_step(world, node);
-	record_commit(world, node);
 	checks_commit(world, node, host->commit_index, effects->commit_index);
 	if (host->view.role == RAFT_LEADER && host->won_term != host->view.term)
 		faults_after_win(world, node);

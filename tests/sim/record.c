@@ -69,13 +69,11 @@ static uint64_t last_term(const struct factlog *log)
 	return last ? last->term : 0;
 }
 
-void record_roles(struct world *world, const struct node *node)
+static void record_roles(struct world *world, const struct node *node)
 {
 	const struct raft_host *host = &node->host;
 	const struct raft_effects *effects = &host->effects;
 
-	if (!world->record)
-		return;
 	if (effects->hard_state_changed) {
 		record(world, node->id, "hard %" PRIu64 " %u", effects->term,
 		       effects->voted_for);
@@ -87,6 +85,24 @@ void record_roles(struct world *world, const struct node *node)
 	}
 	if (host->view.role == RAFT_LEADER && host->won_term != host->view.term)
 		record(world, node->id, "lead %" PRIu64, host->view.term);
+}
+
+static void describe_config(char *text, size_t size,
+			    const struct raft_entry *entry)
+{
+	struct raft_membership membership;
+	uint32_t voters = 0, before = 0;
+
+	CHECK(raft_membership_decode(entry->data, entry->bytes, &membership) ==
+	      RFS_ERR_OK);
+	for (uint32_t i = 0; i < membership.count; i++) {
+		const struct raft_member *member = &membership.members[i];
+
+		voters |= (uint32_t)member->voter << member->id;
+		before |= (uint32_t)member->voter_before << member->id;
+	}
+	snprintf(text, size, "config %u %u", voters,
+		 membership.joint ? before : 0);
 }
 
 static void describe(char *text, size_t size, const struct raft_entry *entry)
@@ -115,19 +131,20 @@ static void describe(char *text, size_t size, const struct raft_entry *entry)
 	case RAFT_ENTRY_RELINQUISH:
 		snprintf(text, size, "relinquish");
 		return;
+	case RAFT_ENTRY_CONFIG:
+		describe_config(text, size, entry);
+		return;
 	default:
 		snprintf(text, size, "other");
 	}
 }
 
-void record_log(struct world *world, const struct node *node)
+static void record_log(struct world *world, const struct node *node)
 {
 	const struct raft_host *host = &node->host;
 	const struct raft_effects *effects = &host->effects;
 	char what[160];
 
-	if (!world->record)
-		return;
 	if (effects->reset_log) {
 		record(world, node->id, "snapshot %" PRIu64 " %" PRIu64,
 		       effects->reset_to.index, effects->reset_to.term);
@@ -150,12 +167,27 @@ void record_log(struct world *world, const struct node *node)
 	}
 }
 
-void record_commit(struct world *world, const struct node *node)
+static void record_commit(struct world *world, const struct node *node)
 {
 	uint64_t commit = node->host.effects.commit_index;
 
 	if (commit > node->host.commit_index)
 		record(world, node->id, "commit %" PRIu64, commit);
+}
+
+/* A leader counts before it appends: by the configuration that it had. */
+void record_step(struct world *world, const struct node *node)
+{
+	bool leads = node->host.view.role == RAFT_LEADER;
+
+	if (!world->record)
+		return;
+	record_roles(world, node);
+	if (leads)
+		record_commit(world, node);
+	record_log(world, node);
+	if (!leads)
+		record_commit(world, node);
 }
 
 void record_message(struct world *world, const struct node *node,

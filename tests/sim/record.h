@@ -24,11 +24,9 @@ void record_line(struct world *world, uint32_t node_id, const char *format, ...)
 /* raftd runs: with what its disk held. */
 void record_start(struct world *world, const struct node *node);
 
-/* A step is carried out: its hard state, its role; then the log changed, which
- * it is not yet; then its commit index. */
-void record_roles(struct world *world, const struct node *node);
-void record_log(struct world *world, const struct node *node);
-void record_commit(struct world *world, const struct node *node);
+/* A step is carried out, nothing of it is done yet: hard state, role, log and
+ * commit index. */
+void record_step(struct world *world, const struct node *node);
 
 void record_message(struct world *world, const struct node *node,
 		    const struct raft_message *message);
