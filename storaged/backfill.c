@@ -36,11 +36,13 @@ struct backfill {
 	uint64_t cursor;
 	uint32_t seen; /* in this turn */
 	int64_t turn_raw_ns;
-	uint64_t missing; /* in this walk, and of those: */
+	uint64_t missing; /* in this walk, or the last; and of those: */
+	uint64_t fetched;
 	uint64_t failed;
 	uint32_t on_their_way;
 	int64_t walk_not_before_ns;
 	bool again;
+	bool peer_came; /* since the walk began */
 };
 
 static bool is_here(struct storaged *s, uint64_t chunk)
@@ -73,6 +75,15 @@ void backfill_named(struct backfill *b, const struct command_piece *piece)
 }
 
 /* What could not be had is found again by a walk. */
+static void walk_again(struct backfill *b)
+{
+	if (b->again)
+		return;
+	b->again = true;
+	b->walk_not_before_ns =
+		b->peer_came ? 0 : clock_raw_ns() + RETRY_WAIT_NS;
+}
+
 static void named_done(void *ctx, enum rfs_err err, const uint8_t *data,
 		       uint32_t bytes)
 {
@@ -80,10 +91,8 @@ static void named_done(void *ctx, enum rfs_err err, const uint8_t *data,
 
 	(void)data;
 	(void)bytes;
-	if (err == RFS_ERR_OK)
-		return;
-	b->again = true;
-	b->walk_not_before_ns = clock_raw_ns() + RETRY_WAIT_NS;
+	if (err != RFS_ERR_OK)
+		walk_again(b);
 }
 
 static void look_at_named(struct backfill *b)
@@ -113,6 +122,7 @@ static void walk_fetched(void *ctx, enum rfs_err err, const uint8_t *data,
 	(void)bytes;
 	b->on_their_way--;
 	b->failed += err != RFS_ERR_OK;
+	b->fetched += err == RFS_ERR_OK;
 	/* One ended: the next may begin at once. */
 	ev_feed_event(b->s->loop, &b->turn, EV_TIMER);
 }
@@ -143,12 +153,10 @@ static void end_walk(struct backfill *b)
 		log_notice("backfill: %" PRIu64 " chunks were missing, %" PRIu64
 			   " still are",
 			   b->missing, b->failed);
-	if (b->failed > 0) {
-		b->again = true;
-		b->walk_not_before_ns = clock_raw_ns() + RETRY_WAIT_NS;
-	} else {
+	if (b->failed > 0)
+		walk_again(b);
+	else
 		state_unkept_reset(b->s->state);
-	}
 }
 
 static void walk(struct backfill *b)
@@ -202,9 +210,22 @@ void backfill_walk(struct backfill *b)
 	}
 	b->again = false;
 	b->walking = true;
+	b->peer_came = false;
 	b->cursor = 0;
 	b->missing = 0;
+	b->fetched = 0;
 	b->failed = 0;
+}
+
+void backfill_peer_came(struct backfill *b)
+{
+	b->peer_came = true;
+	b->walk_not_before_ns = 0;
+}
+
+uint64_t backfill_missing(const struct backfill *b)
+{
+	return b->missing - b->fetched;
 }
 
 struct backfill *backfill_new(struct storaged *s)

@@ -23,4 +23,10 @@ void backfill_named(struct backfill *backfill,
 /* Walk over everything, from the start. */
 void backfill_walk(struct backfill *backfill);
 
+/* A peer can be asked from now on: what nobody else had, it may have. */
+void backfill_peer_came(struct backfill *backfill);
+
+/* Found missing by the walk under way, or the last one, and not here yet. */
+uint64_t backfill_missing(const struct backfill *backfill);
+
 #endif

@@ -11,6 +11,7 @@
 #include "common/os/log.h"
 #include "common/units.h"
 #include "proto/storage.pb-c.h"
+#include "storaged/backfill.h"
 #include "storaged/pending.h"
 #include "storaged/serve_peers.h"
 
@@ -84,6 +85,14 @@ static void redial_later(struct peer *peer)
 		peer->redial_sec = REDIAL_LAST_SEC;
 }
 
+/* Who did not know us may have heard of the same change as we. */
+static void redial_soon(struct peer *peer)
+{
+	peer->redial_sec = REDIAL_FIRST_SEC;
+	if (ev_is_active(&peer->redial))
+		redial_later(peer);
+}
+
 static void on_opened(struct conn *conn, void *ctx)
 {
 	struct peer *peer = ctx;
@@ -114,6 +123,7 @@ static void on_hello_reply(struct peer *peer, const struct frame *frame)
 		peer->told = false;
 		peer->redial_sec = REDIAL_FIRST_SEC;
 		log_info("storaged %s: connected", peer->node.name);
+		backfill_peer_came(peer->cluster->s->backfill);
 	} else if (!peer->told) {
 		log_warn("storaged %s refuses us: %s", peer->node.name,
 			 reply->reason);
@@ -314,8 +324,11 @@ void cluster_set_members(struct cluster *cluster,
 	for (uint32_t i = 0; i < members->count; i++) {
 		const struct config_node *node = &members->list[i].node;
 
-		if (node->id != storaged_self(s) &&
-		    !peer_of(cluster, node->id))
+		struct peer *peer = peer_of(cluster, node->id);
+
+		if (peer)
+			redial_soon(peer);
+		else if (node->id != storaged_self(s))
 			add_peer(cluster, node);
 	}
 }

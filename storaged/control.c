@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 
 #include "common/check.h"
+#include "storaged/backfill.h"
 #include "storaged/checkpoint.h"
 #include "storaged/cluster.h"
 #include "storaged/consensus.h"
@@ -60,6 +61,7 @@ static void fill(struct storaged *s, const struct query_state *state)
 	status.writes = s->counters.writes;
 	status.chunks_fetched = s->counters.chunks_fetched;
 	status.chunks_bad = s->counters.chunks_bad;
+	status.chunks_missing = backfill_missing(s->backfill);
 	status.snapshot_index = checkpoint_newest(s->checkpoint)->index;
 	status.attached = consensus_is_attached(s->consensus);
 	status.loop_stall_max_ns = s->stall.max_ns;

@@ -3,7 +3,8 @@
  *	history run FILE SECONDS CLIENTS SOCKET...
  *		Clients, spread over the nodes' files sockets, write and read a
  *		few small files until the time is up, then look at each file
- *		through each node, and note everything in FILE.
+ *		through each node, and note everything in FILE. A node whose
+ *		SOCKET has a - before it may be gone by then: not through it.
  *	history check FILE
  *		Is it linearizable, and is nothing acknowledged lost? Exit 1
  *		with the faults otherwise.
@@ -41,6 +42,7 @@ struct client {
 	pthread_t thread;
 	uint32_t id;
 	const char *where;
+	bool may_go; /* the node, before the end */
 	int64_t until_ns;
 	struct raftfs *fs;
 	struct prng prng;
@@ -216,6 +218,8 @@ static bool look_everywhere(struct client *clients, uint32_t nodes)
 	bool all = true;
 
 	for (uint32_t n = 0; n < nodes; n++) {
+		if (clients[n].may_go)
+			continue;
 		raftfs_set_timeout(clients[n].fs, PATIENT_NS);
 		for (uint32_t key = 0; key < KEYS; key++) {
 			bool seen = look(&clients[n], key) == RFS_ERR_OK &&
@@ -244,6 +248,11 @@ static bool save(const char *path, const struct client *clients, uint32_t count)
 	return fclose(to) == 0;
 }
 
+static const char *bare(const char *socket)
+{
+	return *socket == '-' ? socket + 1 : socket;
+}
+
 /* The first `nodes` clients keep to one node each, in order. */
 static void spread(struct client *clients, uint32_t count, char **sockets,
 		   uint32_t nodes, const char *any)
@@ -252,7 +261,8 @@ static void spread(struct client *clients, uint32_t count, char **sockets,
 		bool roams = i >= nodes && i % 3 == 2;
 
 		clients[i].id = i;
-		clients[i].where = roams ? any : sockets[i % nodes];
+		clients[i].may_go = !roams && *sockets[i % nodes] == '-';
+		clients[i].where = roams ? any : bare(sockets[i % nodes]);
 	}
 }
 
@@ -267,7 +277,7 @@ static int run(const char *path, double seconds, uint32_t count, char **sockets,
 
 	for (uint32_t n = 0; n < nodes; n++)
 		snprintf(any + strlen(any), sizeof(any) - strlen(any), "%s%s",
-			 n ? "," : "", sockets[n]);
+			 n ? "," : "", bare(sockets[n]));
 	spread(clients, count, sockets, nodes, any);
 	for (uint32_t i = 0; i < count; i++) {
 		clients[i].torn = &torn;
