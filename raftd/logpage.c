@@ -155,6 +155,7 @@ logpage_fill(struct logpage *logpage, const struct raft *raft,
 	distributed_fs__raft_log__init(log);
 	log->entries = logpage->entries;
 	log->first_index = view.first_index;
+	log->base_ts_ns = view.base_stamp.ts_ns;
 	log->commit_index = view.commit_index;
 	fill_now(log, now);
 	if (max == 0 || max > LOGPAGE_ENTRIES_MAX)

@@ -231,21 +231,19 @@ static int list(struct log_reader *reader, uint64_t next, bool follow)
 	return status;
 }
 
-/* The oldest entry there is says what can be listed at all. */
+/* Of what was asked for, what is gone. */
 static void tell_compacted(const struct log_reader *reader,
 			   const DistributedFs__RaftLog *head)
 {
-	char text[SHOW_TIME_BYTES] = "now";
+	char text[SHOW_TIME_BYTES];
 
-	if (head->first_index <= 1 ||
-	    (head->n_entries > 0 && head->entries[0]->ts_ns < reader->since_ns))
+	if (head->first_index <= 1 || head->base_ts_ns < reader->since_ns)
 		return;
-	if (head->n_entries > 0)
-		show_time(head->entries[0]->ts_ns, text);
 	fprintf(stderr,
-		"raftfs: %s: entries before %" PRIu64
+		"raftfs: %s: entries up to %" PRIu64
 		" (%s) are compacted: only what they made is kept\n",
-		ask_name(reader->node), head->first_index, text);
+		ask_name(reader->node), head->first_index - 1,
+		show_time(head->base_ts_ns, text));
 }
 
 static int64_t resolve_ns(const struct when *when, int64_t now_ns)

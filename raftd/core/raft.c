@@ -536,6 +536,7 @@ void raft_view(const struct raft *raft, struct raft_view *view)
 		.commit_index = raft->commit_index,
 		.last_index = log_last_index(&raft->log),
 		.first_index = log_first_index(&raft->log),
+		.base_stamp = raft->log.base.stamp,
 		.floor = raft->floor,
 		.durable_index = raft->durable_index,
 		.lease_disruptions = raft->now.disruptions,

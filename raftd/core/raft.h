@@ -468,6 +468,7 @@ struct raft_view {
 	uint64_t commit_index;
 	uint64_t last_index;
 	uint64_t first_index;
+	struct raft_stamp base_stamp; /* of the entry before that one */
 	uint64_t limbo_index; /* leader: the last command it inherited and does
 			       * not know committed; 0: none. Fixed for a
 			       * term until an entry of it commits */

@@ -69,10 +69,19 @@ ok "every node lists the same" $?
 
 mkdir -p "$W/many"
 for i in $(seq 800); do echo "$i" >"$W/many/$i"; done
-rfs "$other" put -r "$W/many" /many >/dev/null 2>&1
-compacted() { rfs "$other" log 2>&1 >/dev/null | grep -q "are compacted"; }
-wait_until 40 compacted
+rfs "$other" put -r "$W/many" /many >"$W/put" 2>&1
+# A leader may keep in memory what a slow follower still wants.
+compacted= # a node whose log was
+find_compacted() {
+	for compacted in 1 2 3; do
+		rfs "$compacted" log 2>&1 >/dev/null |
+			grep -q "are compacted" && return 0
+	done
+	return 1
+}
+wait_until 40 find_compacted
 ok "what was compacted is said to be" $?
-rfs "$other" log --since -100ms 2>&1 >/dev/null | grep -q compacted
-[ $? -eq 1 ]
+sleep 0.3
+rfs "$compacted" log --since -100ms >"$W/recent" 2>&1 &&
+	! grep -q compacted "$W/recent"
 ok "but not to who asks for nothing of it" $?
