@@ -286,12 +286,17 @@ static bool same_node(const struct config_node *a, const struct config_node *b)
 	       memcmp(a->key, b->key, CONFIG_KEY_BYTES) == 0;
 }
 
-static bool is_member(const struct cluster *cluster, const struct peer *peer)
+/* Nobody listens to a node that is no member. */
+static bool is_taken_in(const struct storaged *s)
 {
-	const struct member *member =
-		members_find(&cluster->s->members, peer->node.id);
+	return members_find(&s->members, storaged_self(s)) != NULL;
+}
 
-	return member && same_node(&member->node, &peer->node);
+static bool is_peer(const struct storaged *s, const struct peer *peer)
+{
+	const struct member *member = members_find(&s->members, peer->node.id);
+
+	return is_taken_in(s) && member && same_node(&member->node, &peer->node);
 }
 
 /* Off the list first: what hears that its question failed finds no such
@@ -301,12 +306,12 @@ static void drop_strangers(struct cluster *cluster)
 	for (struct peer **at = &cluster->first; *at;) {
 		struct peer *peer = *at;
 
-		if (is_member(cluster, peer)) {
+		if (is_peer(cluster->s, peer)) {
 			at = &peer->next;
 			continue;
 		}
 		*at = peer->next;
-		log_notice("storaged %s: not in the cluster any more",
+		log_notice("storaged %s: no peer of ours any more",
 			   peer->node.name);
 		free_peer(peer);
 		at = &cluster->first;
@@ -321,9 +326,8 @@ void cluster_set_members(struct cluster *cluster,
 	s->members = *members;
 	drop_strangers(cluster);
 	serve_peers_drop_strangers(cluster->serving);
-	for (uint32_t i = 0; i < members->count; i++) {
+	for (uint32_t i = 0; is_taken_in(s) && i < members->count; i++) {
 		const struct config_node *node = &members->list[i].node;
-
 		struct peer *peer = peer_of(cluster, node->id);
 
 		if (peer)
