@@ -72,6 +72,41 @@ static void without_references_nothing_changes(void **state)
 	assert_true(voices[0].heard && voices[1].heard);
 }
 
+/* Three nodes, one's view: the two others, and its host's clock. */
+static const int64_t host_gaps[] = { 0, 0, 1 };
+
+static bool denied(struct select_voice a, struct select_voice b,
+		   struct select_voice host, bool disrupted)
+{
+	struct select_voice voices[] = { a, b, host };
+
+	return reference_denies_host(voices, host_gaps, 3, 2, disrupted);
+}
+
+static void a_host_is_believed_unless_most_nodes_contradict(void **state)
+{
+	const struct select_voice silent = { .heard = false };
+
+	(void)state;
+	assert_false(denied(silent, silent, voice(5, 6), false));
+	assert_false(denied(voice(0, 9), silent, voice(5, 6), false));
+	assert_false(denied(voice(50, 59), silent, voice(5, 6), false));
+	assert_false(denied(voice(50, 59), voice(0, 9), voice(5, 6), false));
+	assert_false(denied(voice(50, 59), voice(80, 81), voice(5, 6), false));
+	assert_true(denied(voice(50, 59), voice(55, 70), voice(5, 6), false));
+}
+
+static void after_a_disruption_a_host_needs_a_majority(void **state)
+{
+	const struct select_voice silent = { .heard = false };
+
+	(void)state;
+	assert_true(denied(silent, silent, voice(5, 6), true));
+	assert_true(denied(voice(50, 59), silent, voice(5, 6), true));
+	assert_false(denied(voice(0, 9), silent, voice(5, 6), true));
+	assert_false(denied(voice(0, 9), voice(50, 59), voice(5, 6), true));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -81,6 +116,9 @@ int main(void)
 		cmocka_unit_test(the_first_to_answer_is_not_believed_for_that),
 		cmocka_unit_test(two_that_differ_are_none),
 		cmocka_unit_test(without_references_nothing_changes),
+		cmocka_unit_test(
+			a_host_is_believed_unless_most_nodes_contradict),
+		cmocka_unit_test(after_a_disruption_a_host_needs_a_majority),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

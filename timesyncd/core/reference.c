@@ -42,3 +42,24 @@ int reference_choose(struct select_voice *voices, const int64_t *gap_ns,
 		voices[chosen].claim = got.interval;
 	return chosen;
 }
+
+bool reference_denies_host(const struct select_voice *voices,
+			   const int64_t *gap_ns, uint32_t count, int host,
+			   bool disrupted)
+{
+	struct interval claims[TIMESYNC_PEERS_MAX] = { voices[host].claim };
+	uint32_t heard = 1, nodes = 1;
+	struct selection got;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (gap_ns[i] > 0)
+			continue;
+		nodes++;
+		if (voices[i].heard)
+			claims[heard++] = voices[i].claim;
+	}
+	got = marzullo_select(claims, heard);
+	if (disrupted)
+		return !selection_has(&got, 0) || got.truechimers <= nodes / 2;
+	return !interval_is_empty(got.interval) && !selection_has(&got, 0);
+}

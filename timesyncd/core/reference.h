@@ -9,10 +9,12 @@
  * extrapolation, only pass on what references said, so that they confirm or
  * contradict, but cannot outvote. Where fewer agree, references are not heard,
  * and the nodes hold over among themselves. So one liar takes three servers.
+ * A host's own clock is one reference, and checked against the other nodes'.
  */
 #ifndef RAFTFS_TIMESYNCD_CORE_REFERENCE_H
 #define RAFTFS_TIMESYNCD_CORE_REFERENCE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/units.h"
@@ -35,6 +37,15 @@ static inline int reference_is_id(uint32_t id)
  * is heard any more. gap_ns: of struct timesync_config, not 0 for references. */
 int reference_choose(struct select_voice *voices, const int64_t *gap_ns,
 		     uint32_t count);
+
+/* Whether this host's clock, the reference at index `host` (heard), is not to be
+ * believed. The other nodes follow their own hosts' clocks, so each of them is
+ * a voice as good as this: not when most of those heard agree on something else.
+ * After a disruption of ours (disrupted) only when a majority of all nodes
+ * agrees with it: it may be what we were wrong by. */
+bool reference_denies_host(const struct select_voice *voices,
+			   const int64_t *gap_ns, uint32_t count, int host,
+			   bool disrupted);
 
 /* A server of others is asked no more often than this. */
 #define REFERENCE_SERVER_GAP_NS (2 * NS_PER_SEC)

@@ -61,6 +61,7 @@ struct timesync {
 
 	int64_t majority_ns; /* when a majority last agreed, in this epoch */
 	int64_t refresh_ns;
+	int denied; /* index of a host's clock that is not believed; -1: none */
 	int64_t choose_ns; /* raw: when whom to ask is chosen anew */
 	uint32_t chosen_leader;
 	int64_t steady_ns;
@@ -101,6 +102,7 @@ struct timesync *timesync_new(const struct timesync_config *config,
 	t->clock.asof_ns = raw_ns;
 	t->clock.void_after_ns = raw_ns;
 	t->choose_ns = raw_ns;
+	t->denied = -1;
 	prng_seed(&t->prng, config->seed);
 	for (uint32_t i = 0; i < t->peer_count; i++) {
 		peer_init(&t->peers[i], config->peers[i], config->history_size,
@@ -591,19 +593,48 @@ static void pace(struct timesync *t, const struct peer *guide)
 		t->config.target_bound_ns, t->config.sync_interval_ns);
 }
 
+/* What has the authority of a leader where the timeline is UTC; -1: nothing.
+ * *denied: the host's clock, which most nodes contradict; -1: it is not. */
+static int find_reference(const struct timesync *t, struct select_voice *voices,
+			  int *denied)
+{
+	const int64_t *gap_ns = t->config.peer_gap_ns;
+	int chosen = reference_choose(voices, gap_ns, t->peer_count);
+
+	if (chosen < 0 || t->peers[chosen].id != REFERENCE_SYSTEM_ID ||
+	    !reference_denies_host(voices, gap_ns, t->peer_count, chosen,
+				   t->disrupted))
+		return chosen;
+	voices[chosen].heard = false;
+	*denied = chosen;
+	return -1;
+}
+
+static void name_denied(struct timesync *t, int denied)
+{
+	if (denied != t->denied && denied >= 0)
+		story(&t->config.story, "most nodes contradict this host's "
+					"clock: not following it");
+	t->denied = denied;
+	if (denied >= 0)
+		t->peers[denied].why = "falseticker: most nodes contradict "
+				       "this host's clock";
+}
+
 static void follow(struct timesync *t, int64_t raw_ns)
 {
 	struct select_voice self, voices[TIMESYNC_PEERS_MAX];
 	int leader = leader_index(t, raw_ns);
+	int denied = -1;
 
 	hear(t, raw_ns, &self, voices);
 	if (t->epoch.number == REFERENCE_EPOCH)
-		leader = reference_choose(voices, t->config.peer_gap_ns,
-					  t->peer_count);
+		leader = find_reference(t, voices, &denied);
 
 	struct select_result got =
 		select_judge(&self, voices, t->peer_count, leader);
 	name_voices(t, voices, got.agreeing_mask);
+	name_denied(t, denied);
 
 	const struct peer *guide =
 		find_guide(t, leader, voices, got.agreeing_mask);
