@@ -278,6 +278,10 @@ static void disrupt(struct world *world)
 		suspend(world, node, duration_ns);
 		return;
 	}
+	/* A leap beyond D makes every lease look old. */
+	if (world_chance(world, 0.5))
+		duration_ns += world_between(world, 1, 2) *
+			       world->profile.lease_ns;
 	clock_host_disrupt(world, node, duration_ns);
 	if (node->page.role != RAFT_LEADER && world_chance(world, 0.5))
 		depose(world);

@@ -163,6 +163,7 @@ static void tell_limbo(struct world *world, struct node *node)
 {
 	const struct raft_view *view = &node->host.view;
 	struct limbo_set *set = calloc(1, sizeof(*set));
+	int64_t after_ns = NODE_IPC_NS;
 
 	CHECK(set);
 	*set = (struct limbo_set){view->term, view->limbo_index, 0};
@@ -176,7 +177,10 @@ static void tell_limbo(struct world *world, struct node *node)
 		memcpy(&command, entry->data, sizeof(command));
 		set->keys |= UINT64_C(1) << command.key;
 	}
-	node_post(world, node->index, PROC_STORAGED, NODE_IPC_NS,
+	/* storaged may see the page long before this. */
+	if (world_chance(world, 0.3))
+		after_ns += world_exponential(world, 20 * NS_PER_MS);
+	node_post(world, node->index, PROC_STORAGED, after_ns,
 		  (struct event){.kind = EVENT_STORE_LIMBO, .payload = set});
 }
 
