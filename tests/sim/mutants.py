@@ -210,6 +210,7 @@ ASKED = {
     'prevote-any-log': 'story_test',
     'prevote-beside-a-leader': 'story_test',
     'check-quorum': 'story_test',
+    'i5-younger': ['--scenario', 'partitions'],
     'vote-forgotten': ['--scenario', 'forget', '--skip',
                        'promises,hard-state'],
     'commit-old-term': ['--scenario', 'figure-8', '--skip', 'commit-rule'],
