@@ -8,6 +8,7 @@
 #	crash N             the whole node at once: supervisor and children
 #	kill_daemon N NAME  kill -9 of one daemon, by pid
 #	rfs N ARGS...       raftfs(1) against node N
+#	reads_by_lease N    how many reads it has answered so
 #	wait_until S CMD... poll until CMD works, at most S seconds
 #	pause N [NAME]      SIGSTOP one daemon, or the whole node
 #	resume N            SIGCONT all of it
@@ -227,6 +228,11 @@ rfs() { # N args...
 
 status_of() { # N daemon-json-query
 	timeout 10 "$B/raftfs" -c "$W/n$1/raftfs.conf" status --json
+}
+
+reads_by_lease() { # N: how many its daemons have answered
+	status_of "$1" | grep -o '"reads_by_lease": *[0-9]*' |
+		awk -F: '{ sum += $2 } END { print sum + 0 }'
 }
 
 wait_until() { # seconds command...

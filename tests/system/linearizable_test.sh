@@ -44,7 +44,7 @@ cat "$W/history.log"
 ok "$(tail -n 1 "$W/verdict")" $?
 head -n 20 "$W/verdict"
 by_lease=$(for n in 1 2 3; do
-	status_of "$n" | grep -o '"reads_by_lease": *[0-9]*' | grep -o '[0-9]*$'
+	reads_by_lease "$n"
 done | awk '{ sum += $1 } END { print sum }')
 [ "$by_lease" -gt 1000 ]
 ok "of the reads $by_lease were answered by lease" $?
