@@ -40,6 +40,7 @@ static void fill_peer(const struct loop *loop,
 				 -1;
 	peer->snapshotting = view->snapshotting;
 	peer->refused = (char *)refused;
+	peer->learner = !view->voter;
 }
 
 static void fill_disk(const struct loop *loop, DistributedFs__RaftStatus *raft)
@@ -95,7 +96,8 @@ static void fill(const struct loop *loop, struct status *status)
 	}
 	fill_disk(loop, raft);
 	for (uint32_t i = 0; i < view.peer_count; i++) {
-		if (view.peers[i].id == config_self(loop->config)->id)
+		if (!view.peers[i].member ||
+		    view.peers[i].id == config_self(loop->config)->id)
 			continue;
 		status->peers[raft->n_peers] = &status->peer[i];
 		fill_peer(loop, &view.peers[i], &status->peer[i]);

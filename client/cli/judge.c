@@ -14,8 +14,9 @@ struct bench {
 	const struct ask_nodes *nodes;
 	const char *target;
 	struct judge_verdict *verdict;
-	uint32_t size;	/* of the cluster */
-	uint32_t alive; /* nodes known to take part in consensus */
+	uint32_t size;	/* of the cluster: its voters */
+	uint32_t alive; /* those known to take part in consensus */
+	const DistributedFs__RaftStatus *newest; /* by its members; or NULL */
 	const DistributedFs__RaftStatus *leader;
 	const char *leader_name;
 };
@@ -81,28 +82,74 @@ const DistributedFs__RaftStatus *judge_leader(const struct ask_nodes *nodes,
 	return best;
 }
 
+static bool votes(const DistributedFs__RaftStatus *raft)
+{
+	/* Before any change of members nobody says how he stands. */
+	return raft->standing[0] == '\0' ||
+	       strcmp(raft->standing, "voter") == 0;
+}
+
+/* Who knows the latest members: not one that waits, or is out. */
+static void find_newest(struct bench *bench)
+{
+	for (size_t i = 0; i < bench->nodes->count; i++) {
+		const DistributedFs__RaftStatus *raft =
+			raft_of(&bench->nodes->node[i]);
+		const DistributedFs__RaftStatus *best = bench->newest;
+
+		if (raft == NULL || strcmp(raft->standing, "joiner") == 0 ||
+		    strcmp(raft->standing, "removed") == 0)
+			continue;
+		if (best == NULL || raft->members_index > best->members_index ||
+		    (raft->members_index == best->members_index &&
+		     raft->n_peers > best->n_peers))
+			bench->newest = raft;
+	}
+}
+
+static uint32_t count_voters(const DistributedFs__RaftStatus *raft)
+{
+	uint32_t count = votes(raft);
+
+	for (size_t i = 0; i < raft->n_peers; i++)
+		count += !raft->peers[i]->learner;
+	return count;
+}
+
 /* With one node's view only, its connections tell who else is there. */
 static void count_alive(struct bench *bench)
 {
-	const DistributedFs__RaftStatus *widest = NULL;
+	const DistributedFs__RaftStatus *newest = bench->newest;
 
-	bench->alive = 0;
+	if (newest == NULL)
+		return;
+	if (bench->size == 0 || newest->members_index > 0)
+		bench->size = count_voters(newest);
 	for (size_t i = 0; i < bench->nodes->count; i++) {
 		const DistributedFs__RaftStatus *raft =
 			raft_of(&bench->nodes->node[i]);
 
-		if (raft == NULL)
-			continue;
-		bench->alive++;
-		if (widest == NULL || raft->n_peers > widest->n_peers)
-			widest = raft;
+		bench->alive += raft != NULL && votes(raft);
 	}
-	if (bench->size == 0 && widest != NULL)
-		bench->size = (uint32_t)widest->n_peers + 1;
-	if (bench->nodes->count > 1 || widest == NULL)
+	if (bench->nodes->count > 1)
 		return;
-	for (size_t i = 0; i < widest->n_peers; i++)
-		bench->alive += widest->peers[i]->connected;
+	for (size_t i = 0; i < newest->n_peers; i++)
+		bench->alive += newest->peers[i]->connected &&
+				!newest->peers[i]->learner;
+}
+
+/* A node that left, or has not come yet, is missed by nobody. */
+static bool is_missed(const struct bench *bench, const struct ask_node *node)
+{
+	const DistributedFs__RaftStatus *newest = bench->newest;
+
+	if (newest == NULL || newest->members_index == 0 ||
+	    strcmp(newest->node, ask_name(node)) == 0)
+		return true;
+	for (size_t i = 0; i < newest->n_peers; i++)
+		if (strcmp(newest->peers[i]->name, ask_name(node)) == 0)
+			return true;
+	return false;
 }
 
 /* --- faults, worst first --- */
@@ -178,8 +225,9 @@ static void look_for_silence(struct bench *bench, const struct ask_node *node)
 {
 	struct judge_fault *fault;
 
-	if (node->supervisor != NULL && node->raft != NULL &&
-	    node->storage != NULL && node->timesync != NULL)
+	if ((node->supervisor != NULL && node->raft != NULL &&
+	     node->storage != NULL && node->timesync != NULL) ||
+	    !is_missed(bench, node))
 		return;
 	/* What a child's state has said already is not said twice. */
 	if (node->supervisor != NULL)
@@ -407,6 +455,35 @@ static void summarize(struct bench *bench)
 	    leader->commit_index, clock);
 }
 
+/* The one node that was asked is no member: nothing else counts. */
+static bool judge_outsider(struct bench *bench)
+{
+	const struct ask_node *node = &bench->nodes->node[0];
+	const DistributedFs__RaftStatus *raft = raft_of(node);
+	struct judge_fault *fault;
+	bool removed;
+
+	if (bench->nodes->count != 1 || raft == NULL ||
+	    raft->standing_why[0] == '\0')
+		return false;
+	removed = strcmp(raft->standing, "joiner") != 0;
+	SAY(bench->verdict->line, "%s: %s: %s",
+	    removed ? "removed" : "waits", ask_name(node), raft->standing_why);
+	bench->verdict->exit = CLI_FAILED;
+	fault = add_fault(bench, "it serves nothing; what it holds is kept");
+	SAY(fault->fault, "%s is no member of the cluster", ask_name(node));
+	if (removed)
+		SAY(fault->next,
+		    "stop raftfs-supervisor on %s; to use the machine again, "
+		    "give it a new id and an empty data_dir",
+		    ask_name(node));
+	else
+		SAY(fault->next,
+		    "on a member: raftfs members add %s --config FILE",
+		    ask_name(node));
+	return true;
+}
+
 void judge(const struct ask_nodes *nodes, const char *target,
 	   struct judge_verdict *verdict)
 {
@@ -417,6 +494,9 @@ void judge(const struct ask_nodes *nodes, const char *target,
 
 	memset(verdict, 0, sizeof(*verdict));
 	bench.leader = judge_leader(nodes, &bench.leader_name);
+	if (judge_outsider(&bench))
+		return;
+	find_newest(&bench);
 	count_alive(&bench);
 	/* A minority may not know yet that the leader it names is gone. */
 	if (2 * bench.alive <= bench.size)

@@ -263,8 +263,9 @@ static bool is_over(const struct change *change,
 {
 	const DistributedFs__MemberStatus *member = by_id(members, change->id);
 
-	if (!members->leads || members->index < change->entry ||
-	    members->joint || !members->committed)
+	/* What is committed is so for good, whoever knows it. */
+	if (members->index < change->entry || members->joint ||
+	    !members->committed)
 		return false;
 	if (change->kind == KIND(REMOVE))
 		return member == NULL;
@@ -280,8 +281,7 @@ static bool is_over(const struct change *change,
 static bool is_lost(const struct change *change,
 		    const DistributedFs__MembersStatus *members)
 {
-	return members->leads && members->committed &&
-	       members->term > change->entry_term &&
+	return members->committed && members->term > change->entry_term &&
 	       members->commit_index >= change->entry &&
 	       members->index < change->entry;
 }
@@ -340,40 +340,59 @@ static void end_progress(const struct change *change)
 		fprintf(stderr, "\r%-79s\r", "");
 }
 
+enum outcome { UNDER_WAY, OVER, LOST, UNSEEN };
+
+/* One look. UNSEEN: nobody could tell, for reasons that may pass. */
+static enum outcome look_once(struct change *change)
+{
+	DistributedFs__ControlReply *reply;
+	enum outcome outcome = UNSEEN;
+
+	if (look(change, &reply) == RFS_ERR_OK) {
+		outcome = is_over(change, reply->members) ? OVER
+			  : is_lost(change, reply->members) ? LOST
+							    : UNDER_WAY;
+		if (outcome == UNDER_WAY)
+			tell_progress(change, reply->members);
+	}
+	ask_free(reply);
+	return outcome;
+}
+
+static int give_up(const struct change *change, const char *why)
+{
+	fprintf(stderr, "raftfs: members %s %s: %s\n", change->verb,
+		change->name, why);
+	return CLI_FAILED;
+}
+
 static int see_through(struct change *change)
 {
 	const struct timespec nap = {.tv_nsec = LOOK_NS};
 	int64_t until_ns = clock_raw_ns() + change->timeout_ns;
+	int64_t seen_ns = clock_raw_ns();
+	enum outcome outcome = look_once(change);
+	bool late = false;
 
-	for (;;) {
-		DistributedFs__ControlReply *reply;
-		enum rfs_err err = look(change, &reply);
-		bool over = err == RFS_ERR_OK &&
-			    is_over(change, reply->members);
-		bool lost = err == RFS_ERR_OK &&
-			    is_lost(change, reply->members);
-		int status = CLI_OK;
-
-		if (err != RFS_ERR_OK)
-			status = members_fail(change->name, err, reply);
-		else if (!over && !lost)
-			tell_progress(change, reply->members);
-		ask_free(reply);
-		if (over || status != CLI_OK || lost ||
-		    (change->timeout_ns > 0 && clock_raw_ns() > until_ns)) {
-			end_progress(change);
-			if (over || status != CLI_OK)
-				return status;
-			fprintf(stderr, "raftfs: members %s %s: %s\n",
-				change->verb, change->name,
-				lost ? "a new leader had not heard of it: "
-				       "nothing was changed" :
-				       "not done in time; it goes on: raftfs "
-				       "members");
-			return CLI_FAILED;
-		}
+	while ((outcome == UNDER_WAY || outcome == UNSEEN) && !late) {
 		nanosleep(&nap, NULL);
+		outcome = look_once(change);
+		if (outcome != UNSEEN)
+			seen_ns = clock_raw_ns();
+		late = (change->timeout_ns > 0 && clock_raw_ns() > until_ns) ||
+		       clock_raw_ns() - seen_ns > change->cli->timeout_ns;
 	}
+	end_progress(change);
+	if (outcome == OVER)
+		return CLI_OK;
+	if (outcome == LOST)
+		return give_up(change, "a new leader had not heard of it: "
+				       "nothing was changed");
+	return give_up(change,
+		       outcome == UNSEEN ?
+			       "begun, but there is no leader that tells "
+			       "more: raftfs members" :
+			       "not done in time; it goes on: raftfs members");
 }
 
 /* --- asking for it --- */

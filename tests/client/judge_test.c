@@ -129,6 +129,75 @@ static void a_dead_node_is_named_with_the_command_that_helps(void **state)
 	assert_non_null(strstr(verdict.line, "degraded: 2 of 3 nodes"));
 }
 
+/* n3 was removed: two are left, and both are there. */
+static void who_was_removed_is_not_missed(void **state)
+{
+	(void)state;
+	struct judge_verdict verdict;
+	struct scene s;
+
+	draw(&s);
+	for (size_t i = 0; i < 2; i++) {
+		s.rafts[i].node = (char *)names[i];
+		s.rafts[i].standing = (char *)"voter";
+		s.rafts[i].members_index = 900;
+		s.rafts[i].n_peers = 1;
+		s.peer[i][0].name = (char *)names[1 - i];
+	}
+	remove_node(&s, 2, RFS_ERR_CLOSED);
+	judge(&s.nodes, "-d run", &verdict);
+	assert_int_equal(verdict.exit, CLI_OK);
+	assert_non_null(strstr(verdict.line, "healthy: 2 of 2 nodes"));
+}
+
+static void a_learner_is_no_voter(void **state)
+{
+	(void)state;
+	struct judge_verdict verdict;
+	struct scene s;
+
+	draw(&s);
+	for (size_t i = 0; i < 3; i++) {
+		s.rafts[i].node = (char *)names[i];
+		s.rafts[i].standing = (char *)(i == 2 ? "learner" : "voter");
+		s.rafts[i].members_index = 900;
+		for (size_t p = 0; p < 2; p++)
+			s.peer[i][p].learner =
+				strcmp(s.peer[i][p].name, "n3") == 0;
+	}
+	judge(&s.nodes, "-d run", &verdict);
+	assert_int_equal(verdict.exit, CLI_OK);
+	assert_non_null(strstr(verdict.line, "healthy: 2 of 2 nodes"));
+	/* One of two voters is no majority, whatever the learner does. */
+	remove_node(&s, 1, RFS_ERR_CLOSED);
+	judge(&s.nodes, "-d run", &verdict);
+	assert_int_equal(verdict.exit, CLI_NO_QUORUM);
+}
+
+static void a_node_that_is_out_says_so_and_nothing_else(void **state)
+{
+	(void)state;
+	struct judge_verdict verdict;
+	struct scene s;
+
+	draw(&s);
+	s.nodes.count = 1;
+	s.rafts[0].standing = (char *)"removed";
+	s.rafts[0].standing_why = (char *)"removed from the cluster "
+					  "(membership entry 14)";
+	s.peer[0][0].connected = s.peer[0][1].connected = false;
+	judge(&s.nodes, "", &verdict);
+	assert_int_equal(verdict.exit, CLI_FAILED);
+	assert_int_equal(verdict.fault_count, 1);
+	assert_string_equal(verdict.line, "removed: n1: removed from the "
+					  "cluster (membership entry 14)");
+	s.rafts[0].standing = (char *)"joiner";
+	s.rafts[0].standing_why = (char *)"waits to be taken in";
+	judge(&s.nodes, "", &verdict);
+	assert_string_equal(verdict.faults[0].next,
+			    "on a member: raftfs members add n1 --config FILE");
+}
+
 static void a_silent_node_is_told_from_a_dead_one(void **state)
 {
 	(void)state;
@@ -280,6 +349,9 @@ int main(void)
 		cmocka_unit_test(a_healthy_cluster_takes_one_line),
 		cmocka_unit_test(
 			a_dead_node_is_named_with_the_command_that_helps),
+		cmocka_unit_test(who_was_removed_is_not_missed),
+		cmocka_unit_test(a_learner_is_no_voter),
+		cmocka_unit_test(a_node_that_is_out_says_so_and_nothing_else),
 		cmocka_unit_test(a_silent_node_is_told_from_a_dead_one),
 		cmocka_unit_test(a_log_with_holes_is_told_with_what_helps),
 		cmocka_unit_test(a_minority_is_no_quorum_whatever_it_says),
