@@ -90,6 +90,9 @@ static void fill(const struct loop *loop, struct status *status)
 	raft->loop_stall_max_ns = loop->stall.max_ns;
 	raft->loop_stalls_long = loop->stall.long_count;
 	raft->repairs = view.counters.repairs;
+	raft->scrubs = scrub_counters(loop->scrub)->passes;
+	raft->scrub_bad = scrub_counters(loop->scrub)->bad;
+	raft->scrub_mended = scrub_counters(loop->scrub)->mended;
 	if (view.floor.index > 0) {
 		raft->lost_from = view.durable_index + 1;
 		raft->lost_to = view.floor.index;

@@ -14,6 +14,7 @@
 #include "common/os/clock.h"
 #include "common/os/log.h"
 #include "common/units.h"
+#include "raftd/wal_format.h"
 
 #define IDLE_BEFORE_MARK_NS (50 * NS_PER_MS)
 #define SPARE_RETRY_SEC	    1.0
@@ -77,11 +78,14 @@ struct disk {
 	struct latency latency;
 	uint64_t *removable; /* segments to unlink */
 	size_t removable_count;
+	struct wal_extent *extents; /* what is durable, by segment */
+	size_t extent_count;
+	bool remark;
 };
 
 /* ---- the writer thread ---- */
 
-static void die(void)
+void disk_die(void)
 {
 	log_error("disk: stopping: a failed write or sync is final");
 	_exit(EXIT_DISK_FAILED);
@@ -95,6 +99,25 @@ static void take_spare(struct disk *disk)
 		disk->spare_fd = -1;
 	}
 	disk->spare_needed = !wal_has_spare(disk->wal);
+}
+
+/* Under the mutex. Segments come and go seldom; the last one grows. */
+static void note_extents(struct disk *disk)
+{
+	const struct wal *wal = disk->wal;
+	size_t count = wal_segments(wal);
+	struct wal_extent last = wal_extent_of(wal, count - 1);
+
+	if (disk->extent_count != count ||
+	    disk->extents[count - 1].seq != last.seq) {
+		disk->extents = reallocarray(disk->extents, count,
+					     sizeof(*disk->extents));
+		CHECK(disk->extents != NULL);
+		for (size_t i = 0; i < count; i++)
+			disk->extents[i] = wal_extent_of(wal, i);
+		disk->extent_count = count;
+	}
+	disk->extents[count - 1] = last;
 }
 
 /* Under the mutex. Note what the last batch achieved. */
@@ -122,6 +145,7 @@ static void account(struct disk *disk, const struct batch *batch)
 		disk->removable[disk->removable_count++] = seq;
 	}
 	disk->wal_total_bytes = wal_bytes(disk->wal);
+	note_extents(disk);
 }
 
 /* Write a batch, waiting for space as long as it takes. */
@@ -139,7 +163,7 @@ static void write_batch(struct disk *disk, struct batch *batch)
 		if (err == RFS_ERR_OK)
 			break;
 		if (err != RFS_ERR_FULL)
-			die();
+			disk_die();
 		pthread_mutex_lock(&disk->mutex);
 		take_spare(disk);
 		if (disk->spare_needed && !disk->stop) {
@@ -163,7 +187,8 @@ static void write_batch(struct disk *disk, struct batch *batch)
 static bool has_work(const struct disk *disk)
 {
 	return disk->filling.bytes > 0 || disk->filling.compact_to > 0 ||
-	       (disk->spare_fd >= 0 && disk->spare_needed) || disk->stop;
+	       (disk->spare_fd >= 0 && disk->spare_needed) || disk->remark ||
+	       disk->stop;
 }
 
 /* Under the mutex. False when IDLE_BEFORE_MARK_NS passed without work. */
@@ -202,8 +227,12 @@ static void *run(void *ctx)
 		disk->filling = empty;
 		disk->writing_bytes = batch.bytes;
 		stop = disk->stop && batch.bytes == 0;
+		bool remark = disk->remark;
+		disk->remark = false;
 		pthread_mutex_unlock(&disk->mutex);
 
+		if (remark && wal_remark(disk->wal) != RFS_ERR_OK)
+			disk_die();
 		if (work) {
 			marked = marked && batch.bytes == 0;
 			write_batch(disk, &batch);
@@ -211,7 +240,7 @@ static void *run(void *ctx)
 			bool synced;
 
 			if (wal_mark(disk->wal, &synced) != RFS_ERR_OK)
-				die();
+				disk_die();
 			marked = true;
 			/* A burst may have left a batch of many MiB. */
 			free(batch.data);
@@ -410,6 +439,28 @@ uint64_t disk_room_bytes(struct disk *disk)
 	return room;
 }
 
+bool disk_extent_after(struct disk *disk, uint64_t seq,
+		       struct wal_extent *extent)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&disk->mutex);
+	for (size_t i = 0; i < disk->extent_count && !found; i++) {
+		found = disk->extents[i].seq > seq;
+		if (found)
+			*extent = disk->extents[i];
+	}
+	pthread_mutex_unlock(&disk->mutex);
+	return found;
+}
+
+void disk_remark(struct disk *disk)
+{
+	pthread_mutex_lock(&disk->mutex);
+	disk->remark = true;
+	release(disk);
+}
+
 void disk_get_status(struct disk *disk, struct disk_status *status)
 {
 	pthread_mutex_lock(&disk->mutex);
@@ -478,6 +529,7 @@ void disk_free(struct disk *disk)
 		close(disk->spare_fd);
 	wal_close(disk->wal);
 	free(disk->removable);
+	free(disk->extents);
 	free(disk->filling.data);
 	pthread_cond_destroy(&disk->wake);
 	pthread_mutex_destroy(&disk->mutex);

@@ -22,6 +22,7 @@
 #include "raftd/wal.h"
 
 struct disk;
+struct wal_extent; /* raftd/wal_format.h */
 
 struct disk_status {
 	uint64_t sync_count;
@@ -54,6 +55,15 @@ bool disk_is_full(const struct disk *disk);
 /* What may still be appended without waiting for space. */
 uint64_t disk_room_bytes(struct disk *disk);
 void disk_get_status(struct disk *disk, struct disk_status *status);
+
+/* The first segment behind `seq`, and what of it is durable; false: none. */
+bool disk_extent_after(struct disk *disk, uint64_t seq,
+		       struct wal_extent *extent);
+/* A mark of the live segment has gone bad: write both anew, soon. */
+void disk_remark(struct disk *disk);
+
+/* A sync failed, here or elsewhere on the log: that is final. Any thread. */
+void disk_die(void) __attribute__((noreturn));
 
 /* Make durable what was added, then stop. disk may be NULL. Free the chores
  * first. */

@@ -514,6 +514,36 @@ static const struct transfer_events transfer_events = {
 	.failed = on_failed,
 };
 
+/* ---- the scrubber ---- */
+
+static const struct raft_entry *on_entry(void *ctx, uint64_t index)
+{
+	struct loop *loop = ctx;
+
+	return raft_log_at(loop->raft, index);
+}
+
+static uint64_t on_covered(void *ctx)
+{
+	struct loop *loop = ctx;
+
+	return loop->snapshot_index;
+}
+
+static void on_want_snapshot(void *ctx)
+{
+	struct loop *loop = ctx;
+
+	if (clients_attached(loop->clients))
+		clients_want_snapshot(loop->clients, loop->log_bytes);
+}
+
+static const struct scrub_events scrub_events = {
+	.entry = on_entry,
+	.covered_index = on_covered,
+	.want_snapshot = on_want_snapshot,
+};
+
 /* ---- the supervisor ---- */
 
 void loop_handout(struct loop *loop, const struct handout *handout, int fd)
@@ -742,7 +772,12 @@ static enum rfs_err open_world(struct loop *loop, const struct node_key *key)
 				      &transfer_events, loop);
 	snprintf(path, sizeof(path), "%s/%s", config->run_dir, SOCKETS_RAFTD);
 	loop->control = control_server_new(loop->ev, path, loop_answer, loop);
-	if (loop->transfer == NULL || loop->control == NULL)
+	snprintf(path, sizeof(path), "%s/raftd/wal", config->data_dir);
+	loop->scrub = scrub_new(loop->ev, loop->chores, loop->disk, path,
+				config->raft.scrub_interval_ns, &scrub_events,
+				loop);
+	if (loop->transfer == NULL || loop->control == NULL ||
+	    loop->scrub == NULL)
 		return RFS_ERR_IO;
 	return init_watchers(loop);
 }
@@ -810,6 +845,7 @@ void loop_free(struct loop *loop)
 	transfer_free(loop->transfer);
 	peers_free(loop->peers);
 	clients_free(loop->clients);
+	scrub_free(loop->scrub);
 	disk_free(loop->disk);
 	hardstate_close(loop->hardstate_file);
 	if (loop->raft != NULL)

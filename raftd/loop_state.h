@@ -18,6 +18,7 @@
 #include "raftd/pages.h"
 #include "raftd/peers.h"
 #include "raftd/questions.h"
+#include "raftd/scrub.h"
 #include "raftd/transfer.h"
 
 #define LOOP_POSTED_MAX 64
@@ -32,6 +33,7 @@ struct loop {
 	struct pages *pages;
 	struct chores *chores;
 	struct disk *disk;
+	struct scrub *scrub;
 	struct hardstate_file *hardstate_file;
 	struct hardstate hardstate;
 	struct peers *peers;

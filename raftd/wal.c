@@ -245,6 +245,13 @@ enum rfs_err wal_activate_spare(struct wal *wal,
 		log_errno("wal: naming %s/%s", wal->dir, name);
 		return RFS_ERR_IO;
 	}
+	if (wal->segment_count > 0) {
+		struct wal_segment *old =
+			&wal->segments[wal->segment_count - 1];
+
+		old->end = wal->at;
+		old->end_chain = wal->chain;
+	}
 	wal_header_encode(header, image, &wal->chain);
 	if (wal_pwrite(fd, image, sizeof(image), 0) != RFS_ERR_OK ||
 	    fdatasync(fd) != 0) {
@@ -265,7 +272,37 @@ enum rfs_err wal_activate_spare(struct wal *wal,
 		.seq = header->seq,
 		.bytes = wal->segment_bytes,
 		.last_index = header->last_index,
+		.header = *header,
 	};
+	return RFS_ERR_OK;
+}
+
+size_t wal_segments(const struct wal *wal)
+{
+	return wal->segment_count;
+}
+
+struct wal_extent wal_extent_of(const struct wal *wal, size_t i)
+{
+	const struct wal_segment *segment = &wal->segments[i];
+	bool live = i + 1 == wal->segment_count;
+
+	return (struct wal_extent){
+		.seq = segment->seq,
+		.header = segment->header,
+		.log_id = wal->log_id,
+		.end = live ? wal->durable : segment->end,
+		.end_chain = live ? wal->chain : segment->end_chain,
+		.live = live,
+	};
+}
+
+enum rfs_err wal_remark(struct wal *wal)
+{
+	wal->sync_count++;
+	if (write_mark(wal) != RFS_ERR_OK || write_mark(wal) != RFS_ERR_OK ||
+	    fdatasync(wal->fd) != 0)
+		return failed(wal, "marking");
 	return RFS_ERR_OK;
 }
 

@@ -66,6 +66,19 @@ struct wal_segment {
 	uint64_t seq;
 	uint64_t bytes;
 	uint64_t last_index; /* highest ever written in it; 0: all void */
+	struct wal_header header; /* log_id 0: not known */
+	uint64_t end;		  /* of its records; 0: still the active one */
+	uint32_t end_chain;
+};
+
+/* What of a segment is durable. */
+struct wal_extent {
+	uint64_t seq;
+	struct wal_header header; /* log_id 0: not known */
+	uint64_t log_id;
+	uint64_t end;
+	uint32_t end_chain; /* of the record that ends there */
+	bool live;	    /* more may follow */
 };
 
 /* Where the good part of a log ends. offset 0: not even in the first segment,
@@ -107,6 +120,12 @@ struct wal {
 };
 
 void wal_segment_name(uint64_t seq, char name[WAL_NAME_BYTES]);
+
+/* Of segment i, as of the last sync. */
+struct wal_extent wal_extent_of(const struct wal *wal, size_t i);
+size_t wal_segments(const struct wal *wal);
+/* Write both marks anew. IO (logged), final. */
+RFS_MUST_USE enum rfs_err wal_remark(struct wal *wal);
 
 /* The later of two in log order: by term, then by index. */
 struct raft_floor wal_later(struct raft_floor a, struct raft_floor b);

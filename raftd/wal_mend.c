@@ -82,6 +82,7 @@ static enum rfs_err cut_segment(struct wal *wal)
 		err = zero_from(wal->fd, end->offset, wal->active_bytes);
 	if (err != RFS_ERR_OK)
 		return err;
+	wal->segments[end->segment].end = 0;
 	wal->at = wal->durable = wal->marked = end->offset;
 	wal->durable_promised = wal->promised;
 	wal->chain = end->chain;

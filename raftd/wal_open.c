@@ -38,6 +38,13 @@ static void go_on(struct wal_reading *reading, const struct wal_end *end,
 	reading->wal->segments[end->segment].last_index = last_index;
 }
 
+/* A segment's header says where the one before ended. */
+static void end_before(struct wal *wal, size_t i)
+{
+	wal->segments[i - 1].end = wal->segments[i].header.prev_end;
+	wal->segments[i - 1].end_chain = wal->segments[i].header.prev_chain;
+}
+
 /* Go on with the next segment. What is wrong, or NULL. */
 static const char *enter_segment(struct wal_reading *reading, size_t i)
 {
@@ -49,11 +56,14 @@ static const char *enter_segment(struct wal_reading *reading, size_t i)
 		return "the segment after it is missing";
 	if (image->header_fault != NULL)
 		return image->header_fault;
+	wal->segments[i].header = *header;
 	if (i > 0 && (header->prev_end != reading->end.offset ||
 		      header->prev_chain != reading->end.chain))
 		return "a record that was durable fails its sum";
 	if (i == 0)
 		reading->log->first_index = header->last_index + 1;
+	else
+		end_before(wal, i);
 	wal->promised = wal_later(wal->promised, header->promised);
 	go_on(reading,
 	      &(struct wal_end){
@@ -242,9 +252,11 @@ static bool skip_covered(struct wal_reading *reading)
 	if (!wal_survey_resume(reading, &at, &last_index))
 		return false;
 	image = &reading->images[at.segment];
-	if (image->header_fault == NULL)
+	if (image->header_fault == NULL) {
+		wal->segments[at.segment].header = image->header;
 		wal->promised = wal_later(wal->promised,
 					  image->header.promised);
+	}
 	go_on(reading, &at, last_index);
 	log->entry_count = 0;
 	log->first_index = last_index + 1;

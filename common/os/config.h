@@ -101,6 +101,7 @@ struct config {
 		uint64_t segment_bytes;
 		uint64_t snapshot_after_bytes;	 /* of log since the last one */
 		uint64_t snapshot_after_entries;
+		int64_t scrub_interval_ns; /* of the log; 0: never */
 		uint64_t log_bytes_max; /* in memory; beyond it: back-pressure */
 	} raft;
 

@@ -104,6 +104,7 @@ const struct option config_options[] = {
 	    "64MiB"),
 	OPT(raft, "snapshot_after_entries", snapshot_after_entries, OPTION_U64,
 	    0, 10, 1e12, "100000"),
+	OPT(raft, "scrub_interval", scrub_interval_ns, D, 0, 0, 30 * DAY, "1h"),
 	OPT(raft, "log_bytes_max", log_bytes_max, S, OPTION_FIXED, 0x1p20,
 	    0x1p40, "192MiB"),
 

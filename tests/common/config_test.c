@@ -98,6 +98,7 @@ static void a_minimal_file_gets_the_defaults(void **state)
 	assert_int_equal(c.raft.lease_ns, 50 * NS_PER_MS);
 	assert_int_equal(c.raft.segment_bytes, 16 * MIB);
 	assert_int_equal(c.raft.snapshot_after_entries, 100000);
+	assert_int_equal(c.raft.scrub_interval_ns, 3600 * NS_PER_SEC);
 	assert_int_equal(c.storage.map_bytes, 64 * GIB);
 	assert_true(c.supervisor.cgroups);
 	assert_int_equal(c.supervisor.restarts_max, 10);
