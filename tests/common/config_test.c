@@ -621,7 +621,7 @@ static void the_sample_shows_the_defaults(void **state)
 	}
 	assert_int_equal(load(text, &shown), RFS_ERR_OK);
 	assert_memory_equal(&plain, &shown, sizeof(plain));
-	assert_int_equal(count, 43);
+	assert_int_equal(count, 44);
 }
 
 static void a_missing_file_is_an_io_error(void **state)
