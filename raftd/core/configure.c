@@ -172,10 +172,15 @@ void configure_compacted(struct raft *raft, uint64_t index)
 	CHECK(raft_membership_at(raft, index, &raft->membership_base));
 }
 
+bool configure_is_nobody(const struct raft *raft)
+{
+	return raft->membership.count == 0 && !repair_is_active(raft);
+}
+
 bool configure_was_forgotten(const struct raft *raft,
 			     const struct raft_membership *membership)
 {
-	return raft->membership.count == 0 && !repair_is_active(raft) &&
+	return configure_is_nobody(raft) &&
 	       votes_in(membership, raft->config.self);
 }
 

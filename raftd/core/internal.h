@@ -219,8 +219,9 @@ void configure_advance(struct raft *raft);
 void configure_lead(struct raft *raft);
 bool configure_makes_sense(const struct raft *raft,
 			   const struct raft_entry *entry);
-/* It has a joiner as a voter: then we were one, and forgot our promises. Who
- * knows that its log lost something (repair.h) has not forgotten. */
+/* Knows of no membership, as a joiner, and not because its log lost some. */
+bool configure_is_nobody(const struct raft *raft);
+/* It has a joiner as a voter: then we were one, and forgot our promises. */
 bool configure_was_forgotten(const struct raft *raft,
 			     const struct raft_membership *membership);
 bool configure_is_removed(const struct raft *raft, uint32_t id); /* for good */

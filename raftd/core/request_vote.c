@@ -7,7 +7,7 @@
  *
  * A vote is not asked of learners, but given by them: who asks may know that we
  * vote by now, and we not yet (thesis 4.2.2). Only who knows of no membership
- * gives none.
+ * gives none, unless it is because its log lost it (repair.h).
  */
 #include "raftd/core/internal.h"
 
@@ -47,7 +47,7 @@ static bool vote_is_up_to_date(const struct raft *raft,
 static bool vote_would_grant(const struct raft *raft,
 			     const struct raft_message *m)
 {
-	if (m->term < raft->term || raft->membership.count == 0)
+	if (m->term < raft->term || configure_is_nobody(raft))
 		return false;
 	if (m->term == raft->term && raft->voted_for != RAFT_NOBODY &&
 	    raft->voted_for != m->from)
@@ -61,7 +61,7 @@ static const char *vote_refusal(const struct raft *raft,
 {
 	if (m->term < raft->term)
 		return "old term";
-	if (raft->membership.count == 0)
+	if (configure_is_nobody(raft))
 		return "no member yet";
 	if (!vote_is_up_to_date(raft, m))
 		return "log is behind";

@@ -21,6 +21,7 @@ const char *const batch_scenario_names[SCENARIO_COUNT] = {
 	[SCENARIO_PARTITIONS] = "partitions",
 	[SCENARIO_CLOCKS] = "clocks",
 	[SCENARIO_DISKS] = "disks",
+	[SCENARIO_CHANGES] = "changes",
 	[SCENARIO_FIGURE_8] = "figure-8",
 	[SCENARIO_FORGET] = "forget",
 	[SCENARIO_HOSTILE] = "hostile",

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/check.h"
+#include "tests/sim/changes.h"
 #include "tests/sim/history.h"
 #include "tests/sim/record.h"
 
@@ -106,19 +107,71 @@ static bool disk_holds(const struct node *node, const struct fact *fact)
 		factlog_at(&disk->promised, fact->index) == fact);
 }
 
-static void need_majority(struct world *world, uint32_t node_id,
-			  const struct fact *fact, const char *when)
+static uint32_t holders(const struct world *world, const struct fact *fact)
 {
-	uint32_t holders = 0;
+	uint32_t nodes = 0;
 
 	for (uint32_t i = 0; i < world->node_count; i++)
-		holders += disk_holds(&world->nodes[i], fact);
-	if (holders * 2 <= world->node_count)
-		world_violate(world, node_id, "committed-durable",
+		if (disk_holds(&world->nodes[i], fact))
+			nodes |= 1u << i;
+	return nodes;
+}
+
+/* By the membership that its log held when it counted. */
+static void need_quorum(struct world *world, const struct node *node,
+			const struct fact *fact)
+{
+	struct raft_membership membership =
+		changes_by(world, node, node->host.decided_last);
+	uint32_t nodes = holders(world, fact);
+
+	if (!changes_is_quorum(&membership, nodes))
+		world_violate(world, node->id, "committed-durable",
 			      "entry %" PRIu64 " term %" PRIu64
-			      " on %u disks of %u %s",
-			      fact->index, fact->term, holders,
-			      world->node_count, when);
+			      " on disks %x at commit, no quorum of "
+			      "membership %" PRIu64,
+			      fact->index, fact->term, nodes,
+			      membership.index);
+}
+
+/* Those that lack it and may still come back cannot elect anybody. A machine
+ * that is lost gives no vote. */
+static void need_to_stay(struct world *world, const struct node *node,
+			 const struct fact *fact)
+{
+	struct raft_membership membership = changes_committed(world);
+	uint32_t others = ~holders(world, fact);
+
+	for (uint32_t i = 0; i < world->node_count; i++)
+		if (world->nodes[i].lost)
+			others &= ~(1u << i);
+	if (changes_is_quorum(&membership, others))
+		world_violate(world, node->id, "committed-durable",
+			      "entry %" PRIu64 " term %" PRIu64
+			      " after a crash: %x can do without it",
+			      fact->index, fact->term, others);
+}
+
+/* Each vote is on a disk, unless a later one took its place. */
+static void need_votes(struct world *world, struct node *node, uint64_t term)
+{
+	struct raft_membership membership = changes_held(world, node);
+	uint32_t nodes = 0;
+
+	for (uint32_t i = 0; i < world->node_count; i++) {
+		const struct disk *disk = &world->nodes[i].disk;
+
+		if (disk->term > term ||
+		    (disk->term == term && disk->voted_for == node->id))
+			nodes |= 1u << i;
+	}
+	if (!changes_is_quorum(&membership, nodes))
+		world_violate(world, node->id, "election-safety",
+			      "leads term %" PRIu64 " by the votes of %x, no "
+			      "quorum of membership %" PRIu64,
+			      term, nodes, membership.index);
+	if (membership.joint)
+		world_cover(world, COVER_ELECTIONS_JOINT);
 }
 
 /* Everything committed by leaders of earlier terms. */
@@ -159,6 +212,7 @@ static void check_leader(struct world *world, struct node *node)
 	world_trace(world, node->id, "LEADER of term %" PRIu64,
 		    host->view.term);
 	check_completeness(world, node, host->view.term);
+	need_votes(world, node, host->view.term);
 }
 
 /* Time of an epoch when its carrier's oscillator shows oscillator_ns. */
@@ -214,18 +268,19 @@ static void check_handover(struct world *world, struct node *node,
 static uint32_t cold_voters(const struct world *world, uint32_t leader,
 			    uint64_t term)
 {
-	uint32_t count = 0;
+	uint32_t nodes = 0;
 
 	for (uint32_t i = 0; i < world->node_count; i++) {
 		const struct node *voter = &world->nodes[i];
 		uint64_t met = voter->host.met_term;
 
-		count += voter->disk.term > term ||
-			 (voter->disk.term == term &&
-			  voter->disk.voted_for == leader &&
-			  (met == 0 || met >= term));
+		if (voter->disk.term > term ||
+		    (voter->disk.term == term &&
+		     voter->disk.voted_for == leader &&
+		     (met == 0 || met >= term)))
+			nodes |= 1u << i;
 	}
-	return count;
+	return nodes;
 }
 
 /* With the old timeline unknown the new one goes on by one nanosecond, or by
@@ -235,6 +290,7 @@ static void check_cold_start(struct world *world, struct node *node,
 {
 	const struct fact *before =
 		factlog_at(&node->host.log, first->index - 1);
+	struct raft_membership membership = changes_held(world, node);
 	struct raft_handover over;
 
 	if (!before ||
@@ -244,8 +300,8 @@ static void check_cold_start(struct world *world, struct node *node,
 	    over.new_ts_ns == before->stamp.ts_ns + 1)
 		return;
 	world_cover(world, COVER_COLD_STARTS);
-	if (cold_voters(world, node->id, first->term) * 2 <=
-	    world->node_count)
+	if (!changes_is_quorum(&membership,
+			       cold_voters(world, node->id, first->term)))
 		world_violate(
 			world, node->id, "cold-start",
 			"the wall clock moved a living timeline by %" PRId64
@@ -354,6 +410,8 @@ void checks_send(struct world *world, struct node *node,
 	else if (message->type == RAFT_MSG_VOTE_REPLY &&
 		 message->vote_reply.granted)
 		vote = message->to;
+	if (vote)
+		changes_check_vote(world, node);
 	if (message->term > disk->term ||
 	    (vote && (message->term != disk->term || disk->voted_for != vote)))
 		world_violate(world, node->id, "promises",
@@ -422,7 +480,7 @@ static void commit_new(struct world *world, struct node *node, uint64_t from,
 	for (uint64_t i = from; i <= to; i++)
 		commit_one(world, factlog_at(&node->host.log, i), last->term);
 	world_trace(world, node->id, "COMMITTED to %" PRIu64, to);
-	need_majority(world, node->id, last, "at commit");
+	need_quorum(world, node, last);
 	for (uint32_t i = 0; i < world->node_count; i++)
 		if (i != node->index)
 			check_exclusive(world, &world->nodes[i]);
@@ -517,7 +575,7 @@ void checks_crashed(struct world *world, struct node *node)
 		facts_committed(world, world->facts->committed_last);
 
 	if (last)
-		need_majority(world, node->id, last, "after a crash");
+		need_to_stay(world, node, last);
 }
 
 void checks_clock(struct world *world, struct node *node)
@@ -600,12 +658,16 @@ void checks_snapshot(struct world *world, struct node *node,
 
 bool checks_converged(struct world *world)
 {
-	const struct node *first = &world->nodes[0];
+	const struct node *first = NULL;
 
 	for (uint32_t i = 0; i < world->node_count; i++) {
 		const struct node *node = &world->nodes[i];
 		const struct raft_view *view = &node->host.view;
 
+		if (!changes_takes_part(world, node))
+			continue;
+		if (!first)
+			first = node;
 		if (view->leader == RAFT_NOBODY ||
 		    view->leader != first->host.view.leader ||
 		    view->term != first->host.view.term ||

@@ -1,12 +1,13 @@
 /* The invariants, each by name; looked at after every step.
  *
- *  1 election-safety     one leader per term
+ *  1 election-safety     one leader per term, by a quorum of the membership
+ *			   its log holds
  *  2 log-matching        same index and term: same entry, same entries before
  *  3 leader-completeness a new leader holds all that was committed before
  *  4 state-safety        all state machines apply the same entries in order
- *  5 committed-durable   what is committed is on a majority of disks, and
- *                        stays there through every crash; never truncated.
- *                        A damaged disk keeps its promise by its floor
+ *  5 committed-durable   what is committed is on a quorum of disks, and those
+ *                        that lose it are never one; never truncated. A
+ *                        damaged disk keeps its promise by its floor
  *  6 commit-rule         a leader commits by counting only its own term;
  *                        nobody knows a commit before a leader made it
  *  7 stamps-rise         stamps strictly rise along every log (I4)
@@ -26,6 +27,10 @@
  * 15 mirror              the core's log and view are what its effects said
  * 16 liveness            after the faults a leader, a write, reads on every
  *                        node, and equal logs within bounded time
+ *    membership	   a core goes by the newest its log holds; joint: one
+ *    one-change	   follows another only as it may, and only once that
+ *    joiner		   is committed, and an entry of the leader's term too;
+ *			   who is in none yet votes for nobody
  * 17 busy-loop, addressing: ticks without end, messages to nobody
  */
 #ifndef RAFTFS_TESTS_SIM_CHECKS_H

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/check.h"
+#include "tests/sim/changes.h"
 #include "tests/sim/history.h"
 #include "tests/sim/record.h"
 #include "tests/sim/storage.h"
@@ -214,7 +215,11 @@ void clients_probe(struct world *world)
 			.probe = true,
 			.identity = clients->identities++,
 			.pinned = i == 0 ? -1 : (int)i - 1,
+			.done = i > 0 && !changes_takes_part(
+						 world, &world->nodes[i - 1]),
 		};
+		if (client->done)
+			continue;
 		CHECK(client->identity < KV_IDENTITIES);
 		begin(world, CLIENTS_COUNT + i, i > 0);
 	}

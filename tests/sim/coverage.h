@@ -89,7 +89,16 @@ struct node;
 	X(HANDOVERS, "timelines handed over", true)                            \
 	X(LEASES_SHOWN, "leases shown on a page", true)                        \
 	X(OUTAGES, "outages of all machines", true)                            \
-	X(COLD_STARTS, "timelines that went on from the wall clock", true)
+	X(COLD_STARTS, "timelines that went on from the wall clock", true)      \
+	X(CHANGES, "changes of the membership begun", true)                    \
+	X(CHANGES_BUSY, "such changes refused: one at a time", true)           \
+	X(CHANGES_JOINT, "joint memberships", true)                            \
+	X(CHANGES_DONE, "joint memberships that ended", true)                  \
+	X(CHANGES_UNDONE, "changes that a truncation took back", true)         \
+	X(ELECTIONS_JOINT, "elections by a joint membership", true)            \
+	X(LEADERS_REMOVED, "leaders that removed themselves", true)            \
+	X(MACHINES_LOST, "machines lost for good", true)                       \
+	X(PROMOTIONS, "learners that became voters", true)
 
 enum coverage {
 #define X(name, text, essential) COVER_##name,

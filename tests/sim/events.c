@@ -2,6 +2,7 @@
 #include "tests/sim/events.h"
 
 #include "common/check.h"
+#include "tests/sim/changes.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/clock_host.h"
 #include "tests/sim/faults.h"
@@ -26,6 +27,7 @@ static const struct row rows[EVENT_COUNT] = {
 	[EVENT_RAFT_FLUSH] = {raft_host_flush, PROC_RAFTD, true},
 	[EVENT_RAFT_READ] = {raft_host_read, PROC_RAFTD, true},
 	[EVENT_RAFT_TRANSFER] = {raft_host_hint, PROC_RAFTD, true},
+	[EVENT_RAFT_CONFIGURE] = {changes_request, PROC_RAFTD, true},
 	[EVENT_RAFT_RTT] = {raft_host_rtt, PROC_RAFTD, true},
 	[EVENT_RAFT_SNAPSHOT_TAKEN] = {raft_host_snapshot, PROC_RAFTD, true},
 	[EVENT_RAFT_SNAPSHOT_INSTALLED] = {raft_host_snapshot, PROC_RAFTD,
@@ -48,6 +50,7 @@ static const struct row rows[EVENT_COUNT] = {
 	[EVENT_CLIENT_TIMEOUT] = {clients_timeout, PROC_NONE, false},
 	[EVENT_PROC_RESUME] = {node_resume, PROC_NONE, false},
 	[EVENT_PROC_RESTART] = {node_restart, PROC_NONE, false},
+	[EVENT_CHANGE] = {changes_next, PROC_NONE, false},
 	[EVENT_FAULT] = {faults_strike, PROC_NONE, false},
 	[EVENT_HEAL] = {faults_heal, PROC_NONE, false},
 	[EVENT_SCHEDULE] = {schedules_look, PROC_NONE, false},

@@ -91,6 +91,9 @@ static const struct fact *facts_add(struct world *world, uint32_t node,
 			      .kind = entry->kind,
 			      .bytes = entry->bytes,
 			      .previous = previous};
+	fact->config = previous ? previous->config : NULL;
+	if (entry->kind == RAFT_ENTRY_CONFIG)
+		fact->config = fact;
 	if (entry->bytes)
 		memcpy(fact->data, entry->data, entry->bytes);
 	*slot = fact;

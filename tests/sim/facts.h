@@ -11,7 +11,7 @@
 
 #include "raftd/core/raft.h"
 
-#define FACT_BYTES 64 /* commands and hand-over records are smaller */
+#define FACT_BYTES 208 /* the largest: a membership, without about */
 
 struct world;
 
@@ -23,6 +23,7 @@ struct fact {
 	uint32_t bytes;
 	uint8_t data[FACT_BYTES];
 	const struct fact *previous; /* NULL: index 1 */
+	const struct fact *config;   /* the newest CONFIG up to here, or NULL */
 };
 
 struct facts {

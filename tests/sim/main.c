@@ -16,8 +16,8 @@ static const char usage_text[] =
 	"N]\n"
 	"                  [--skip CHECKS] [--trace FILE] [--stop]\n"
 	"                  [--soak MINUTES]\n"
-	"scenarios: mixed calm idle crashes partitions clocks disks hostile "
-	"beyond-rho figure-8 forget\n"
+	"scenarios: mixed calm idle crashes partitions clocks disks changes "
+	"hostile beyond-rho figure-8 forget\n"
 	"A seed fixes everything: same seed and options, same run.\n";
 
 static void parse_scenario(struct batch *batch, const char *name)

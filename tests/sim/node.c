@@ -82,7 +82,7 @@ void node_start(struct world *world, struct node *node, uint32_t procs)
 	for (uint32_t proc = 0; proc < PROC_COUNT; proc++) {
 		struct process *process = &node->procs[proc];
 
-		if (process->alive || !(procs & (1u << proc)) ||
+		if (process->alive || !(procs & (1u << proc)) || node->lost ||
 		    (proc == PROC_TIMESYNCD && node->clockless))
 			continue;
 		process->alive = true;

@@ -49,6 +49,7 @@ struct raft_host {
 	struct raft_view view;
 	struct raft_effects effects;
 	bool carrying; /* decided, not carried out yet */
+	const struct fact *decided_last; /* where its log ended before */
 	/* All nodes' oscillators at that instant: rates change meanwhile. */
 	int64_t decided_oscillator_ns[SIM_NODES_MAX];
 	int64_t decided_at_ns, decided_raw_ns;
@@ -135,6 +136,7 @@ struct node {
 	uint32_t id; /* index + 1 */
 	struct process procs[PROC_COUNT];
 	struct sim_clock clock;
+	bool lost; /* the machine, for good */
 	int64_t suspended_until_ns; /* machine stopped; nothing can start */
 	bool clockless; /* its timesyncd never starts */
 	struct disk disk;

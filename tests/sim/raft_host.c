@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/check.h"
+#include "tests/sim/changes.h"
 #include "tests/sim/checks.h"
 #include "tests/sim/faults.h"
 #include "tests/sim/network.h"
@@ -45,7 +46,7 @@ static struct raft_config config_of(struct world *world, struct node *node)
 	const struct world_profile *profile = &world->profile;
 	struct raft_config config = {
 		.self = node->id,
-		.member_count = world->node_count,
+		.member_count = world->options.node_count,
 		.election_timeout_min_ns = profile->election_min_ns,
 		.election_timeout_max_ns = profile->election_max_ns,
 		.heartbeat_min_ns = profile->heartbeat_ns,
@@ -58,6 +59,8 @@ static struct raft_config config_of(struct world *world, struct node *node)
 		.seed = prng_next(&world->prng),
 	};
 
+	if (node->id > config.member_count)
+		config.member_count = 0; /* a joiner */
 	for (uint32_t i = 0; i < config.member_count; i++)
 		config.members[i].id = i + 1;
 	if (world->options.tracing)
@@ -108,9 +111,15 @@ void raft_host_start(struct world *world, struct node *node)
 					       node->disk.supported_term,
 				       .snapshot = node->disk.snapshot,
 				       .floor = node->disk.floor};
+	struct raft_membership membership = changes_by(
+		world, NULL,
+		facts_find(world, restart.snapshot.index,
+			   restart.snapshot.term));
 	struct raft_entry *entries;
 	struct factlog log = host->log;
 
+	if (restart.snapshot.index > 0)
+		restart.membership = &membership;
 	memset(host, 0, sizeof(*host));
 	host->log = log;
 	restart.entry_count = node->disk.log.count;
@@ -394,6 +403,8 @@ static void tell_storage(struct world *world, struct node *node,
 		const struct raft_proposal_done *done = &effects->proposals[i];
 		bool ok = done->err == RFS_ERR_OK;
 
+		if (changes_answered(world, node, done))
+			continue;
 		node_post(world, node->index, PROC_STORAGED, NODE_IPC_NS,
 			  (struct event){.kind = EVENT_STORE_PROPOSED,
 					 .a = done->id,
@@ -429,6 +440,7 @@ static void carry_out(struct world *world, struct node *node)
 	rot_mended(world, node);
 	record_step(world, node);
 	change_log(world, node, effects);
+	changes_check(world, node);
 	start_flush(world, node);
 	checks_step(world, node);
 	checks_commit(world, node, host->commit_index, effects->commit_index);
@@ -501,6 +513,7 @@ static void step(struct world *world, struct node *node,
 	raft_view(host->raft, &host->view);
 	coverage_step(world, node, event, &before);
 	host->carrying = true;
+	host->decided_last = factlog_at(&host->log, factlog_last(&host->log));
 	host->decided_at_ns = world->now_ns;
 	host->decided_raw_ns = event->now.raw_ns;
 	host->decided_raw_ahead_ns = node->clock.raw_ahead_ns;
@@ -520,6 +533,12 @@ static void step(struct world *world, struct node *node,
 	}
 	if (node->procs[PROC_RAFTD].paused_until_ns <= world->now_ns)
 		carry_out(world, node);
+}
+
+void raft_host_event(struct world *world, struct node *node,
+		     struct raft_event *event)
+{
+	step(world, node, event);
 }
 
 void raft_host_tick(struct world *world, struct event *event)
@@ -711,17 +730,24 @@ void raft_host_snapshot(struct world *world, struct event *event)
 	const struct stored_snapshot *snapshot =
 		storage_snapshot(node, event->a);
 	struct raft_event about = {.type = RAFT_EV_SNAPSHOT_TAKEN};
+	struct raft_membership membership;
 
 	if (!snapshot)
 		return; /* a newer one has taken its place */
+	membership = changes_by(world, NULL,
+				facts_committed(world, snapshot->meta.index));
 	if (event->kind == EVENT_RAFT_SNAPSHOT_INSTALLED)
 		about.type = RAFT_EV_SNAPSHOT_INSTALLED;
+	else
+		changes_check_at(world, node, snapshot->meta.index,
+				 &membership);
 	if (snapshot->meta.index > node->disk.snapshot.index) {
 		node->disk.snapshot = snapshot->meta;
 		record(world, node->id, "snapshot %" PRIu64 " %" PRIu64,
 		       snapshot->meta.index, snapshot->meta.term);
 	}
 	about.snapshot = snapshot->meta;
+	about.membership = &membership;
 	world_trace(world, node->id, "snapshot %" PRIu64 " %s",
 		    snapshot->meta.index,
 		    event->kind == EVENT_RAFT_SNAPSHOT_INSTALLED ? "installed"

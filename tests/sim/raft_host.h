@@ -25,4 +25,8 @@ void raft_host_read(struct world *world, struct event *event);
 void raft_host_rtt(struct world *world, struct event *event);
 void raft_host_snapshot(struct world *world, struct event *event);
 
+/* One step by an event that somebody else made. */
+void raft_host_event(struct world *world, struct node *node,
+		     struct raft_event *event);
+
 #endif

@@ -4,9 +4,10 @@
 #include <inttypes.h>
 
 #include "common/check.h"
+#include "tests/sim/changes.h"
 #include "tests/sim/record.h"
 
-static bool is_damaged(const struct disk *disk)
+bool rot_is_damaged(const struct disk *disk)
 {
 	return disk->damaged_from != 0 || disk->floor.index != 0 ||
 	       disk->misdirects;
@@ -14,13 +15,9 @@ static bool is_damaged(const struct disk *disk)
 
 static bool is_bearable(const struct world *world, const struct node *node)
 {
-	uint32_t damaged = 1;
-
-	if (is_damaged(&node->disk))
-		return false;
-	for (uint32_t i = 0; i < world->node_count; i++)
-		damaged += is_damaged(&world->nodes[i].disk);
-	return damaged * 2 < world->node_count;
+	return !node->lost && !rot_is_damaged(&node->disk) &&
+	       changes_can_spare(world,
+				 changes_ailing(world) | 1u << node->index);
 }
 
 /* Old entries everybody has; the last ones matter most. */

@@ -16,6 +16,8 @@
 #include "tests/sim/node.h"
 
 /* A durable entry goes bad, if there is one and the damage is bearable. */
+bool rot_is_damaged(const struct disk *disk);
+
 void rot_strike(struct world *world, struct node *node);
 
 /* The next flush overwrites an entry it should not, under the same terms. */

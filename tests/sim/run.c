@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "tests/sim/changes.h"
 #include "tests/sim/checks.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/faults.h"
@@ -77,11 +78,15 @@ static void break_clock_rule(struct world *world)
 /* Is there one leader that everybody follows? */
 static bool led(const struct world *world)
 {
-	const struct raft_view *first = &world->nodes[0].host.view;
+	const struct raft_view *first = NULL;
 
 	for (uint32_t i = 0; i < world->node_count; i++) {
 		const struct raft_view *view = &world->nodes[i].host.view;
 
+		if (!changes_takes_part(world, &world->nodes[i]))
+			continue;
+		if (!first)
+			first = view;
 		if (view->leader == RAFT_NOBODY || view->term != first->term ||
 		    view->leader != first->leader)
 			return false;
@@ -117,6 +122,9 @@ static void recover(struct world *world)
 
 	clients_stop(world);
 	faults_end(world);
+	changes_end(world);
+	expect(world, changes_settled, 2 * limit_ns,
+	       "end of the change that was begun");
 	expect(world, led, limit_ns, "leader that all nodes follow");
 	clients_probe(world);
 	expect(world, clients_probes_done, limit_ns,
@@ -152,6 +160,7 @@ void run_seed(const struct sim_options *options, struct sim_result *result)
 	node_start_all(world);
 	clients_init(world);
 	faults_init(world);
+	changes_init(world);
 	world_run_until(world, options->duration_ns);
 	recover(world);
 	record_close(world);

@@ -14,8 +14,9 @@
  * Files: world (queue, story), clocks, network, disks, facts (entries and
  * what was committed), coverage (which rules were exercised), node (processes, crash, restart), raft_host,
  * clock_host, storage + kv (state machine and reads), clients, history
- * (linearizability), checks (invariants), record (trace for tests/replay),
- * faults, schedules, rot (what goes wrong), run (one seed), main.
+ * (linearizability), checks (invariants), changes (of the membership), record
+ * (trace for tests/replay), faults, schedules, rot (what goes wrong), run (one
+ * seed), main.
  */
 #ifndef RAFTFS_TESTS_SIM_WORLD_H
 #define RAFTFS_TESTS_SIM_WORLD_H
@@ -30,7 +31,7 @@
 #include "raftd/core/raft.h"
 #include "tests/sim/coverage.h"
 
-#define SIM_NODES_MAX RAFT_NODES_MAX
+#define SIM_NODES_MAX 14 /* machines, removed and lost ones included */
 
 enum sim_scenario {
 	SCENARIO_MIXED = 0,  /* every kind of fault, a random choice per seed */
@@ -40,6 +41,7 @@ enum sim_scenario {
 	SCENARIO_PARTITIONS, /* network only */
 	SCENARIO_CLOCKS,     /* pauses, disruptions, clock packets lost */
 	SCENARIO_DISKS,	     /* rot, wrong places, full, failing, and crashes */
+	SCENARIO_CHANGES,    /* nodes come and go, amid crashes and cuts */
 	SCENARIO_HOSTILE,    /* streams that lose, double and reorder */
 	SCENARIO_BEYOND_RHO, /* one clock breaks the rate rule: log must hold */
 	SCENARIO_FIGURE_8,   /* a schedule, see schedules.h */
@@ -86,6 +88,7 @@ enum event_kind {
 	EVENT_RAFT_FLUSH,	   /* hand the gathered proposals to the core */
 	EVENT_RAFT_READ,	   /* a: token */
 	EVENT_RAFT_TRANSFER,	   /* a: peer id */
+	EVENT_RAFT_CONFIGURE,	   /* a: change, b: node id, c: replaced id */
 	EVENT_RAFT_RTT,		   /* a: peer id, b: ns */
 	EVENT_RAFT_SNAPSHOT_TAKEN, /* a: index */
 	EVENT_RAFT_SNAPSHOT_INSTALLED, /* a: index */
@@ -108,6 +111,7 @@ enum event_kind {
 	EVENT_PROC_RESUME,    /* a: proc */
 	EVENT_PROC_RESTART,   /* a: proc mask */
 	EVENT_FAULT,
+	EVENT_CHANGE,
 	EVENT_HEAL,	   /* a: partition number */
 	EVENT_SUSPEND_END, /* a: raw reading it began at */
 	EVENT_SCHEDULE,
@@ -132,6 +136,7 @@ struct history;
 struct clients;
 struct faults;
 struct schedule;
+struct changes;
 
 /* Drawn once per seed: what this cluster looks like. */
 struct world_profile {
@@ -172,6 +177,7 @@ struct world {
 	struct clients *clients;
 	struct faults *faults;
 	struct schedule *schedule;
+	struct changes *changes;
 
 	FILE *record; /* NULL: no trace is kept */
 	char (*lines)[256]; /* ring of story lines */
