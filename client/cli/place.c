@@ -89,7 +89,7 @@ int place_into(struct cli *cli, const struct place_verb *verb, int argc,
 	if (status != CLI_OK)
 		return status;
 	if (argc < 2)
-		return cli_usage(verb->name, verb->missing);
+		return cli_usage(verb->name, "%s", verb->missing);
 	status = cli_open(cli);
 	if (status == CLI_OK && argc > 2)
 		status = place_must_be_dir(cli->fs, argv[argc - 1]);
