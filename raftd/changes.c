@@ -61,7 +61,9 @@ static void log_standing(struct changes *changes, const struct raft_view *view)
 	if (why[0] != '\0')
 		log_warn("%s", why);
 	else
-		log_notice("this node is a %s now", changes_standing(view));
+		log_notice("this node is %s%s now",
+			   view->standing == RAFT_LEAVING ? "" : "a ",
+			   changes_standing(view));
 }
 
 const char *changes_standing(const struct raft_view *view)

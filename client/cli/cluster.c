@@ -15,7 +15,7 @@
 #include "client/cli/cli.h"
 #include "client/cli/cluster_files.h"
 #include "client/cli/cluster_process.h"
-#include "client/cli/judge.h"
+#include "client/cli/members.h"
 #include "client/cli/status.h"
 #include "common/os/clock.h"
 #include "common/units.h"
@@ -347,6 +347,76 @@ static int cluster_restart(struct cluster *cluster, const char *name)
 	return status;
 }
 
+/* --- one node more, one less --- */
+
+/* Who is a member, for the new one to ask; and the id it gets. */
+static int ask_members(struct cluster *cluster, struct config_node *members,
+		       uint32_t *count, uint32_t *next_id)
+{
+	DistributedFs__ControlRequest request =
+		DISTRIBUTED_FS__CONTROL_REQUEST__INIT;
+	DistributedFs__ControlReply *reply;
+	struct ask_nodes nodes;
+	enum rfs_err err;
+	int status = ask_find(cluster->cli, &nodes);
+
+	if (status != CLI_OK)
+		return status;
+	request.kind = DISTRIBUTED_FS__CONTROL_KIND__CONTROL_MEMBERS;
+	err = members_ask(&nodes, &request, cluster->cli->timeout_ns, &reply);
+	ask_nodes_free(&nodes);
+	if (err != RFS_ERR_OK || reply->members == NULL)
+		status = members_fail("cluster add", err, reply);
+	for (size_t i = 0; status == CLI_OK && i < reply->members->n_members &&
+			   *count < CONFIG_NODES_MAX - 1;
+	     i++)
+		*count += members_describe(reply->members->members[i],
+					   &members[*count]);
+	if (status == CLI_OK)
+		*next_id = reply->members->last_id + 1;
+	ask_free(reply);
+	return status;
+}
+
+static int cluster_add(struct cluster *cluster, const char *name)
+{
+	struct config_node members[CONFIG_NODES_MAX];
+	struct config_node node = {0};
+	uint32_t count = 0;
+	size_t i = 0;
+	int status = load(cluster);
+
+	if (status == CLI_OK)
+		status = ask_members(cluster, members, &count, &node.id);
+	if (status == CLI_OK)
+		status = cluster_files_add(cluster->dir, name,
+					   &cluster->configs[0], members, count,
+					   &node);
+	if (status == CLI_OK)
+		status = find_node(cluster, node.name, &i);
+	if (status == CLI_OK)
+		status = start_node(cluster, i);
+	if (status == CLI_OK)
+		status = members_add_node(cluster->cli, &node);
+	return status == CLI_OK ? wait_until_ready(cluster, (int)i) : status;
+}
+
+static int cluster_remove(struct cluster *cluster, const char *name)
+{
+	size_t i = 0;
+	int status = find_node(cluster, name, &i);
+
+	if (status == CLI_OK)
+		status = members_remove_node(cluster->cli, name);
+	if (status != CLI_OK)
+		return status;
+	if (!cluster_process_stop(&cluster->configs[i], STOP_LIMIT_NS))
+		fprintf(stderr, "raftfs: %s did not stop and was killed\n",
+			name);
+	return cluster_files_remove(cluster->dir,
+				    config_self(&cluster->configs[i]));
+}
+
 /* --- the command --- */
 
 static bool parse_number(const char *text, long min, long max, long *number)
@@ -425,6 +495,10 @@ static int run(struct cluster *cluster, int argc, char **argv)
 		return cluster_signal(cluster, argv[1], SIGCONT, "resumed");
 	if (argc == 2 && strcmp(verb, "restart") == 0)
 		return cluster_restart(cluster, argv[1]);
+	if ((argc == 1 || argc == 2) && strcmp(verb, "add") == 0)
+		return cluster_add(cluster, argc == 2 ? argv[1] : NULL);
+	if (argc == 2 && strcmp(verb, "remove") == 0)
+		return cluster_remove(cluster, argv[1]);
 	return cli_usage("cluster", "cluster: cannot do \"%s\" with that",
 			 verb);
 }

@@ -10,6 +10,7 @@
 
 #include "client/cli/cli.h"
 #include "client/lib/endpoints.h"
+#include "common/check.h"
 #include "common/os/keys.h"
 
 #define PATH_BYTES (CONFIG_PATH_MAX + 64)
@@ -174,6 +175,105 @@ int cluster_files_make(const char *dir, uint32_t nodes, uint16_t base_port)
 		plan.nodes = 3;
 	keys_init();
 	return make_all(&plan);
+}
+
+/* --- one more, one less --- */
+
+/* The K of the next node; 0: said why not. */
+static uint32_t choose(const char *dir, const char *name)
+{
+	char path[PATH_BYTES];
+	uint32_t wanted = 0;
+
+	if (name != NULL && (name[0] != 'n' || name[1] < '1' || name[1] > '9' ||
+			     name[2] != '\0')) {
+		fprintf(stderr, "raftfs: %s: nodes here are called n1 to n9\n",
+			name);
+		return 0;
+	}
+	if (name != NULL)
+		wanted = (uint32_t)(name[1] - '0');
+	for (uint32_t n = 1; n <= CONFIG_NODES_MAX; n++) {
+		if (wanted != 0 && n != wanted)
+			continue;
+		snprintf(path, sizeof(path), "%s/n%u", dir, n);
+		if (access(path, F_OK) != 0)
+			return n;
+	}
+	fprintf(stderr, "raftfs: %s: %s\n", dir,
+		wanted != 0 ? "there is such a node already" :
+			      "holds as many nodes as there can be");
+	return 0;
+}
+
+/* As "up" would have numbered them: by the node that is there. */
+static uint16_t base_port(const struct config *any)
+{
+	const struct config_node *self = config_self(any);
+	uint32_t k = (uint32_t)(self->name[1] - '1');
+
+	return (uint16_t)(self->raft_port - 1 -
+			  k * CLUSTER_FILES_PORTS_PER_NODE);
+}
+
+static void print_joiner(const char *dir, const struct config *any,
+			 const struct config_node *members, uint32_t count,
+			 const struct config_node *node, FILE *out)
+{
+	fprintf(out,
+		"# Node %s, which joined a cluster on one machine; see "
+		"raftfs.conf(5).\n"
+		"self = \"%s\"\njoin = true\n"
+		"data_dir = \"%s/%s/data\"\nrun_dir = \"%s/%s/run\"\n"
+		"key_file = \"%s/%s/node.key\"\n\n"
+		"cluster {\n\tid = \"%s\"\n}\n\n",
+		node->name, node->name, dir, node->name, dir, node->name, dir,
+		node->name, any->cluster_id);
+	config_print_members(node, 1, out);
+	config_print_members(members, count, out);
+}
+
+int cluster_files_add(const char *dir, const char *name,
+		      const struct config *any,
+		      const struct config_node *members, uint32_t member_count,
+		      struct config_node *node)
+{
+	uint32_t n = choose(dir, name);
+	char path[PATH_BYTES], key[KEY_TEXT_BYTES];
+	uint32_t port = base_port(any) + (n - 1) * CLUSTER_FILES_PORTS_PER_NODE;
+	int status;
+	FILE *out;
+
+	if (n == 0)
+		return CLI_FAILED;
+	keys_init();
+	status = node_key(dir, n, key);
+	if (status != CLI_OK)
+		return status;
+	CHECK(keys_public_parse(key, node->key) == RFS_ERR_OK);
+	snprintf(node->name, sizeof(node->name), "n%u", n);
+	snprintf(node->address, sizeof(node->address), "127.0.0.1");
+	node->raft_port = (uint16_t)(port + 1);
+	node->storage_port = (uint16_t)(port + 2);
+	node->time_port = (uint16_t)(port + 3);
+	snprintf(path, sizeof(path), "%s/n%u/raftfs.conf", dir, n);
+	out = fopen(path, "we");
+	if (out == NULL)
+		return cli_fail_errno(path);
+	print_joiner(dir, any, members, member_count, node, out);
+	return fclose(out) == 0 ? CLI_OK : cli_fail_errno(path);
+}
+
+int cluster_files_remove(const char *dir, const struct config_node *node)
+{
+	char from[PATH_BYTES], to[PATH_BYTES];
+
+	snprintf(from, sizeof(from), "%s/%s", dir, node->name);
+	snprintf(to, sizeof(to), "%s/%s.removed-%u", dir, node->name, node->id);
+	if (rename(from, to) != 0)
+		return cli_fail_errno(from);
+	printf("its directory is %s now\n", to);
+	return CLI_OK;
 }
 
 static void fault_to_stderr(void *ctx, const char *text)

@@ -98,6 +98,24 @@ const char *members_kind(const DistributedFs__MembersStatus *members,
 	return member->promote ? "learner (joins)" : "learner";
 }
 
+bool members_describe(const DistributedFs__MemberStatus *member,
+		      struct config_node *node)
+{
+	const DistributedFs__Member *about = member->about;
+
+	memset(node, 0, sizeof(*node));
+	if (about == NULL || about->key.len != sizeof(node->key))
+		return false;
+	node->id = member->node;
+	snprintf(node->name, sizeof(node->name), "%s", about->name);
+	snprintf(node->address, sizeof(node->address), "%s", about->address);
+	node->raft_port = (uint16_t)about->raft_port;
+	node->storage_port = (uint16_t)about->storage_port;
+	node->time_port = (uint16_t)about->time_port;
+	memcpy(node->key, about->key.data, sizeof(node->key));
+	return config_node_fault(node) == NULL;
+}
+
 int members_fail(const char *what, enum rfs_err err,
 		 const DistributedFs__ControlReply *reply)
 {
@@ -183,8 +201,15 @@ static const char *role_of(const struct row *row)
 /* What else there is to say of it: "" when all is well. */
 static const char *note_of(const struct row *row, const struct ask_nodes *nodes)
 {
+	static char lacks[64];
+
 	if (row->raft != NULL && row->raft->standing_why[0] != '\0')
 		return row->raft->standing_why;
+	if (row->storage != NULL && row->storage->chunks_missing > 0) {
+		snprintf(lacks, sizeof(lacks), "lacks %" PRIu64 " chunks",
+			 row->storage->chunks_missing);
+		return lacks;
+	}
 	for (size_t i = 0; i < nodes->count && row->raft == NULL; i++) {
 		const DistributedFs__ControlReply *reply = nodes->node[i].raft;
 

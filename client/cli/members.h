@@ -27,6 +27,10 @@ const char *members_kind(const DistributedFs__MembersStatus *members,
 int members_fail(const char *what, enum rfs_err err,
 		 const DistributedFs__ControlReply *reply);
 
+/* How its members are reached; false: it cannot be a node's description. */
+bool members_describe(const DistributedFs__MemberStatus *member,
+		      struct config_node *node);
+
 /* members add|remove|replace|promote|update, argv[0] being that word. */
 int members_change(struct cli *cli, int argc, char **argv);
 

@@ -44,7 +44,8 @@ static const struct usage_command commands[] = {
 	 "up [--nodes N] [--dir D] [--base-port P]\n"
 	 "	       down|status [--dir D]\n"
 	 "	       kill NODE [DAEMON] | pause|resume|restart NODE "
-	 "[--dir D]",
+	 "[--dir D]\n"
+	 "	       add [NODE] | remove NODE [--dir D]",
 	 "a cluster on this machine, to try and to develop"},
 	{"config", command_config, "check|show FILE",
 	 "check a configuration; show it with all defaults"},

@@ -46,7 +46,7 @@ _raftfs() {
 	COMPREPLY=()
 	_raftfs_target
 	case $prev in
-	-s | -c | -d | --dir | --svg)
+	-s | -c | -d | --dir | --svg | --config)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
@@ -73,6 +73,12 @@ _raftfs() {
 	leader)
 		mapfile -t COMPREPLY < <(compgen -W 'transfer --json' -- "$cur")
 		;;
+	members)
+		mapfile -t COMPREPLY < <(compgen -W 'add remove replace promote
+			update --config --id --address --raft-port
+			--storage-port --time-port --key --learner --no-wait
+			--timeout --json' -- "$cur")
+		;;
 	clock)
 		mapfile -t COMPREPLY < <(compgen -W 'tracking sources
 			sourcestats selectdata wait history plot --json --watch
@@ -84,7 +90,7 @@ _raftfs() {
 		;;
 	cluster)
 		mapfile -t COMPREPLY < <(compgen -W 'up down status kill pause
-			resume restart --dir --nodes --base-port
+			resume restart add remove --dir --nodes --base-port
 			n1 n2 n3' -- "$cur")
 		;;
 	*)
