@@ -36,12 +36,14 @@ struct daemon {
 	struct control_server *control;
 	struct history history; /* of what was published */
 	char drift_path[CONFIG_PATH_MAX + 32];
+	char epoch_path[CONFIG_PATH_MAX + 32];
 	int64_t drift_saved_ns;
 	enum timesync_quality quality; /* as last told the supervisor */
 	bool ready;
 
 	bool meshed; /* no raftd, no reference: carrier.h decides */
 	struct carrier carrier;
+	uint64_t epoch_saved; /* as in the epoch file */
 	struct boundlog boundlog;
 	struct steer steer; /* of this host's clock */
 

@@ -17,6 +17,7 @@
 #include "timesyncd/core/reference.h"
 #include "timesyncd/daemon.h"
 #include "timesyncd/driftfile.h"
+#include "timesyncd/epochfile.h"
 #include "timesyncd/identity.h"
 
 #define LOOK_S		   0.020
@@ -92,6 +93,18 @@ static void step(struct daemon *daemon, struct timesync_event *event)
 		look_at_mesh(daemon);
 }
 
+/* Before it is used: what cannot be saved is assured by the wall clock. */
+static void remember_epoch(struct daemon *daemon)
+{
+	uint64_t epoch = daemon->carrier.epoch;
+
+	if (epoch <= daemon->epoch_saved)
+		return;
+	daemon->epoch_saved = epoch;
+	if (epochfile_save(daemon->epoch_path, epoch) != RFS_ERR_OK)
+		log_warn("going on without an epoch file");
+}
+
 /* Every event of the carrier's makes a step, after which it is asked again;
  * each brings it nearer to having nothing to say. */
 static void look_at_mesh(struct daemon *daemon)
@@ -100,10 +113,12 @@ static void look_at_mesh(struct daemon *daemon)
 	uint32_t count = timesync_peers(daemon->timesync, views);
 	struct timesync_event event;
 
-	if (carrier_step(&daemon->carrier, clock_raw_ns(), clock_wall_ns(),
-			 timesync_clock(daemon->timesync), views, count,
-			 &event))
-		step(daemon, &event);
+	if (!carrier_step(&daemon->carrier, clock_raw_ns(), clock_wall_ns(),
+			  timesync_clock(daemon->timesync), views, count,
+			  &event))
+		return;
+	remember_epoch(daemon);
+	step(daemon, &event);
 }
 
 static void look_at_consensus(struct daemon *daemon)
@@ -374,6 +389,10 @@ static void open_mesh(struct daemon *daemon)
 	carrier_init(&daemon->carrier, config_self(&daemon->config)->id, ids,
 		     daemon->config.node_count, clock_raw_ns(),
 		     daemon->settings.story);
+	snprintf(daemon->epoch_path, sizeof(daemon->epoch_path),
+		 "%s/timesyncd/epoch", daemon->config.data_dir);
+	daemon->epoch_saved = epochfile_load(daemon->epoch_path);
+	carrier_recall(&daemon->carrier, daemon->epoch_saved);
 }
 
 static enum rfs_err open_outside(struct daemon *daemon)

@@ -74,6 +74,13 @@ ok "one socket, no epoll, eventfd, signalfd or timerfd" $?
 [ "$(find "/proc/${alone[2]}/task" -mindepth 1 -maxdepth 1 | wc -l)" -eq 1 ]
 ok "one thread" $?
 
+saved() { # N: the epoch in its file
+	tail -n 1 "$W/n$1/data/timesyncd/epoch" 2>/dev/null || echo 0
+}
+first=$(saved 1)
+[ "$first" -gt 0 ] && [ "$(saved 2)" = "$first" ] && [ "$(saved 3)" = "$first" ]
+ok "each has saved the epoch's number" $?
+
 before=$(unix_time 2)
 stop_alone 1 KILL
 wait_until 30 carried_by 2 2 3
@@ -89,6 +96,8 @@ wait_until 10 carried_by 2 1
 ok "node 1 is back and follows node 2" $?
 wait_until 40 carried_by 1 1 2 3
 ok "then it carries the timeline again" $?
+[ "$(saved 1)" -gt "$first" ]
+ok "under a number of its own" $?
 agree 1 2 3
 ok "the three pages agree again" $?
 

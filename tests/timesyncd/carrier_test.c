@@ -270,6 +270,34 @@ static void a_timeline_is_taken_only_after_a_majority_was_heard(void **state)
 	assert_int_equal(desk.event.epoch.anchor_ts_ns, 99 * NS_PER_SEC);
 }
 
+static void a_restarted_node_uses_no_number_twice(void **state)
+{
+	(void)state;
+	struct desk desk;
+
+	/* Its wall clock says 99 s, and went back: it carried later rounds. */
+	sit(&desk, 10);
+	carrier_recall(&desk.carrier, EPOCH(5000, 0));
+	report(&desk, 20, TIMESYNC_UNSYNCED, 0, ALL);
+	assert_false(look(&desk, NS_PER_SEC));
+	assert_true(look(&desk, NS_PER_SEC + CARRIER_SETTLE_NS));
+	assert_true(desk.event.epoch.self);
+	assert_int_equal(desk.event.epoch.epoch, EPOCH(5001, 0));
+
+	/* What it recalls may still be carried by another. */
+	sit(&desk, 10);
+	carrier_recall(&desk.carrier, EPOCH(5000, 1));
+	report(&desk, 20, TIMESYNC_SYNCED, EPOCH(5000, 1), ALL);
+	report(&desk, 30, TIMESYNC_SYNCED, EPOCH(5000, 1), ALL);
+	assert_true(look(&desk, NS_PER_SEC));
+	assert_false(desk.event.epoch.self);
+	assert_int_equal(desk.event.epoch.epoch, EPOCH(5000, 1));
+
+	/* A number that no node can have begun is none. */
+	carrier_recall(&desk.carrier, UINT64_MAX);
+	assert_int_equal(desk.carrier.highest, EPOCH(5000, 1));
+}
+
 static void a_late_starter_follows_what_is_there(void **state)
 {
 	(void)state;
@@ -458,6 +486,7 @@ int main(void)
 		cmocka_unit_test(a_lone_node_whose_clock_broke_begins_anew),
 		cmocka_unit_test(
 			a_timeline_is_taken_only_after_a_majority_was_heard),
+		cmocka_unit_test(a_restarted_node_uses_no_number_twice),
 		cmocka_unit_test(a_late_starter_follows_what_is_there),
 		cmocka_unit_test(a_single_liar_draws_nobody_away),
 		cmocka_unit_test(a_carrier_goes_above_a_stray_epoch_but_slowly),

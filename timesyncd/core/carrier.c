@@ -45,6 +45,12 @@ void carrier_init(struct carrier *c, uint32_t self, const uint32_t *ids,
 	CHECK(c->rank < count);
 }
 
+void carrier_recall(struct carrier *c, uint64_t highest)
+{
+	if (highest / RANKS <= ROUND_MAX)
+		c->highest = highest;
+}
+
 static uint32_t rank_of_id(const struct carrier *c, uint32_t id)
 {
 	uint32_t rank = 0;

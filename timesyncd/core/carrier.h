@@ -16,10 +16,10 @@
  * that no later stamp is below an earlier one; only where there was none is it
  * seeded from the wall clock. Its epoch number is above all that it has heard
  * of, and names it: epoch = round * 16 + rank + 1, so that two nodes never
- * mean different timelines by one number. A round is not below the wall clock's
- * quarters of a second, so that a node that was restarted, and has forgotten,
- * does not use a number twice: the wall clock may be wrong, but must not go
- * back across a restart.
+ * mean different timelines by one number. A node that was restarted is told the
+ * highest number it went by (carrier_recall()). Where that was lost a round is at
+ * least not below the wall clock's quarters of a second, which must then not
+ * have gone back.
  *
  * A node follows a higher epoch when its carrier is the candidate by its own
  * count, or when a majority already follows it: a single liar cannot draw
@@ -74,6 +74,9 @@ struct carrier {
 /* ids: all nodes of the configuration, this one included, in any order. */
 void carrier_init(struct carrier *carrier, uint32_t self, const uint32_t *ids,
 		  uint32_t count, int64_t raw_ns, struct story story);
+
+/* Before the first step: the highest epoch in force in an earlier life. */
+void carrier_recall(struct carrier *carrier, uint64_t highest);
 
 /* An answer of node `id`: its clock, and whom it hears. */
 void carrier_heard(struct carrier *carrier, uint32_t id,
