@@ -85,6 +85,7 @@ static void fill(const struct loop *loop, struct status *status)
 	raft->reads_by_quorum = view.counters.reads_by_quorum;
 	raft->messages_dropped = view.counters.messages_dropped +
 				 peers_bad_messages(loop->peers);
+	raft->messages_sent = peers_messages_sent(loop->peers);
 	raft->stamps_disagreed = view.counters.stamps_disagreed;
 	raft->commits_waited_lease = view.counters.commits_waited_lease;
 	raft->loop_stall_max_ns = loop->stall.max_ns;

@@ -80,6 +80,7 @@ struct peers {
 	struct inbound *inbound;
 	unsigned int inbound_count;
 	uint64_t bad_messages;
+	uint64_t messages_sent;
 	struct convert_out scratch;
 	struct raft_entry entries[RAFT_ENTRIES_MAX];
 };
@@ -678,6 +679,7 @@ static void send_append(struct peers *peers, const struct raft_message *message)
 
 void peers_send(struct peers *peers, const struct raft_message *message)
 {
+	peers->messages_sent++;
 	if (message->type == RAFT_MSG_APPEND)
 		send_append(peers, message);
 	else
@@ -696,6 +698,11 @@ void peers_get_status(const struct peers *peers, uint32_t node,
 uint64_t peers_bad_messages(const struct peers *peers)
 {
 	return peers->bad_messages;
+}
+
+uint64_t peers_messages_sent(const struct peers *peers)
+{
+	return peers->messages_sent;
 }
 
 /* ---- the roster's changes ---- */

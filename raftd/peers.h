@@ -97,6 +97,8 @@ void peers_get_status(const struct peers *peers, uint32_t node,
 		      bool *connected, const char **refused);
 
 uint64_t peers_bad_messages(const struct peers *peers);
+/* Raft messages given to peers_send(), whether or not a link was there. */
+uint64_t peers_messages_sent(const struct peers *peers);
 
 /* What is queued is tried once more. peers may be NULL. */
 void peers_free(struct peers *peers);

@@ -3,15 +3,13 @@
  *
  *	raftload check RAFTD DIR	does it keep what it acknowledged?
  *	raftload bench RAFTD DIR	figures of our own
- *	raftload idle RAFTD DIR		of nodes that nobody asks
- *	raftload pause RAFTD DIR	of leaders that stop without dying
+ *	raftload idle|load|kill|pause RAFTD DIR		one part of them
+ *	raftload limbo RAFTD DIR	of heirs to a long lease
  *	raftload storm RAFTD DIR S	elections in S seconds of a busy host
- *	raftload etcd-load PORT		the same figures of a running etcd
- *	raftload etcd-gap PID PORT...	kill -9 PID; us to the first write
+ *	raftload etcd-load PREFIX PORT PID...	figures of a running etcd
+ *	raftload etcd-gap kill|pause PID PORT...	us to the first write
  */
-#include <dirent.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,12 +24,14 @@
 #include "common/units.h"
 #include "tests/bench/raft/cluster.h"
 #include "tests/bench/raft/driver.h"
+#include "tests/bench/raft/faults.h"
+#include "tests/bench/raft/loads.h"
 #include "tests/bench/raft/player.h"
 
 #define BASE_PORT     7600
 #define LEADER_MS     10000
-#define SECONDS_EACH  4.0
-#define KILL_COUNT    20
+#define KILLS	      100
+#define PAUSES	      20
 
 static struct cluster cluster;
 static int passes, failures;
@@ -337,272 +337,95 @@ static int run_check(void)
 
 /* ---- figures ---- */
 
-static void figure(const char *prefix, const char *name, double value)
-{
-	printf("figure %sraft.%s %.2f\n", prefix, name, value);
-	fflush(stdout);
-}
-
-static void load_figures(const char *prefix,
-			 const struct driver_protocol *protocol, uint16_t port)
-{
-	static const unsigned int counts[] = { 1, 16, 64 };
-	struct driver_result result;
-	char name[64];
-
-	for (unsigned int i = 0; i < 3; i++) {
-		driver_run(protocol, port, counts[i], DRIVER_PUT, SECONDS_EACH,
-			   &result);
-		CHECK(result.failed == 0);
-		snprintf(name, sizeof(name), "put.%u.ops_s", counts[i]);
-		figure(prefix, name, (double)result.done / result.seconds);
-		snprintf(name, sizeof(name), "put.%u.p50_us", counts[i]);
-		figure(prefix, name, (double)result.p50_ns / NS_PER_US);
-		snprintf(name, sizeof(name), "put.%u.p99_us", counts[i]);
-		figure(prefix, name, (double)result.p99_ns / NS_PER_US);
-	}
-	driver_run(protocol, port, 64, DRIVER_GET, SECONDS_EACH, &result);
-	CHECK(result.failed == 0);
-	figure(prefix, "lread.64.ops_s", (double)result.done / result.seconds);
-	figure(prefix, "lread.64.p50_us", (double)result.p50_ns / NS_PER_US);
-	figure(prefix, "lread.64.p99_us", (double)result.p99_ns / NS_PER_US);
-}
-
-static int by_value(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static void gap_figures(const char *what, int64_t *gaps_ns)
-{
-	char name[64];
-
-	qsort(gaps_ns, KILL_COUNT, sizeof(*gaps_ns), by_value);
-	snprintf(name, sizeof(name), "%s.median_ms", what);
-	figure("", name, (double)gaps_ns[KILL_COUNT / 2] / NS_PER_MS);
-	snprintf(name, sizeof(name), "%s.max_ms", what);
-	figure("", name, (double)gaps_ns[KILL_COUNT - 1] / NS_PER_MS);
-}
-
-/* CPU time of all threads of a process so far. */
-static uint64_t cpu_ns_of(pid_t pid)
-{
-	char path[300], line[128];
-	uint64_t total_ns = 0;
-	struct dirent *task;
-	DIR *tasks;
-
-	snprintf(path, sizeof(path), "/proc/%d/task", pid);
-	tasks = opendir(path);
-	CHECK(tasks != NULL);
-	while ((task = readdir(tasks)) != NULL) {
-		snprintf(path, sizeof(path), "/proc/%d/task/%.16s/schedstat",
-			 pid, task->d_name);
-		FILE *in = fopen(path, "r");
-
-		if (in == NULL)
-			continue;
-		if (fgets(line, sizeof(line), in) != NULL)
-			total_ns += strtoull(line, NULL, 10);
-		fclose(in);
-	}
-	closedir(tasks);
-	return total_ns;
-}
-
-static void idle_figures(void)
-{
-	const unsigned int seconds = 5;
-	uint64_t cpu_ns[CLUSTER_NODES_MAX], syncs = 0, total_ns = 0;
-	uint64_t most_ns = 0;
-
-	CHECK(cluster_caught_up(&cluster, LEADER_MS));
-	sleep(1);
-	for (uint32_t i = 0; i < cluster.count; i++) {
-		cpu_ns[i] = cpu_ns_of(cluster.node[i].raftd);
-		syncs -= sync_count(i);
-	}
-	sleep(seconds);
-	for (uint32_t i = 0; i < cluster.count; i++) {
-		cpu_ns[i] = cpu_ns_of(cluster.node[i].raftd) - cpu_ns[i];
-		syncs += sync_count(i);
-		total_ns += cpu_ns[i];
-		if (cpu_ns[i] > most_ns)
-			most_ns = cpu_ns[i];
-	}
-	figure("", "idle.cpu_percent",
-	       100.0 * (double)total_ns / NS_PER_SEC / seconds / cluster.count);
-	figure("", "idle.leader_cpu_percent",
-	       100.0 * (double)most_ns / NS_PER_SEC / seconds);
-	figure("", "idle.fsyncs_s", (double)syncs / seconds / cluster.count);
-}
-
-/* As a supervisor: kill, reap, revoke, tell. */
-static void *kill_leader(void *ctx)
-{
-	cluster_kill_raftd(&cluster, *(const uint32_t *)ctx);
-	return NULL;
-}
-
-/* It says nothing any more, and nobody says that it is dead. */
-static void *pause_leader(void *ctx)
-{
-	CHECK(kill(cluster.node[*(const uint32_t *)ctx].raftd, SIGSTOP) == 0);
-	return NULL;
-}
-
-/* From the fault to the first write through one of the others that began after
- * it. The gap begins with the signal, not when its thread is done. */
-static int64_t fault_gap_ns(void *fault(void *ctx), uint32_t leader)
-{
-	uint16_t ports[CLUSTER_NODES_MAX];
-	unsigned int count = 0;
-	pthread_t thread;
-	int64_t gap_ns;
-
-	for (uint32_t i = 0; i < cluster.count; i++) {
-		if (i != leader)
-			ports[count++] = port_of(i);
-	}
-	CHECK(pthread_create(&thread, NULL, fault, &leader) == 0);
-	gap_ns = driver_first_write(&driver_player, ports, count, LEADER_MS);
-	CHECK(gap_ns >= 0);
-	CHECK(pthread_join(thread, NULL) == 0);
-	return gap_ns;
-}
-
-static uint32_t settled_leader(void)
-{
-	uint32_t leader;
-
-	CHECK(cluster_caught_up(&cluster, LEADER_MS));
-	leader = cluster_leader(&cluster, LEADER_MS);
-	CHECK(leader != CLUSTER_NONE);
-	usleep(300000);
-	return leader;
-}
-
-static void kill_figures(void)
-{
-	int64_t gaps_ns[KILL_COUNT];
-
-	for (unsigned int round = 0; round < KILL_COUNT; round++) {
-		uint32_t leader = settled_leader();
-
-		gaps_ns[round] = fault_gap_ns(kill_leader, leader);
-		cluster_start_raftd(&cluster, leader);
-	}
-	gap_figures("kill", gaps_ns);
-}
-
-static void pause_figures(void)
-{
-	int64_t gaps_ns[KILL_COUNT];
-
-	for (unsigned int round = 0; round < KILL_COUNT; round++) {
-		uint32_t leader = settled_leader();
-
-		usleep(700000); /* the links of the last one are back */
-		gaps_ns[round] = fault_gap_ns(pause_leader, leader);
-		CHECK(kill(cluster.node[leader].raftd, SIGCONT) == 0);
-	}
-	gap_figures("pause", gaps_ns);
-}
-
-/* The term, which every election raises. */
-static uint64_t term_now(void)
-{
-	struct cons_sample sample;
-	uint64_t term = 0;
-
-	for (uint32_t i = 0; i < cluster.count; i++)
-		if (cluster_sample(&cluster, i, &sample) && sample.term > term)
-			term = sample.term;
-	return term;
-}
-
-/* Nothing fails, but the host makes everything late: the storm itself is the
- * caller's. */
-static void storm_figures(unsigned int seconds)
-{
-	uint64_t before;
-	int64_t writes = 0, slowest_ns = 0;
-	int64_t until_ns = clock_raw_ns() + seconds * NS_PER_SEC;
-
-	settled_leader();
-	before = term_now();
-	while (clock_raw_ns() < until_ns) {
-		uint32_t leader = cluster_leader(&cluster, LEADER_MS);
-		int64_t took_ns = driver_once(&driver_player, port_of(leader),
-					      DRIVER_PUT, 1, NULL, LEADER_MS);
-
-		writes += took_ns >= 0;
-		if (took_ns > slowest_ns)
-			slowest_ns = took_ns;
-		usleep(20000);
-	}
-	figure("", "storm.elections", (double)(term_now() - before));
-	figure("", "storm.writes", (double)writes);
-	figure("", "storm.slowest_ms", (double)slowest_ns / NS_PER_MS);
-}
-
-static int run_bench(void)
+static int run_bench(const char *dir)
 {
 	uint32_t leader = cluster_leader(&cluster, LEADER_MS);
 
 	CHECK(leader != CLUSTER_NONE);
-	idle_figures();
-	load_figures("", &driver_player, port_of(leader));
-	kill_figures();
-	pause_figures();
+	loads_run_floors(dir, BASE_PORT + 99);
+	faults_run_idle(&cluster);
+	loads_run_ours(&cluster, leader);
+	faults_run_kills(&cluster, KILLS);
+	faults_run_pauses(&cluster, PAUSES);
+	faults_run_limbo(&cluster, "successor", PAUSES);
 	cluster_stop(&cluster);
 	return 0;
 }
 
-static int run_one(const char *what, unsigned int seconds)
+static int run_part(const char *what, unsigned int seconds)
 {
-	CHECK(cluster_leader(&cluster, LEADER_MS) != CLUSTER_NONE);
+	uint32_t leader = cluster_leader(&cluster, LEADER_MS);
+
+	CHECK(leader != CLUSTER_NONE);
 	if (strcmp(what, "idle") == 0)
-		idle_figures();
+		faults_run_idle(&cluster);
+	else if (strcmp(what, "load") == 0)
+		loads_run_ours(&cluster, leader);
+	else if (strcmp(what, "kill") == 0)
+		faults_run_kills(&cluster, KILLS);
 	else if (strcmp(what, "pause") == 0)
-		pause_figures();
+		faults_run_pauses(&cluster, PAUSES);
+	else if (strcmp(what, "limbo") == 0)
+		faults_run_limbo(&cluster, "limbo", PAUSES);
 	else
-		storm_figures(seconds);
+		faults_run_storm(&cluster, seconds);
 	cluster_stop(&cluster);
 	return 0;
 }
 
-static int start_cluster(char **argv, const char *extra)
+/* The lease of `limbo` is long, so that its heirs have to wait with writes. */
+static void start_part(char **argv)
 {
-	cluster_start(&cluster, argv[3], argv[2], 3, BASE_PORT, extra);
-	return 0;
+	cluster_start(&cluster, argv[3], argv[2], 3, BASE_PORT,
+		      strcmp(argv[1], "limbo") == 0 ? "lease = \"1s\"" : "");
+}
+
+static unsigned int take_pids(int argc, char **argv, pid_t *pids)
+{
+	unsigned int count = 0;
+
+	while (count < (unsigned int)argc && count < CLUSTER_NODES_MAX) {
+		pids[count] = (pid_t)atoi(argv[count]);
+		count++;
+	}
+	return count;
 }
 
 static int run_etcd_load(int argc, char **argv)
 {
-	if (argc != 3)
-		return 2;
-	load_figures("etcd.", &driver_etcd, (uint16_t)atoi(argv[2]));
+	pid_t pids[CLUSTER_NODES_MAX];
+	unsigned int count = take_pids(argc - 4, argv + 4, pids);
+
+	loads_run_idle(argv[2], pids, count);
+	loads_run(argv[2], &driver_etcd, (uint16_t)atoi(argv[3]), pids, count);
 	return 0;
 }
 
-/* One gap, in microseconds: the caller kills and restarts etcd. */
+/* One gap, in microseconds: the caller restarts or continues etcd. */
 static int run_etcd_gap(int argc, char **argv)
 {
+	int signal_number = strcmp(argv[2], "kill") == 0 ? SIGKILL : SIGSTOP;
 	uint16_t ports[CLUSTER_NODES_MAX];
 	unsigned int count = 0;
 	int64_t gap_ns;
 
-	if (argc < 4)
-		return 2;
-	for (int i = 3; i < argc && count < CLUSTER_NODES_MAX; i++)
+	for (int i = 4; i < argc && count < CLUSTER_NODES_MAX; i++)
 		ports[count++] = (uint16_t)atoi(argv[i]);
-	CHECK(kill(atoi(argv[2]), SIGKILL) == 0);
+	CHECK(kill(atoi(argv[3]), signal_number) == 0);
 	gap_ns = driver_first_write(&driver_etcd, ports, count, 30000);
 	printf("%.1f\n", (double)gap_ns / NS_PER_US);
 	return gap_ns < 0;
+}
+
+static bool is_part(const char *what)
+{
+	static const char *const parts[] = { "idle", "load", "kill", "pause",
+					     "limbo" };
+
+	for (unsigned int i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (strcmp(what, parts[i]) == 0)
+			return true;
+	return false;
 }
 
 int main(int argc, char **argv)
@@ -612,26 +435,31 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	log_init("raftload", NULL);
 	keys_init();
-	if (strcmp(what, "check") == 0 && argc == 4)
-		return start_cluster(argv, "snapshot_after_entries = 2000\n"
-					   "segment = \"8MiB\"") ||
-		       run_check();
-	if (strcmp(what, "bench") == 0 && argc == 4)
-		return start_cluster(argv, "") || run_bench();
-	if ((strcmp(what, "idle") == 0 || strcmp(what, "pause") == 0) &&
-	    argc == 4)
-		return start_cluster(argv, "") || run_one(what, 0);
-	if (strcmp(what, "storm") == 0 && argc == 5)
-		return start_cluster(argv, "") ||
-		       run_one(what, (unsigned int)atoi(argv[4]));
-	if (strcmp(what, "etcd-load") == 0)
+	if (strcmp(what, "check") == 0 && argc == 4) {
+		cluster_start(&cluster, argv[3], argv[2], 3, BASE_PORT,
+			      "snapshot_after_entries = 2000\n"
+			      "segment = \"8MiB\"");
+		return run_check();
+	}
+	if (strcmp(what, "bench") == 0 && argc == 4) {
+		start_part(argv);
+		return run_bench(argv[3]);
+	}
+	if ((is_part(what) && argc == 4) ||
+	    (strcmp(what, "storm") == 0 && argc == 5)) {
+		start_part(argv);
+		return run_part(what, argc > 4 ? (unsigned int)atoi(argv[4])
+					       : 0);
+	}
+	if (strcmp(what, "etcd-load") == 0 && argc > 4)
 		return run_etcd_load(argc, argv);
-	if (strcmp(what, "etcd-gap") == 0)
+	if (strcmp(what, "etcd-gap") == 0 && argc > 4)
 		return run_etcd_gap(argc, argv);
 	fprintf(stderr,
-		"usage: raftload check|bench|idle|pause RAFTD DIR\n"
+		"usage: raftload check|bench|idle|load|kill|pause|limbo "
+		"RAFTD DIR\n"
 		"       raftload storm RAFTD DIR SECONDS\n"
-		"       raftload etcd-load PORT\n"
-		"       raftload etcd-gap PID PORT...\n");
+		"       raftload etcd-load PREFIX PORT PID...\n"
+		"       raftload etcd-gap kill|pause PID PORT...\n");
 	return 2;
 }

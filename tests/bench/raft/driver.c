@@ -15,6 +15,7 @@
 
 #include "common/check.h"
 #include "common/os/clock.h"
+#include "common/prng.h"
 #include "common/units.h"
 #include "local.pb-c.h"
 #include "proto/address.h"
@@ -413,4 +414,57 @@ int64_t driver_first_write(const struct driver_protocol *protocol,
 	for (unsigned int i = 0; i < port_count; i++)
 		hang_up(&clients[i]);
 	return won ? took_ns : -1;
+}
+
+/* ---- many reads at one moment ---- */
+
+struct driver_volley {
+	unsigned int count;
+	struct client client[];
+};
+
+struct driver_volley *driver_aim(uint16_t port, unsigned int count)
+{
+	struct driver_volley *volley =
+		calloc(1, sizeof(*volley) + count * sizeof(struct client));
+
+	CHECK(volley != NULL);
+	volley->count = count;
+	for (unsigned int i = 0; i < count; i++) {
+		volley->client[i].fd = dial(port);
+		CHECK(volley->client[i].fd >= 0);
+	}
+	return volley;
+}
+
+void driver_unload(struct driver_volley *volley)
+{
+	for (unsigned int i = 0; i < volley->count; i++)
+		hang_up(&volley->client[i]);
+	free(volley);
+}
+
+struct driver_hits driver_fire(struct driver_volley *volley, uint64_t seed,
+			       int64_t soon_ns, int64_t late_ns)
+{
+	int64_t began_ns = clock_raw_ns();
+	struct driver_hits hits = { 0 };
+	struct prng prng;
+
+	prng_seed(&prng, seed);
+	for (unsigned int i = 0; i < volley->count; i++)
+		CHECK(ask(&volley->client[i], &driver_player, DRIVER_GET,
+			  prng_below(&prng, PLAYER_KEYS), NULL));
+	while (hits.late < volley->count &&
+	       clock_raw_ns() - began_ns < late_ns)
+		for (unsigned int i = 0; i < volley->count; i++) {
+			if (!volley->client[i].waiting ||
+			    hear(&volley->client[i], &driver_player) !=
+				    ANSWER_OK)
+				continue;
+			hits.late++;
+			hits.soon += clock_raw_ns() - began_ns <= soon_ns;
+		}
+	driver_unload(volley);
+	return hits;
 }

@@ -53,6 +53,19 @@ int64_t driver_first_write(const struct driver_protocol *protocol,
 			   const uint16_t *ports, unsigned int port_count,
 			   int timeout_ms);
 
+/* Reads that are all asked at one moment, on connections made before. */
+struct driver_volley;
+struct driver_volley *driver_aim(uint16_t port, unsigned int count);
+/* Ask for so many keys, drawn from seed; how many are answered within soon_ns,
+ * and within late_ns. Then the volley is spent and freed. */
+struct driver_hits {
+	unsigned int soon;
+	unsigned int late;
+};
+struct driver_hits driver_fire(struct driver_volley *volley, uint64_t seed,
+			       int64_t soon_ns, int64_t late_ns);
+void driver_unload(struct driver_volley *volley); /* not fired */
+
 /* A player's digest of its map. False: no answer. */
 bool driver_digest(uint16_t port, uint64_t *applied, uint64_t *sum);
 

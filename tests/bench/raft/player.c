@@ -68,6 +68,12 @@ struct player {
 	uint64_t parked[SLOTS];	  /* reads that know their index, oldest first */
 	uint64_t parked_head, parked_tail;
 	struct state *state;
+
+	/* What raftd cannot settle (R2), by key. */
+	uint64_t limbo_term;
+	uint64_t limbo_index;
+	bool limbo_whole;
+	bool limbo[PLAYER_KEYS];
 };
 
 static struct slot *slot_of(struct player *player, uint64_t id)
@@ -143,8 +149,17 @@ static void put(struct player *player, struct slot *slot,
 	tell(player->link, FRAME_LOCAL_PROPOSE, &propose, -1);
 }
 
+static bool limbo_spares(const struct player *player,
+			 const struct cons_sample *cons, uint64_t key)
+{
+	return cons->limbo_index == 0 ||
+	       (player->limbo_whole && player->limbo_term == cons->term &&
+		player->limbo_index == cons->limbo_index &&
+		!player->limbo[key]);
+}
+
 /* The lease check, pages before state. */
-static bool lease_holds(const struct player *player)
+static bool lease_holds(const struct player *player, uint64_t key)
 {
 	struct cons_sample cons;
 	struct clock_sample clock;
@@ -152,7 +167,7 @@ static bool lease_holds(const struct player *player)
 	return player->consensus != NULL && player->clock != NULL &&
 	       conspage_read(player->consensus, &cons) == RFS_ERR_OK &&
 	       clockpage_read(player->clock, &clock) == RFS_ERR_OK &&
-	       cons.lease_valid && cons.limbo_index == 0 &&
+	       cons.lease_valid && limbo_spares(player, &cons, key) &&
 	       clock.disruptions == cons.lease_disruptions &&
 	       clock_raw_ns() < cons.lease_until_raw_ns &&
 	       player->state->applied >= cons.commit_index;
@@ -163,7 +178,7 @@ static void get(struct player *player, struct slot *slot)
 	DistributedFs__LocalRead read = DISTRIBUTED_FS__LOCAL_READ__INIT;
 
 	slot->is_read = true;
-	if (lease_holds(player)) {
+	if (lease_holds(player, slot->key)) {
 		reply(player, slot, RFS_ERR_OK);
 		return;
 	}
@@ -340,6 +355,39 @@ static void take_read_done(struct player *player, const struct frame *frame)
 	distributed_fs__local_read_done__free_unpacked(done, NULL);
 }
 
+/* Reads that raftd was asked for while limbo was not known yet. */
+static void retry_reads(struct player *player)
+{
+	for (size_t i = 0; i < SLOTS; i++) {
+		struct slot *slot = &player->slots[i];
+
+		if (slot->id != 0 && slot->is_read && slot->index == 0 &&
+		    lease_holds(player, slot->key))
+			reply(player, slot, RFS_ERR_OK);
+	}
+}
+
+static void take_limbo(struct player *player, const struct frame *frame)
+{
+	DistributedFs__LocalLimbo *limbo = (void *)frame_unpack(
+		frame, &distributed_fs__local_limbo__descriptor);
+	uint64_t key;
+
+	CHECK(limbo != NULL);
+	if (limbo->term != player->limbo_term || player->limbo_whole)
+		memset(player->limbo, 0, sizeof(player->limbo));
+	player->limbo_term = limbo->term;
+	player->limbo_index = limbo->limbo_index;
+	player->limbo_whole = !limbo->more;
+	for (size_t i = 0; i < limbo->n_commands; i++) {
+		memcpy(&key, limbo->commands[i].data, 8);
+		player->limbo[key % PLAYER_KEYS] = true;
+	}
+	distributed_fs__local_limbo__free_unpacked(limbo, NULL);
+	if (player->limbo_whole)
+		retry_reads(player);
+}
+
 static void offer_snapshot(struct player *player)
 {
 	DistributedFs__LocalSnapshotTaken taken =
@@ -401,6 +449,9 @@ static void on_link_frame(struct conn *conn, void *ctx,
 		break;
 	case FRAME_LOCAL_READ_DONE:
 		take_read_done(player, frame);
+		break;
+	case FRAME_LOCAL_LIMBO:
+		take_limbo(player, frame);
 		break;
 	case FRAME_LOCAL_SNAPSHOT_WANTED:
 		offer_snapshot(player);
