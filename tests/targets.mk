@@ -13,7 +13,7 @@ help:
 	@echo 'make mutants                            each rule deleted must be noticed'
 	@echo 'make replay                            its traces, judged by a second model'
 	@echo 'make fuzz SECONDS=N                     each fuzz target that long'
-	@echo 'make bench-clock bench-raft bench-fs   figures, beside their peers'
+	@echo 'make bench-clock bench-raft bench-fs   figures, beside their peers; bench-wal'
 	@echo 'make install DESTDIR=D PREFIX=/usr     by the FHS'
 	@echo 'make deps clean'
 
