@@ -422,14 +422,25 @@ void faults_init(struct world *world)
 		strike_later(world);
 }
 
+static void die_young(struct world *world, struct node *node, uint64_t term)
+{
+	if (node->page.role != RAFT_LEADER || node->page.term != term)
+		return;
+	world_trace(world, node->id, "dies young");
+	node_crash(world, node, RAFTD, some_time(world));
+}
+
 void faults_strike(struct world *world, struct event *event)
 {
 	struct faults *faults = world->faults;
 	uint32_t total = 0, drawn;
 
-	(void)event;
 	if (!world->faults_on)
 		return;
+	if (event->a) {
+		die_young(world, &world->nodes[event->a - 1], event->b);
+		return;
+	}
 	strike_later(world);
 	for (uint32_t i = 0; i < KINDS; i++)
 		total += faults->weights[i];
@@ -505,6 +516,17 @@ void faults_after_win(struct world *world, struct node *node)
 	if (!world->faults_on ||
 	    !world_chance(world, world->profile.snipe * 25))
 		return;
+	/* It dies of it when its first entry has left and is not committed:
+	 * its predecessors' leases are not over (K). */
+	if (world_chance(world, 0.5)) {
+		world_post(world,
+			   world_exponential(world,
+					     2 * world->profile.delay_ns),
+			   (struct event){.kind = EVENT_FAULT,
+					  .a = node->id,
+					  .b = node->host.view.term});
+		return;
+	}
 	world_trace(world, node->id, "struck just after winning");
 	abandon(world, node);
 }
