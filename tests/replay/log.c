@@ -340,18 +340,27 @@ static bool holds(const struct node *node, uint64_t index, uint64_t term)
 	       (node->promised_last >= index && node->promised[index] == term);
 }
 
-static void commit_one(struct model *model, uint64_t index, uint64_t term)
+static uint64_t *grown(uint64_t *terms, uint64_t count)
+{
+	terms = realloc(terms, count * sizeof(*terms));
+	CHECK(terms);
+	return terms;
+}
+
+static void commit_one(struct model *model, uint64_t index, uint64_t term,
+		       uint64_t leader_term)
 {
 	const struct entry *entry = entry_find(model, index, term);
 
 	if (index >= model->committed_capacity) {
-		model->committed_capacity = index * 2 + 1024;
-		model->committed =
-			realloc(model->committed,
-				model->committed_capacity * sizeof(uint64_t));
-		CHECK(model->committed);
+		uint64_t capacity = index * 2 + 1024;
+
+		model->committed = grown(model->committed, capacity);
+		model->committed_by = grown(model->committed_by, capacity);
+		model->committed_capacity = capacity;
 	}
 	model->committed[index] = term;
+	model->committed_by[index] = leader_term;
 	model->committed_last = index;
 	if (entry && entry->kind == KIND_COMMAND)
 		model->command_last = model->key_last[entry->key] = index;
@@ -379,7 +388,7 @@ static void commit_new(struct model *model, struct line *line, uint64_t index)
 		       U(index), U(term), holders);
 	lease_commit(model, node);
 	for (uint64_t i = model->committed_last + 1; i <= index; i++)
-		commit_one(model, i, node->log[i]);
+		commit_one(model, i, node->log[i], term);
 }
 
 void on_commit(struct model *model, struct line *line)

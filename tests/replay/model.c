@@ -66,6 +66,7 @@ void model_free(struct model *model)
 	free(model->terms);
 	free(model->entries);
 	free(model->committed);
+	free(model->committed_by);
 	free(model->places);
 	free(model);
 }

@@ -108,7 +108,8 @@ struct model {
 	struct entry *entries; /* open addressing */
 	uint64_t entry_count, entry_capacity;
 
-	uint64_t *committed; /* terms by index */
+	uint64_t *committed;	/* terms by index */
+	uint64_t *committed_by; /* terms of the leaders that counted */
 	uint64_t committed_last, committed_capacity;
 	uint64_t command_last; /* newest committed command */
 	uint64_t key_last[KEYS_MAX];

@@ -130,7 +130,7 @@ static void completeness(struct model *model, const struct node *node,
 	uint64_t i = model->committed_last;
 
 	/* A commit by a later leader is not this one's to know. */
-	while (i > 0 && model->committed[i] >= number)
+	while (i > 0 && model->committed_by[i] >= number)
 		i--;
 	if (i > 0 && log_term(node, i) != model->committed[i])
 		broken(model, "incomplete-leader",

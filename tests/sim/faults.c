@@ -299,14 +299,55 @@ void faults_suspend_end(struct world *world, struct event *event)
 			   (int64_t)event->a - node_raw(world, node));
 }
 
+/* What a fault does later. */
+enum sequel {
+	SEQUEL_NONE = 0,
+	SEQUEL_DIE,	 /* b: if it leads that term still */
+	SEQUEL_TRANSFER, /* the same */
+	SEQUEL_DEPOSE,
+};
+
+static void later(struct world *world, enum sequel sequel,
+		  const struct node *node, int64_t after_ns)
+{
+	world_post(world, after_ns,
+		   (struct event){.kind = EVENT_FAULT,
+				  .node = node->index,
+				  .a = sequel,
+				  .b = node->host.view.term});
+}
+
+static void hand_over(struct world *world, struct node *leader,
+		      const struct node *to)
+{
+	node_post(world, leader->index, PROC_RAFTD, 0,
+		  (struct event){.kind = EVENT_RAFT_TRANSFER, .a = to->id});
+}
+
 static void transfer(struct world *world)
 {
 	struct node *leader = leader_node(world);
 
 	if (leader)
-		node_post(world, leader->index, PROC_RAFTD, 0,
-			  (struct event){.kind = EVENT_RAFT_TRANSFER,
-					 .a = some_node(world)->id});
+		hand_over(world, leader, some_node(world));
+}
+
+/* To a node that does not hear it. It goes on, and has a lease again, just
+ * when the others want another leader. */
+static void transfer_in_vain(struct world *world)
+{
+	bool cut[SIM_NODES_MAX][SIM_NODES_MAX] = {{false}};
+	struct node *leader = leader_node(world), *to = some_node(world);
+	int64_t after_ns;
+
+	if (!leader || to == leader)
+		return;
+	after_ns = leader->host.view.election_timeout_ns +
+		   world_exponential(world, 10 * NS_PER_MS);
+	cut[leader->index][to->index] = cut[to->index][leader->index] = true;
+	network_cut(world, cut, after_ns);
+	hand_over(world, leader, to);
+	later(world, SEQUEL_DEPOSE, leader, after_ns);
 }
 
 static void false_hint(struct world *world)
@@ -384,6 +425,7 @@ static const struct {
 	{disrupt, 3, IN(CLOCKS)},
 	{depose, 3, IN(CHANGES) | IN(PARTITIONS) | IN(CLOCKS) | IN(HOSTILE)},
 	{transfer, 2, IN(CHANGES) | IN(PARTITIONS) | IN(HOSTILE) | IN(BEYOND_RHO)},
+	{transfer_in_vain, 2, IN(PARTITIONS) | IN(HOSTILE)},
 	{false_hint, 1, IN(PARTITIONS) | IN(HOSTILE)},
 	{rough_network, 1, IN(CHANGES) | IN(PARTITIONS) | IN(HOSTILE) | IN(CLOCKS)},
 	{wild_network, 1, IN(PARTITIONS)},
@@ -422,12 +464,23 @@ void faults_init(struct world *world)
 		strike_later(world);
 }
 
-static void die_young(struct world *world, struct node *node, uint64_t term)
+static void follow_up(struct world *world, const struct event *event)
 {
-	if (node->page.role != RAFT_LEADER || node->page.term != term)
+	struct node *node = &world->nodes[event->node];
+
+	if (node->page.role != RAFT_LEADER || node->page.term != event->b)
 		return;
-	world_trace(world, node->id, "dies young");
-	node_crash(world, node, RAFTD, some_time(world));
+	world_trace(world, node->id, "sequel %d", (int)event->a);
+	switch ((enum sequel)event->a) {
+	case SEQUEL_DIE:
+		node_crash(world, node, RAFTD, some_time(world));
+		break;
+	case SEQUEL_TRANSFER:
+		hand_over(world, node, some_node(world));
+		break;
+	default:
+		depose(world);
+	}
 }
 
 void faults_strike(struct world *world, struct event *event)
@@ -437,8 +490,8 @@ void faults_strike(struct world *world, struct event *event)
 
 	if (!world->faults_on)
 		return;
-	if (event->a) {
-		die_young(world, &world->nodes[event->a - 1], event->b);
+	if (event->a != SEQUEL_NONE) {
+		follow_up(world, event);
 		return;
 	}
 	strike_later(world);
@@ -516,15 +569,13 @@ void faults_after_win(struct world *world, struct node *node)
 	if (!world->faults_on ||
 	    !world_chance(world, world->profile.snipe * 25))
 		return;
-	/* It dies of it when its first entry has left and is not committed:
-	 * its predecessors' leases are not over (K). */
-	if (world_chance(world, 0.5)) {
-		world_post(world,
-			   world_exponential(world,
-					     2 * world->profile.delay_ns),
-			   (struct event){.kind = EVENT_FAULT,
-					  .a = node->id,
-					  .b = node->host.view.term});
+	/* It dies, or hands over, when its first entry has left and is not
+	 * committed: its predecessors' leases are not over (K, I10). */
+	if (world_chance(world, 0.6)) {
+		later(world,
+		      world_chance(world, 0.5) ? SEQUEL_DIE : SEQUEL_TRANSFER,
+		      node,
+		      world_exponential(world, 2 * world->profile.delay_ns));
 		return;
 	}
 	world_trace(world, node->id, "struck just after winning");

@@ -57,6 +57,13 @@ MUTANTS = {
     'i4-from-low': ('raftd/core/timestamp.c',
                     'old.high_ns > opened.ts_ns) opened.ts_ns = old.high_ns',
                     'old.low_ns > opened.ts_ns) opened.ts_ns = old.low_ns'),
+    'i6': ('raftd/core/lease.c',
+           'units_add_sat(entry->received_raw_ns, needed_ns)',
+           'units_add_sat(entry->received_raw_ns, duration_ns / 2)'),
+    'i7-leads-on': ('raftd/core/raft.c',
+                    'if (raft->role == RAFT_LEADER) become_follower(raft, '
+                    'raft->term, RAFT_NOBODY); lease_clock_forget',
+                    'lease_clock_forget'),
     'i7-ages': ('raftd/core/raft.c',
                 'raft->log.received_floor_raw_ns = now->raw_ns;', ''),
     'i7-readings': ('raftd/core/raft.c',
@@ -106,6 +113,11 @@ MUTANTS = {
                    ''),
     'p-forgotten': ('raftd/core/raft.c',
                     'raft->supported_term = restart->supported_term;', ''),
+    'e1': ('raftd/core/reads.c',
+           'if (raft->config.lease_ns == 0 || !raft->now.usable || '
+           'raft->transfer_to != RAFT_NOBODY || '
+           '!reads_own_term_committed(raft) || commit !=',
+           'if (commit == commit || commit !='),
     # Raft.
     'ack-before-durable': ('raftd/core/append_entries.c',
                            'min_u64(raft->durable_index, '
@@ -152,14 +164,16 @@ MUTANTS = {
     'agreed-kept': ('raftd/core/election.c',
                     'raft->verified_index = raft->commit_index;', ''),
     'prevote-any-log': ('raftd/core/request_vote.c',
-                        'granted = granted && !election_hears_leader(raft);',
-                        'granted = !election_hears_leader(raft);'),
+                        'granted = granted && !election_hears_leader(raft)',
+                        'granted = !election_hears_leader(raft)'),
     'prevote-beside-a-leader': ('raftd/core/request_vote.c',
                                 'granted = granted && '
-                                '!election_hears_leader(raft);', ''),
+                                '!election_hears_leader(raft) &&',
+                                'granted = granted &&'),
     'check-quorum': ('raftd/core/election.c',
-                     'if (raft->members.count == 1) return RAFT_NEVER;',
-                     'if (raft->members.count) return RAFT_NEVER;'),
+                     'if (members_is_alone(&raft->members, '
+                     'raft->config.self)) return RAFT_NEVER; for',
+                     'return RAFT_NEVER; for'),
     # A damaged log.
     'repair-votes': ('raftd/core/repair.c',
                      'return !repair_is_active(raft) || '
@@ -179,6 +193,9 @@ MUTANTS = {
                          'if (err == RFS_ERR_OK) err = wal_mend(wal);',
                          'err = wal_mend(wal); if (err == RFS_ERR_OK) '
                          'err = hardstate_write(file, state);'),
+    'torn-tail': ('raftd/wal_open.c',
+                  'if (reading->end.offset < wal->marked)',
+                  'if (reading->end.offset < WAL_DATA_OFFSET)'),
     # The clock's bound.
     'bound-does-not-grow': ('timesyncd/core/bound.c',
                             'clock->growth_ppb = (uint32_t)(rho_ppb + '
@@ -193,7 +210,9 @@ MUTANTS = {
     'epochs-mixed': ('timesyncd/core/peer.c',
                      'peer->claim.epoch == epoch &&', 'epoch != 0 &&'),
     'exchange-across-break': ('timesyncd/core/peer.c',
-                              'exchange->t1_ns < trust_since_ns ||', ''),
+                              'err != RFS_ERR_OK || '
+                              'exchange->t1_ns < trust_since_ns ||',
+                              'err != RFS_ERR_OK ||'),
     'own-break-ignored': ('timesyncd/core/timesync.c',
                           'break_own_clock(t, raw_ns, '
                           '"suspend, pause or clock step");',
@@ -220,6 +239,8 @@ ASKED = {
     'repair-not-told': 'story_test',
     'repair-not-heard': 'story_test',
     'repair-cut-first': 'mend_test',
+    'torn-tail': 'wal_test',
+    'e1': 'story_test',
 }
 
 
