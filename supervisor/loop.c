@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,8 @@
 #define SETTLED_NS	 (10 * NS_PER_SEC)
 #define BACKOFF_FIRST_NS (10 * NS_PER_MS)
 #define BACKOFF_MAX_NS	 (10 * NS_PER_SEC)
+/* Ports below are for the privileged. */
+#define FIRST_OPEN_PORT	 1024
 
 const char *const supervisor_names[ORDER_CHILDREN] = { "timesyncd", "raftd",
 						       "storaged" };
@@ -213,6 +216,23 @@ static void on_exited(struct ev_loop *loop, ev_io *watcher, int events)
 		stop_next(child->supervisor);
 }
 
+/* What a child needs that is no longer root: nothing, but for timesyncd where it
+ * sets this host's clock or serves NTP on its own port. */
+static uint64_t capabilities_of(const struct child *child)
+{
+	const struct config *config = &child->supervisor->config;
+	uint16_t port = config->time_sync.serve_ntp;
+	uint64_t wanted = 0;
+
+	if (child->which != ORDER_TIMESYNCD)
+		return 0;
+	if (config->time_sync.discipline_system_clock)
+		wanted |= UINT64_C(1) << CAP_SYS_TIME;
+	if (port != 0 && port < FIRST_OPEN_PORT)
+		wanted |= UINT64_C(1) << CAP_NET_BIND_SERVICE;
+	return wanted;
+}
+
 static enum rfs_err start_process(struct child *child)
 {
 	struct supervisor *supervisor = child->supervisor;
@@ -226,6 +246,7 @@ static enum rfs_err start_process(struct child *child)
 		.argv = argv,
 		.user = geteuid() == 0 ? supervisor->config.supervisor.user :
 					 "",
+		.capabilities = capabilities_of(child),
 		.notify_path = supervisor->notify_path,
 		.watchdog_ns = supervisor->policy.watchdog_ns,
 		.cgroup_fd = supervisor->cgroups.fd[child->which],

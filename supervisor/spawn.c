@@ -109,7 +109,7 @@ static void run_child(const struct spawn *spawn, pid_t parent)
 		log_errno("%s: descriptors", spawn->argv[0]);
 		_exit(EXEC_FAILED);
 	}
-	if (process_become(spawn->user) != RFS_ERR_OK)
+	if (process_become_with(spawn->user, spawn->capabilities) != RFS_ERR_OK)
 		_exit(EXEC_FAILED);
 	/* After the change of user, which clears it. The parent may be gone
 	 * already: then nobody is left to send the signal. */

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -84,7 +86,42 @@ void process_harden(void)
 		close(null_fd);
 }
 
+/* Leaving uid 0 has emptied the effective set; what was permitted is kept up to
+ * here. All sets become `wanted`, as far as permitted, and the ambient one hands
+ * it through exec. */
+static void keep_capabilities(uint64_t wanted)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct sets[2] = { 0 };
+
+	if (syscall(SYS_capget, &head, sets) != 0)
+		log_errno("capabilities");
+	for (uint32_t i = 0; i < 2; i++) {
+		uint32_t part = (uint32_t)(wanted >> (32 * i));
+		uint32_t kept = part & sets[i].permitted;
+
+		if (kept != part)
+			log_warn("capabilities %#x are missing, going on",
+				 part & ~kept);
+		sets[i] = (struct __user_cap_data_struct){ kept, kept, kept };
+	}
+	if (syscall(SYS_capset, &head, sets) != 0)
+		log_errno("capabilities");
+	for (uint32_t bit = 0; bit < 64; bit++)
+		if ((sets[bit / 32].permitted >> bit % 32 & 1) != 0 &&
+		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, bit, 0, 0) != 0)
+			log_errno("capability %u", bit);
+	prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
+}
+
 enum rfs_err process_become(const char *user)
+{
+	return process_become_with(user, 0);
+}
+
+enum rfs_err process_become_with(const char *user, uint64_t capabilities)
 {
 	const struct passwd *entry;
 
@@ -98,6 +135,8 @@ enum rfs_err process_become(const char *user)
 	}
 	if (entry->pw_uid == geteuid() && entry->pw_uid == getuid())
 		return RFS_ERR_OK;
+	if (capabilities != 0)
+		prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
 	/* Groups first: afterwards there is no right to. All ids at once, so
 	 * that none can be taken back; leaving uid 0 drops capabilities. */
 	if (setgroups(0, NULL) != 0 ||
@@ -106,6 +145,8 @@ enum rfs_err process_become(const char *user)
 		log_errno("become user \"%s\"", user);
 		return RFS_ERR_DENIED;
 	}
+	if (capabilities != 0)
+		keep_capabilities(capabilities);
 	return RFS_ERR_OK;
 }
 

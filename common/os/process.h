@@ -3,6 +3,8 @@
 #ifndef RAFTFS_COMMON_OS_PROCESS_H
 #define RAFTFS_COMMON_OS_PROCESS_H
 
+#include <stdint.h>
+
 #include "common/err.h"
 
 /* Send one sd_notify(3) datagram, e.g. "READY=1\nSTATUS=leader of term 3", to
@@ -18,6 +20,12 @@ void process_harden(void);
 /* Become `user` for good (all ids, groups emptied, no capabilities). OK also
  * when user is empty or already is who we are. DENIED, NOENT: logged. */
 RFS_MUST_USE enum rfs_err process_become(const char *user);
+
+/* The same, but for capabilities (bits 1 << CAP_...): those of them that we have
+ * stay, also for the program that is executed next. One that we have not is
+ * logged and gone without. */
+RFS_MUST_USE enum rfs_err process_become_with(const char *user,
+					      uint64_t capabilities);
 
 /* mkdir -p with mode 0700 for what is created; IO logged with the path. */
 RFS_MUST_USE enum rfs_err process_make_dir(const char *path);

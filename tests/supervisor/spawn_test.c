@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -129,6 +130,25 @@ static void another_user_runs_it(void **state)
 	assert_int_equal(run_shell("exit 0", spawn), 127);
 }
 
+/* Those asked for and no others, through exec; 0 where there is no other user. */
+static void another_user_keeps_what_it_was_given(void **state)
+{
+	struct spawn spawn = plain;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	spawn.user = "nobody";
+	assert_int_equal(run_shell("grep -q 'CapEff:.0*$' /proc/self/status",
+				   spawn), 0);
+	spawn.capabilities = UINT64_C(1) << CAP_NET_BIND_SERVICE;
+	assert_int_equal(run_shell("test \"$(id -un)\" = nobody && for set in "
+				   "Inh Prm Eff Amb; do grep -q "
+				   "\"Cap$set:.0*400$\" /proc/self/status "
+				   "|| exit 1; done",
+				   spawn), 0);
+}
+
 static void programs_are_found_beside_this_one(void **state)
 {
 	char path[512];
@@ -150,6 +170,7 @@ int main(void)
 		cmocka_unit_test(only_the_channel_is_handed_down),
 		cmocka_unit_test(signals_are_at_their_defaults),
 		cmocka_unit_test(another_user_runs_it),
+		cmocka_unit_test(another_user_keeps_what_it_was_given),
 		cmocka_unit_test(programs_are_found_beside_this_one),
 	};
 
