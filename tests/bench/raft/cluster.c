@@ -244,30 +244,6 @@ static void forget_raftd(struct cluster_node *node)
 	node->raftd_channel = -1;
 }
 
-int cluster_wait_raftd(struct cluster *cluster, uint32_t i, int timeout_ms)
-{
-	struct cluster_node *node = &cluster->node[i];
-	int status;
-
-	while (waitpid(node->raftd, &status, WNOHANG) == 0) {
-		if (timeout_ms-- <= 0)
-			return -1;
-		sleep_ms(1);
-	}
-	forget_raftd(node);
-	return status;
-}
-
-void cluster_wipe_disk(struct cluster *cluster, uint32_t i)
-{
-	char command[300];
-
-	CHECK(cluster->node[i].raftd == 0);
-	snprintf(command, sizeof(command), "rm -rf '%s/data'",
-		 cluster->node[i].dir);
-	CHECK(system(command) == 0);
-}
-
 void cluster_edit_config(struct cluster *cluster, uint32_t i, const char *from,
 			 const char *to)
 {

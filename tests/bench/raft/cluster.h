@@ -51,8 +51,6 @@ void cluster_start_raftd(struct cluster *cluster, uint32_t i);
 void cluster_kill_raftd(struct cluster *cluster, uint32_t i); /* -9 */
 /* SIGTERM; returns the exit status as waitpid() gives it. */
 int cluster_term_raftd(struct cluster *cluster, uint32_t i);
-/* Its exit status, for a raftd that ends by itself; -1: not in time. */
-int cluster_wait_raftd(struct cluster *cluster, uint32_t i, int timeout_ms);
 /* Replace `from` by `to` in a node's configuration. */
 void cluster_edit_config(struct cluster *cluster, uint32_t i, const char *from,
 			 const char *to);
@@ -63,8 +61,6 @@ cluster_control(const struct cluster *cluster, uint32_t i,
 		DistributedFs__ControlKind kind, uint32_t node);
 DistributedFs__ControlReply *cluster_status(const struct cluster *cluster,
 					    uint32_t i);
-/* Lose all a node had on its disk; its raftd must not run. */
-void cluster_wipe_disk(struct cluster *cluster, uint32_t i);
 /* Lose a node's state machine: its player is killed and starts empty. */
 void cluster_wipe_player(struct cluster *cluster, uint32_t i);
 /* The two halves of that. */

@@ -459,6 +459,8 @@ static void on_link_frame(struct conn *conn, void *ctx,
 	case FRAME_LOCAL_RESTORE:
 		restore(player, conn, frame);
 		break;
+	case FRAME_LOCAL_MEMBERS:
+		break; /* this one asks only its own raftd */
 	default:
 		log_error("unexpected frame %u from raftd", frame->type);
 	}
