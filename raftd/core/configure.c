@@ -410,6 +410,28 @@ static enum rfs_err plan(const struct raft *raft,
 	return RFS_ERR_INVALID;
 }
 
+/* Could the voters to come commit anything, as far as we hear? */
+static bool would_answer(const struct raft *raft,
+			 const struct raft_membership *next)
+{
+	int64_t silence_max_ns = 2 * rtt_election_timeout_ns(raft);
+	uint32_t voters = 0, heard = 0;
+
+	for (uint32_t i = 0; i < next->count; i++) {
+		uint32_t id = next->members[i].id;
+		uint32_t at = members_position(&raft->members, id);
+
+		if (!next->members[i].voter)
+			continue;
+		voters++;
+		heard += id == raft->config.self ||
+			 (at != MEMBERS_NONE &&
+			  raft->now.raw_ns - raft->peers[at].heard_raw_ns <
+				  silence_max_ns);
+	}
+	return 2 * heard > voters;
+}
+
 static enum rfs_err try(struct raft *raft, const struct raft_configure *request)
 {
 	struct raft_membership next;
@@ -422,6 +444,8 @@ static enum rfs_err try(struct raft *raft, const struct raft_configure *request)
 	err = plan(raft, request, &next);
 	if (err != RFS_ERR_OK)
 		return err;
+	if (next.joint && !would_answer(raft, &next))
+		return RFS_ERR_NO_QUORUM;
 	if (!log_has_room(&raft->log, RAFT_MEMBERSHIP_BYTES_MAX))
 		snapshot_compact_fully(raft);
 	if (!log_has_room(&raft->log, RAFT_MEMBERSHIP_BYTES_MAX))
@@ -477,7 +501,7 @@ static void promote(struct raft *raft, uint32_t id)
 	member->voter = true;
 	member->promote = false;
 	member->replaces = RAFT_NOBODY;
-	if (make(raft, &next) == RFS_ERR_OK)
+	if (would_answer(raft, &next) && make(raft, &next) == RFS_ERR_OK)
 		raft_story(raft, "%u has caught up: it will vote", id);
 }
 

@@ -249,6 +249,8 @@ enum raft_change {
  *   INVALID  no such change; no voter would be left; `replaces` is no voter,
  *	      or is being replaced; `about` is too long
  *   FULL     RAFT_NODES_MAX members; or the log has no room
+ *   NO_QUORUM too few of the voters that would be left are heard: the change
+ *	      could never end
  * A learner that never catches up holds up nothing: REMOVE takes it back. */
 struct raft_configure {
 	uint64_t id; /* the host's; comes back in effects.proposals */

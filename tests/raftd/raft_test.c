@@ -729,6 +729,45 @@ static void who_is_removed_stands_while_only_it_knows(void **state)
 	cluster_free(cluster);
 }
 
+/* It holds the entry that removes it, and does not know that it is committed: it
+ * has to ask. Those who know refuse, though its log is as good as theirs. */
+static void who_is_out_for_good_gets_no_pre_vote(void **state)
+{
+	struct cluster *cluster =
+		cluster_new(&(struct cluster_options){ .node_count = 4,
+						       .log_entries_max = 64,
+						       .inflight_entries_max =
+							       8 });
+	char *lines;
+	(void)state;
+
+	cluster_run(cluster, 300 * MS);
+	assert_int_equal(cluster_leader(cluster), 1);
+	cluster_configure(cluster, 1, RAFT_CHANGE_REMOVE, 4, 0);
+	cluster_run(cluster, 4 * MS);
+	cluster_link(cluster, 1, 4, false);
+	cluster_run(cluster, 10 * MS);
+	assert_int_equal(cluster_view(cluster, 4).standing, RAFT_LEAVING);
+	assert_int_equal(cluster_view(cluster, 4).last_index,
+			 cluster_view(cluster, 2).last_index);
+	assert_int_equal(cluster_view(cluster, 2).commit_index,
+			 cluster_view(cluster, 2).last_index);
+
+	free(cluster_take_lines(cluster));
+	cluster_isolate(cluster, 1, true);
+	cluster_peer_lost(cluster, 2, 1);
+	cluster_peer_lost(cluster, 3, 1);
+	cluster_peer_lost(cluster, 4, 1);
+	cluster_run(cluster, 500 * MS);
+	lines = cluster_take_lines(cluster);
+	assert_non_null(strstr(lines, "to 4  term 2, no member any more"));
+	assert_null(strstr(lines, "to 4  term 2\n"));
+	free(lines);
+	assert_true(cluster_leader(cluster) == 2 ||
+		    cluster_leader(cluster) == 3);
+	cluster_free(cluster);
+}
+
 /* A membership message to a node with no membership, from node 2. */
 static enum raft_standing joiner_told(struct raft_membership *told)
 {
@@ -777,7 +816,12 @@ static enum raft_standing joiner_told(struct raft_membership *told)
 	raft_view(raft, &view);
 	assert_int_equal(effects.membership_changed, view.last_index == 1);
 
-	/* Whatever it is now, it never stands by itself while it learns. */
+	/* Whatever it is now, it never stands, told to or by itself. */
+	m = (struct raft_message){
+		.type = RAFT_MSG_TIMEOUT_NOW, .from = 2, .to = 4, .term = 2
+	};
+	raft_step(raft, &event, &effects);
+	assert_int_equal(effects.send_count, 0);
 	event = (struct raft_event){ .type = RAFT_EV_TICK,
 				     .now = { .raw_ns = 1000 * MS } };
 	raft_step(raft, &event, &effects);
@@ -865,6 +909,7 @@ int main(void)
 		cmocka_unit_test(lost_messages_only_delay),
 		cmocka_unit_test(mishaps_never_break_a_promise),
 		cmocka_unit_test(who_is_removed_stands_while_only_it_knows),
+		cmocka_unit_test(who_is_out_for_good_gets_no_pre_vote),
 		cmocka_unit_test(
 			a_joiner_promises_nothing_before_it_is_a_member),
 		cmocka_unit_test(who_forgot_that_it_voted_is_no_voter_again),
