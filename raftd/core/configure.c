@@ -157,13 +157,14 @@ void configure_truncated(struct raft *raft)
 
 void configure_rebased(struct raft *raft, const struct raft_membership *base)
 {
+	uint32_t count = raft->membership.count;
 	uint64_t index = raft->membership.index;
 	struct raft_membership newest;
 
 	raft->membership_base = base ? *base : bootstrap(&raft->config);
 	newest = look_up(raft, log_last_index(&raft->log));
 	go_by(raft, &newest);
-	if (newest.index != index)
+	if (newest.index != index || newest.count != count)
 		settle(raft);
 }
 

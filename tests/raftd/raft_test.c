@@ -294,8 +294,36 @@ static void a_stamp_from_the_future_is_counted_and_kept(void **state)
 	raft_free(raft);
 }
 
-static struct raft_message random_message(struct prng *prng,
-					  struct raft_entry entries[4])
+/* Some membership, well formed or not; node 1 may be in it or not. */
+static void random_membership(struct prng *prng, struct raft_entry *entry,
+			      uint8_t image[RAFT_MEMBERSHIP_BYTES_MAX])
+{
+	struct raft_membership m = {
+		.index = entry->index + (prng_below(prng, 20) == 0),
+		.joint = prng_below(prng, 2),
+		.last_id = 6,
+	};
+
+	for (uint32_t id = 1; id <= 6; id++)
+		if (prng_below(prng, 2))
+			m.members[m.count++] = (struct raft_member){
+				.id = id,
+				.voter = prng_below(prng, 3),
+				.voter_before = m.joint && prng_below(prng, 2),
+				.promote = prng_below(prng, 8) == 0,
+			};
+	if (m.count == 0)
+		return;
+	entry->kind = RAFT_ENTRY_CONFIG;
+	entry->data = image;
+	entry->bytes = raft_membership_encode(&m, image);
+	if (prng_below(prng, 20) == 0)
+		entry->bytes = (uint32_t)prng_below(prng, entry->bytes);
+}
+
+static struct raft_message
+random_message(struct prng *prng, struct raft_entry entries[4],
+	       uint8_t images[4][RAFT_MEMBERSHIP_BYTES_MAX])
 {
 	struct raft_message m = {
 		.type = (enum raft_message_type)prng_below(prng, 10),
@@ -339,6 +367,8 @@ static struct raft_message random_message(struct prng *prng,
 				.stamp = { term, (int64_t)(10 * (at + i) +
 							   prng_below(prng, 9)) },
 			};
+			if (prng_below(prng, 6) == 0)
+				random_membership(prng, &entries[i], images[i]);
 		}
 	}
 	return m;
@@ -360,7 +390,9 @@ static void nonsense_from_a_peer_breaks_nothing(void **state)
 
 		for (int i = 0; i < 60; i++) {
 			struct raft_entry entries[4];
-			struct raft_message m = random_message(&prng, entries);
+			uint8_t images[4][RAFT_MEMBERSHIP_BYTES_MAX];
+			struct raft_message m =
+				random_message(&prng, entries, images);
 
 			event.type = prng_below(&prng, 5) ? RAFT_EV_RECEIVE
 							  : RAFT_EV_TICK;
