@@ -162,6 +162,43 @@ static void nodes_that_do_not_run_are_found_and_silent(void **state)
 	free(nodes);
 }
 
+static void a_node_that_joins_gets_what_is_free(void **state)
+{
+	struct scene *s = *state;
+	struct config_node node = {.id = 9};
+	char path[128];
+
+	assert_int_equal(cluster_files_make(s->dir, 2, 7200), CLI_OK);
+	assert_int_equal(cluster_files_load(s->dir, s->configs, &s->count),
+			 CLI_OK);
+	assert_int_equal(cluster_files_add(s->dir, NULL, &s->configs[1],
+					   s->configs[0].nodes, 2, &node),
+			 CLI_OK);
+	assert_int_equal(cluster_files_load(s->dir, s->configs, &s->count),
+			 CLI_OK);
+	assert_int_equal(s->count, 3);
+	assert_true(s->configs[2].join);
+	assert_string_equal(s->configs[2].self, "n3");
+	assert_int_equal(config_self(&s->configs[2])->id, 9);
+	assert_int_equal(config_self(&s->configs[2])->raft_port, 7221);
+	assert_int_equal(s->configs[2].node_count, 3);
+	assert_memory_equal(s->configs[2].digest, s->configs[0].digest, 32);
+	assert_int_equal(cluster_files_add(s->dir, "n2", &s->configs[1],
+					   s->configs[0].nodes, 2, &node),
+			 CLI_FAILED);
+	assert_int_equal(cluster_files_add(s->dir, "other", &s->configs[1],
+					   s->configs[0].nodes, 2, &node),
+			 CLI_FAILED);
+
+	/* Removed, it is found no more, and its place is free. */
+	assert_int_equal(cluster_files_remove(s->dir, &node), CLI_OK);
+	assert_int_equal(cluster_files_load(s->dir, s->configs, &s->count),
+			 CLI_OK);
+	assert_int_equal(s->count, 2);
+	snprintf(path, sizeof(path), "rm -r %s/n3.removed-9", s->dir);
+	assert_int_equal(system(path), 0);
+}
+
 int main(void)
 {
 #define IN_SCENE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -172,6 +209,7 @@ int main(void)
 		IN_SCENE(every_node_is_an_endpoint),
 		IN_SCENE(wrong_places_are_refused_with_a_sentence),
 		IN_SCENE(nodes_that_do_not_run_are_found_and_silent),
+		IN_SCENE(a_node_that_joins_gets_what_is_free),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
