@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <openssl/evp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,10 @@
 #define VERSION	   2u
 #define HEAD_BYTES 84u /* up to the membership */
 #define META_BYTES (HEAD_BYTES + RAFT_MEMBERSHIP_BYTES_MAX + 4u)
+#define COPY_BYTES 4096u /* each of the two copies has a page */
 #define STEP_BYTES (256u * 1024)
+
+_Static_assert(META_BYTES <= COPY_BYTES, "a note fits its page");
 
 void snapfile_membership(const struct snapfile_meta *meta,
 			 struct raft_membership *membership)
@@ -50,8 +54,8 @@ enum rfs_err snapfile_set_membership(struct snapfile_meta *meta,
 	return RFS_ERR_OK;
 }
 
-static size_t encode(const struct snapfile_meta *meta,
-		     uint8_t image[META_BYTES])
+static void encode(const struct snapfile_meta *meta,
+		   uint8_t image[META_BYTES])
 {
 	struct writer w;
 
@@ -68,7 +72,6 @@ static size_t encode(const struct snapfile_meta *meta,
 	writer_put(&w, meta->membership, meta->membership_bytes);
 	writer_u32le(&w, crc32c(0, image, writer_bytes(&w)));
 	CHECK(!w.bad);
-	return writer_bytes(&w);
 }
 
 static enum rfs_err decode(const uint8_t *image, size_t bytes,
@@ -97,7 +100,7 @@ static enum rfs_err decode(const uint8_t *image, size_t bytes,
 	if (part == NULL)
 		return RFS_ERR_CORRUPT;
 	sum = crc32c(0, image, (size_t)(r.at - image));
-	if (reader_u32le(&r) != sum || r.bad || reader_left(&r) != 0 ||
+	if (reader_u32le(&r) != sum || r.bad ||
 	    snapfile_set_membership(&got, part, length) != RFS_ERR_OK)
 		return RFS_ERR_CORRUPT;
 	*meta = got;
@@ -122,14 +125,16 @@ enum rfs_err snapfile_save_meta(const char *path,
 				const struct snapfile_meta *meta)
 {
 	char temporary[512];
-	uint8_t image[META_BYTES];
+	uint8_t image[2 * COPY_BYTES] = { 0 };
 	enum rfs_err err = RFS_ERR_OK;
-	size_t bytes = encode(meta, image);
 	int fd;
+
+	encode(meta, image);
+	encode(meta, image + COPY_BYTES);
 
 	snprintf(temporary, sizeof(temporary), "%s.tmp", path);
 	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0 || write(fd, image, bytes) != (ssize_t)bytes ||
+	if (fd < 0 || write(fd, image, sizeof(image)) != sizeof(image) ||
 	    fsync(fd) != 0 || rename(temporary, path) != 0 ||
 	    sync_directory_of(path) != 0) {
 		err = errno == ENOSPC ? RFS_ERR_NOSPC : RFS_ERR_IO;
@@ -140,9 +145,28 @@ enum rfs_err snapfile_save_meta(const char *path,
 	return err;
 }
 
+/* One good copy is enough; the other is made good again. */
+static enum rfs_err decode_copies(const char *path, const uint8_t *image,
+				  size_t bytes, struct snapfile_meta *meta)
+{
+	size_t first = bytes < COPY_BYTES ? bytes : COPY_BYTES;
+	bool one = decode(image, first, meta) == RFS_ERR_OK;
+	struct snapfile_meta second;
+	bool two = decode(image + first, bytes - first, &second) == RFS_ERR_OK;
+
+	if (one && two)
+		return RFS_ERR_OK;
+	if (!one && !two)
+		return RFS_ERR_CORRUPT;
+	log_warn("snapshot: %s: copy %d is bad", path, one ? 1 : 0);
+	if (!one)
+		*meta = second;
+	return snapfile_save_meta(path, meta);
+}
+
 enum rfs_err snapfile_load_meta(const char *path, struct snapfile_meta *meta)
 {
-	uint8_t image[META_BYTES];
+	uint8_t image[2 * COPY_BYTES];
 	enum rfs_err err;
 	ssize_t bytes;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -154,9 +178,10 @@ enum rfs_err snapfile_load_meta(const char *path, struct snapfile_meta *meta)
 		return RFS_ERR_IO;
 	}
 	bytes = read(fd, image, sizeof(image));
-	err = bytes > 0 ? decode(image, (size_t)bytes, meta) : RFS_ERR_CORRUPT;
 	close(fd);
-	if (err != RFS_ERR_OK)
+	err = bytes > 0 ? decode_copies(path, image, (size_t)bytes, meta) :
+			  RFS_ERR_CORRUPT;
+	if (err == RFS_ERR_CORRUPT)
 		log_error("snapshot: %s is damaged: see DAMAGE in "
 			  "raftfs-raftd(8)",
 			  path);

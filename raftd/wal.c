@@ -299,9 +299,12 @@ struct wal_extent wal_extent_of(const struct wal *wal, size_t i)
 
 enum rfs_err wal_remark(struct wal *wal)
 {
+	enum rfs_err err = write_mark(wal);
+
+	if (err == RFS_ERR_OK)
+		err = write_mark(wal);
 	wal->sync_count++;
-	if (write_mark(wal) != RFS_ERR_OK || write_mark(wal) != RFS_ERR_OK ||
-	    fdatasync(wal->fd) != 0)
+	if (err != RFS_ERR_OK || fdatasync(wal->fd) != 0)
 		return failed(wal, "marking");
 	return RFS_ERR_OK;
 }

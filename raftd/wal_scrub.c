@@ -37,7 +37,8 @@ static enum rfs_err found(const char *dir, const struct wal_extent *extent,
 	return RFS_ERR_CORRUPT;
 }
 
-/* Whole pages are dropped from the cache and read from the disk. */
+/* Whole pages are dropped from the cache and read from the disk. It may give less
+ * than is asked for; CORRUPT: not even what is at `offset`. */
 static enum rfs_err read_window(int fd, uint64_t offset, uint64_t end,
 				uint64_t bytes, struct window *window)
 {
@@ -63,10 +64,11 @@ static enum rfs_err read_window(int fd, uint64_t offset, uint64_t end,
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return RFS_ERR_CORRUPT;
+			break;
 		got += (uint64_t)n;
 	}
-	return RFS_ERR_OK;
+	window->bytes = got;
+	return got > page ? RFS_ERR_OK : RFS_ERR_CORRUPT;
 }
 
 static bool marks_are_good(const struct wal_extent *extent,
@@ -99,7 +101,8 @@ static enum rfs_err scrub_header(const char *dir, int fd,
 
 	err = read_window(fd, 0, WAL_DATA_OFFSET, WAL_DATA_OFFSET, &window);
 	wal_header_encode(&extent->header, image, &chain);
-	if (err == RFS_ERR_CORRUPT)
+	if (err == RFS_ERR_CORRUPT ||
+	    (err == RFS_ERR_OK && window.bytes < WAL_DATA_OFFSET))
 		fault = "it cannot be read";
 	else if (err == RFS_ERR_OK && extent->header.log_id != 0 &&
 		 memcmp(window.data, image, sizeof(image)) != 0)
@@ -198,7 +201,8 @@ static enum rfs_err scrub_records(const char *dir, int fd,
 			err = scrub_window(extent, cursor, &window);
 	}
 	free(window.data);
-	if (err == RFS_ERR_CORRUPT)
+	if (err == RFS_ERR_CORRUPT ||
+	    (err == RFS_ERR_RANGE && cursor->offset == began))
 		return found(dir, extent, cursor->offset, "bad record");
 	return err == RFS_ERR_RANGE ? RFS_ERR_OK : err;
 }

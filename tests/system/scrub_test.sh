@@ -8,6 +8,7 @@ extra_conf='raft {
 	scrub_interval = 200ms
 }'
 world 3
+prefix[1]="env LD_PRELOAD=$B/badsector.so BADSECTOR_FILE=$W/bad"
 start 1 2 3
 wait_until 20 leader_by 1
 ok "a leader is elected" $?
@@ -49,6 +50,8 @@ mends() { # what, offset, bytes
 mends "a byte of a record" 12350 1
 mends "a sector of records" 12800 512
 mends "a byte of the header" 40 1
+echo 13312 >"$W/bad"
+mends "a sector that cannot be read" 13313 0
 mends "a byte of a mark" 4110 1
 
 before=$(wc -l <"$W/n1/log")
@@ -59,3 +62,12 @@ wait_until 20 serves
 ok "started anew it serves" $?
 ! tail -n "+$((before + 1))" "$W/n1/log" | grep -E 'damaged|lost here'
 ok "and nothing was damaged" $?
+
+crash 1
+echo 13312 >"$W/bad"
+start 1
+repaired() { [ "$(number repairs)" = 1 ] && [ "$(number lost_to)" = 0 ]; }
+wait_until 20 repaired
+ok "a sector that cannot be read at a start is repaired by the others" $?
+! [ -e "$W/bad" ]
+ok "and was written anew" $?
