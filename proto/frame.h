@@ -46,6 +46,8 @@ enum frame_type {
 	FRAME_LOCAL_RESTORE_DONE,
 	FRAME_LOCAL_LIMBO,
 	FRAME_LOCAL_MEMBERS,
+	FRAME_LOCAL_PING, /* peer.proto: Ping. Does storaged answer? */
+	FRAME_LOCAL_PONG,
 	/* storage.proto: storaged to storaged */
 	FRAME_STORE_HELLO = 300,
 	FRAME_STORE_HELLO_REPLY,

@@ -46,6 +46,7 @@ struct clients {
 	uint64_t in_flight_bytes;
 	struct sent_frame sent[FRAMES_IN_FLIGHT]; /* a ring */
 	uint32_t sent_head, sent_count;
+	int64_t asked_raw_ns; /* not answered yet; 0: nothing was asked */
 
 	/* Proposals of this iteration. */
 	ev_check end_of_iteration;
@@ -76,6 +77,7 @@ static void detach(struct clients *clients)
 	clients->applied_index = 0;
 	clients->sent_count = 0;
 	clients->in_flight_bytes = 0;
+	clients->asked_raw_ns = 0;
 	memset(clients->reads, 0, sizeof(clients->reads));
 	forget_proposals(clients);
 }
@@ -470,6 +472,9 @@ static void on_frame(struct conn *conn, void *ctx, const struct frame *frame)
 	case FRAME_LOCAL_READ:
 		take_read(clients, frame);
 		break;
+	case FRAME_LOCAL_PONG:
+		clients->asked_raw_ns = 0;
+		break;
 	case FRAME_LOCAL_APPLIED:
 		take_applied(clients, frame);
 		break;
@@ -519,6 +524,22 @@ bool clients_attached(const struct clients *clients)
 bool clients_serving(const struct clients *clients)
 {
 	return clients->attached && !clients->restoring;
+}
+
+void clients_ask(struct clients *clients, int64_t now_raw_ns)
+{
+	DistributedFs__Ping ping = DISTRIBUTED_FS__PING__INIT;
+
+	if (!clients_serving(clients) || clients->asked_raw_ns != 0)
+		return;
+	clients->asked_raw_ns = now_raw_ns;
+	ping.raw_ns = now_raw_ns;
+	send(clients, FRAME_LOCAL_PING, &ping.base, -1);
+}
+
+int64_t clients_asked_raw_ns(const struct clients *clients)
+{
+	return clients->asked_raw_ns;
 }
 
 uint64_t clients_applied(const struct clients *clients)

@@ -55,6 +55,10 @@ bool clients_attached(const struct clients *clients);
 bool clients_serving(const struct clients *clients);
 /* What storaged said it has applied; 0 when it is not attached. */
 uint64_t clients_applied(const struct clients *clients);
+/* Have storaged say that it does not hang; one question at a time. */
+void clients_ask(struct clients *clients, int64_t now_raw_ns);
+/* Since when it owes the answer; 0: it owes none. */
+int64_t clients_asked_raw_ns(const struct clients *clients);
 
 void clients_proposed(struct clients *clients,
 		      const struct raft_proposal_done *done);

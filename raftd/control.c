@@ -110,24 +110,60 @@ static void fill(const struct loop *loop, struct status *status)
 	raft->peers = status->peers;
 }
 
+static uint32_t condition_of(const struct loop *loop, uint32_t node)
+{
+	struct raft_view view;
+
+	raft_view(loop->raft, &view);
+	for (uint32_t i = 0; i < view.peer_count; i++)
+		if (view.peers[i].id == node)
+			return view.peers[i].condition;
+	return 0;
+}
+
+/* Why leadership cannot go there, or would not stay. */
+static const char *transfer_refusal(const struct loop *loop, uint32_t node,
+				    enum raft_transfer answer)
+{
+	switch (answer) {
+	case RAFT_TRANSFER_NO_VOTER:
+		return raft_membership_find(raft_membership(loop->raft),
+					    node) == NULL ?
+			       "there is no such node" :
+			       "it is no voter";
+	case RAFT_TRANSFER_SELF:
+		return "it leads already";
+	case RAFT_TRANSFER_SILENT:
+		return "it does not answer";
+	case RAFT_TRANSFER_BEHIND:
+		return "it is far behind and needs a snapshot first";
+	case RAFT_TRANSFER_UNFIT:
+		return raft_unfit_text(condition_of(loop, node));
+	case RAFT_TRANSFER_SLOW:
+		return "its disk is much slower than this leader's, to which "
+		       "leadership would come back";
+	case RAFT_TRANSFER_OK:
+	case RAFT_TRANSFER_NOT_LEADER:
+		break;
+	}
+	return "";
+}
+
 static enum rfs_err transfer_to(struct loop *loop, uint32_t node,
 				DistributedFs__ControlReply *reply)
 {
-	const struct raft_member *member =
-		raft_membership_find(raft_membership(loop->raft), node);
+	enum raft_transfer answer = raft_transfer_answer(loop->raft, node);
 	const struct raft_event event = {
 		.type = RAFT_EV_TRANSFER,
 		.peer = node,
 	};
 
-	if (member == NULL || !member->voter) {
-		reply->reason = (char *)(member == NULL ?
-						 "there is no such node" :
-						 "it is no voter");
+	if (answer == RAFT_TRANSFER_NOT_LEADER)
+		return RFS_ERR_NOT_LEADER;
+	if (answer != RAFT_TRANSFER_OK) {
+		reply->reason = (char *)transfer_refusal(loop, node, answer);
 		return RFS_ERR_INVALID;
 	}
-	if (loop->view.role != RAFT_LEADER)
-		return RFS_ERR_NOT_LEADER;
 	loop_post(loop, &event);
 	return RFS_ERR_OK;
 }

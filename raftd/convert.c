@@ -85,6 +85,7 @@ static void convert_append(const struct raft_message *m,
 	to->previous_term = m->append.previous_term;
 	to->commit_index = m->append.commit_index;
 	to->round = m->append.round;
+	to->rank = m->append.rank;
 	for (uint32_t i = 0; i < m->append.count; i++) {
 		convert_entry(&m->append.entries[i], &out->entry[i]);
 		out->entries[i] = &out->entry[i];
@@ -122,6 +123,7 @@ void convert_message(const struct raft_message *m, struct convert_out *out)
 		to->hint_index = m->append_reply.hint_index;
 		to->hint_term = m->append_reply.hint_term;
 		to->round = m->append_reply.round;
+		to->condition = m->append_reply.condition;
 		to->lost = m->append_reply.lost;
 		to->lost_after = m->append_reply.lost_after;
 		break;
@@ -152,6 +154,7 @@ static enum rfs_err parse_append(const DistributedFs__RaftMessage *in,
 	m->append.previous_term = in->previous_term;
 	m->append.commit_index = in->commit_index;
 	m->append.round = in->round;
+	m->append.rank = in->rank;
 	m->append.entries = entries;
 	m->append.count = (uint32_t)in->n_entries;
 	for (uint32_t i = 0; i < m->append.count; i++) {
@@ -207,6 +210,7 @@ enum rfs_err convert_parse(const DistributedFs__RaftMessage *in, uint32_t from,
 		m->append_reply.hint_index = in->hint_index;
 		m->append_reply.hint_term = in->hint_term;
 		m->append_reply.round = in->round;
+		m->append_reply.condition = in->condition;
 		m->append_reply.lost = in->lost;
 		m->append_reply.lost_after = in->lost_after;
 		return RFS_ERR_OK;

@@ -22,6 +22,7 @@
 #define REARM_NS	 (4 * NS_PER_MS)
 #define HEARTBEAT_SEC	 1.0
 #define FITNESS_SEC	 0.25
+#define FITNESS_FOLLOWER_LOOKS 4
 #define ENTRY_HEAD_BYTES 48
 #define WANT_AGAIN_NS	 (30 * NS_PER_SEC)
 
@@ -194,6 +195,18 @@ static void report_change(const struct loop *loop, const struct raft_view *was)
 			 view->term);
 }
 
+static void report_hand_over(const struct loop *loop,
+			     const struct raft_view *was)
+{
+	const struct raft_handed_over *last = &loop->view.handed_over;
+
+	if (last->raw_ns == was->handed_over.raw_ns)
+		return;
+	log_notice("handing leadership to %s: %s",
+		   roster_name(&loop->changes.roster, last->to),
+		   raft_unfit_text(last->why));
+}
+
 static void carry_out(struct loop *loop, const struct raft_effects *effects)
 {
 	struct raft_view was = loop->view;
@@ -223,6 +236,7 @@ static void carry_out(struct loop *loop, const struct raft_effects *effects)
 	}
 	offer_snapshot(loop);
 	report_change(loop, &was);
+	report_hand_over(loop, &was);
 	if (loop->stopping && loop->view.role != RAFT_LEADER)
 		ev_break(loop->ev, EVBREAK_ALL);
 }
@@ -286,10 +300,6 @@ static void on_message(void *ctx, const struct raft_message *message)
 		.message = message,
 	};
 
-	/* Not of use as a leader: as if the offer had not arrived. */
-	if (message->type == RAFT_MSG_TIMEOUT_NOW &&
-	    !handover_is_fit(&loop->handover, clock_raw_ns()))
-		return;
 	/* No room: entries are lost on the way, the heartbeat is not. */
 	if (message->type == RAFT_MSG_APPEND && disk_is_full(loop->disk) &&
 	    record_bytes(message) > disk_room_bytes(loop->disk)) {
@@ -625,41 +635,37 @@ static void on_heartbeat(struct ev_loop *ev, ev_timer *timer, int revents)
 
 /* ---- handing over ---- */
 
-static void get_connected(const struct loop *loop,
-			  bool connected[RAFT_PEERS_MAX])
-{
-	const char *refused;
-
-	for (uint32_t i = 0; i < loop->view.peer_count; i++)
-		peers_get_status(loop->peers, loop->view.peers[i].id,
-				 &connected[i], &refused);
-}
-
+/* Is this node of use? Of its own accord a process that hangs says nothing: a
+ * leader asks at every look, a follower now and then. */
 static void on_fitness(struct ev_loop *ev, ev_timer *timer, int revents)
 {
 	struct loop *loop = timer->data;
-	struct raft_event event = { .type = RAFT_EV_TRANSFER };
+	struct raft_event event = { .type = RAFT_EV_HOST };
 	int64_t now_ns = clock_raw_ns();
-	bool connected[RAFT_PEERS_MAX];
+	const struct condition_facts facts = {
+		.disk_full = disk_is_full(loop->disk),
+		.served = clients_serving(loop->clients) &&
+			  !transfer_is_awaited(loop->transfer),
+		.commit_index = loop->view.commit_index,
+		.applied_index = clients_applied(loop->clients),
+		.asked_raw_ns = clients_asked_raw_ns(loop->clients),
+	};
 
 	(void)ev;
 	(void)revents;
 	questions_expire(&loop->questions, now_ns);
-	handover_note(&loop->handover, disk_is_full(loop->disk),
-		      clients_serving(loop->clients) &&
-			      !transfer_is_awaited(loop->transfer),
-		      now_ns);
-	get_connected(loop, connected);
-	raft_view(loop->raft, &loop->view);
-	event.peer = handover_due(&loop->handover, &loop->view,
-				  config_self(loop->config)->id, connected,
-				  now_ns);
-	if (event.peer == RAFT_NOBODY)
+	event.unfit = condition_note(&loop->condition, &facts, now_ns);
+	if (loop->view.role == RAFT_LEADER ||
+	    ++loop->looks % FITNESS_FOLLOWER_LOOKS == 0)
+		clients_ask(loop->clients, now_ns);
+	if (event.unfit == loop->unfit)
 		return;
-	log_notice("%s: handing leadership to %s",
-		   loop->handover.disk_full ? "the disk is full" :
-					      "storaged does not serve",
-		   roster_name(&loop->changes.roster, event.peer));
+	if (event.unfit & ~loop->unfit)
+		log_warn("of no use as a leader: %s",
+			 raft_unfit_text(event.unfit & ~loop->unfit));
+	else if (event.unfit == 0)
+		log_notice("of use as a leader again");
+	loop->unfit = event.unfit;
 	loop_post(loop, &event);
 }
 
@@ -675,26 +681,21 @@ static void on_farewell(struct ev_loop *ev, ev_timer *timer, int revents)
 /* A leader hands over before it goes, if somebody takes it in time. */
 static void say_farewell(struct loop *loop)
 {
-	struct raft_event event = { .type = RAFT_EV_TRANSFER };
-	bool connected[RAFT_PEERS_MAX];
+	const struct raft_event event = { .type = RAFT_EV_TRANSFER };
 
 	if (loop->stopping)
 		return;
 	loop->stopping = true;
 	process_notify("STOPPING=1");
-	get_connected(loop, connected);
-	raft_view(loop->raft, &loop->view);
-	event.peer = handover_successor(&loop->view,
-					config_self(loop->config)->id,
-					connected, clock_raw_ns());
-	if (loop->view.role != RAFT_LEADER || event.peer == RAFT_NOBODY) {
+	loop_post(loop, &event);
+	if (loop->view.role != RAFT_LEADER ||
+	    loop->view.transfer_to == RAFT_NOBODY) {
 		ev_break(loop->ev, EVBREAK_ALL);
 		return;
 	}
 	log_notice("stopping: handing leadership to %s",
-		   roster_name(&loop->changes.roster, event.peer));
+		   roster_name(&loop->changes.roster, loop->view.transfer_to));
 	ev_timer_start(loop->ev, &loop->farewell);
-	loop_post(loop, &event);
 }
 
 static void on_signal(struct ev_loop *ev, ev_signal *watcher, int revents)
@@ -732,7 +733,9 @@ static enum rfs_err init_watchers(struct loop *loop)
 	ev_signal_start(loop->ev, &loop->interrupt);
 	ev_timer_start(loop->ev, &loop->heartbeat);
 	ev_timer_start(loop->ev, &loop->fitness);
-	handover_init(&loop->handover, clock_raw_ns());
+	/* After the sockets: an answer that is here counts. */
+	ev_set_priority(&loop->fitness, EV_MINPRI);
+	condition_init(&loop->condition, clock_raw_ns());
 	stall_start(&loop->stall, loop->ev);
 	loop->armed_raw_ns = INT64_MAX;
 	return RFS_ERR_OK;

@@ -9,9 +9,9 @@
 #include "raftd/changes.h"
 #include "raftd/chores.h"
 #include "raftd/clients.h"
+#include "raftd/condition.h"
 #include "raftd/core/raft.h"
 #include "raftd/disk.h"
-#include "raftd/handover.h"
 #include "raftd/hardstate.h"
 #include "raftd/logpage.h"
 #include "raftd/loop.h"
@@ -60,7 +60,9 @@ struct loop {
 	uint64_t log_bytes;	 /* committed since the snapshot */
 	int64_t wanted_raw_ns;	 /* when storaged was last asked; 0: never */
 
-	struct handover handover;
+	struct condition condition;
+	uint32_t unfit; /* what the raft was last told of it */
+	uint32_t looks;
 
 	/* Watchers. */
 	ev_io deadline; /* a timerfd */

@@ -456,6 +456,18 @@ static void on_members(struct consensus *c, const struct frame *frame)
 		distributed_fs__local_members__free_unpacked(message, NULL);
 }
 
+/* raftd asks whether we hang. */
+static void on_ping(struct consensus *c, const struct frame *frame)
+{
+	DistributedFs__Ping *ping = (DistributedFs__Ping *)frame_unpack(
+		frame, &distributed_fs__ping__descriptor);
+
+	if (!ping)
+		return;
+	send_frame(c, FRAME_LOCAL_PONG, &ping->base, -1);
+	distributed_fs__ping__free_unpacked(ping, NULL);
+}
+
 static void on_frame(struct conn *link, void *ctx, const struct frame *frame)
 {
 	struct consensus *c = ctx;
@@ -483,6 +495,9 @@ static void on_frame(struct conn *link, void *ctx, const struct frame *frame)
 		return;
 	case FRAME_LOCAL_MEMBERS:
 		on_members(c, frame);
+		return;
+	case FRAME_LOCAL_PING:
+		on_ping(c, frame);
 		return;
 	default:
 		log_warn("raftd link: frame of type %u", frame->type);

@@ -1,12 +1,16 @@
 /* leader: who leads, and to let another one. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/cli/cli.h"
 #include "client/cli/json.h"
 #include "client/cli/judge.h"
 #include "client/cli/members.h"
 #include "client/cli/status.h"
+
+#define PATIENCE_MS 5000
+#define LOOK_MS	    25
 
 static int show_leader(struct cli *cli, const struct ask_nodes *nodes)
 {
@@ -31,6 +35,36 @@ static int show_leader(struct cli *cli, const struct ask_nodes *nodes)
 	return CLI_OK;
 }
 
+/* It is under way: wait until it has happened, or did not. A cluster without a
+ * leader for a moment is what must be expected. */
+static int outcome(const struct cli *cli, const struct ask_nodes *nodes,
+		   const char *to)
+{
+	DistributedFs__ControlRequest request =
+		DISTRIBUTED_FS__CONTROL_REQUEST__INIT;
+	DistributedFs__ControlReply *reply;
+	bool leads = false;
+
+	request.kind = DISTRIBUTED_FS__CONTROL_KIND__CONTROL_MEMBERS;
+	for (int ms = 0; !leads && ms < PATIENCE_MS; ms += LOOK_MS) {
+		const DistributedFs__MemberStatus *member = NULL;
+
+		usleep(LOOK_MS * 1000);
+		if (members_ask(nodes, &request, cli->timeout_ns, &reply) ==
+			    RFS_ERR_OK &&
+		    reply->members != NULL)
+			member = members_find(reply->members, to);
+		leads = member != NULL && member->leader;
+		ask_free(reply);
+	}
+	if (leads)
+		printf("%s leads\n", to);
+	else
+		fprintf(stderr, "raftfs: leader transfer: %s did not take over\n",
+			to);
+	return leads ? CLI_OK : CLI_FAILED;
+}
+
 /* Ask any node; it asks the leader. */
 static int transfer_to(const struct cli *cli, const struct ask_nodes *nodes,
 		       const DistributedFs__MemberStatus *member)
@@ -49,8 +83,7 @@ static int transfer_to(const struct cli *cli, const struct ask_nodes *nodes,
 	request.node = member->node;
 	err = members_ask(nodes, &request, cli->timeout_ns, &reply);
 	if (err == RFS_ERR_OK)
-		printf("leadership is being handed to %s\n",
-		       members_name(member));
+		status = outcome(cli, nodes, members_name(member));
 	else
 		status = members_fail("leader transfer", err, reply);
 	ask_free(reply);

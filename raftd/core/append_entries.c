@@ -34,6 +34,7 @@ static struct raft_message *append_answer(struct raft *raft, bool accepted)
 	/* Who knows of no membership vouches for nobody's leadership. */
 	if (raft->membership.count > 0)
 		reply->append_reply.round = raft->leader_round;
+	reply->append_reply.condition = fitness_condition(raft);
 	repair_tell(raft, reply);
 	return reply;
 }
@@ -126,7 +127,7 @@ static void append_judge_stamp(struct raft *raft, const struct raft_entry *e)
 
 	if (now->usable && now->epoch == e->stamp.epoch &&
 	    e->stamp.ts_ns > now->cluster.high_ns + TIMESTAMP_LEAD_MAX_NS)
-		raft->counters.stamps_disagreed++;
+		fitness_contradict(raft);
 }
 
 static void append_truncate(struct raft *raft, uint64_t from)
@@ -180,6 +181,7 @@ static void append_follow(struct raft *raft, const struct raft_message *m)
 	if (new)
 		become_follower(raft, m->term, m->from);
 	detector_heard(&raft->detector, new, raft->now.raw_ns);
+	raft->fitness.rank = m->append.rank;
 	leader->lost = false;
 	leader->led_term = m->term;
 	raft->met_leader = true;
@@ -230,13 +232,28 @@ void append_receive(struct raft *raft, const struct raft_message *m)
 		append_accept(raft);
 }
 
+/* From our append to its word that it is durable there: what our own disk is
+ * compared with. Only what was sent as it came. */
+static void append_note_disk(struct raft *raft, struct peer *peer,
+			     uint64_t match)
+{
+	if (match >= raft->term_first_index &&
+	    match >= log_first_index(&raft->log))
+		fitness_note_disk(&peer->disk,
+				  raft->now.raw_ns -
+					  log_received_raw_ns(&raft->log,
+							      match));
+}
+
 static void append_reply_accepted(struct raft *raft, struct progress *p,
 				  const struct raft_message *m)
 {
 	uint64_t match = m->append_reply.match_index;
 
-	if (match > p->match_index)
+	if (match > p->match_index) {
+		append_note_disk(raft, peer_meet(raft, m->from), match);
 		p->match_index = match;
+	}
 	if (p->next_index <= p->match_index)
 		p->next_index = p->match_index + 1;
 	if (p->state == PROGRESS_SNAPSHOT &&
@@ -292,7 +309,7 @@ static void append_reply_round(struct raft *raft, const struct raft_message *m)
 		return;
 	peer->progress.acked_round = m->append_reply.round;
 	if (m->append_reply.round == raft->round)
-		rtt_note(&peer->rtt, raft->now.raw_ns - raft->round_raw_ns);
+		rtt_note(&peer->rtt, raft->now.raw_ns - raft->round_raw_ns, 0);
 }
 
 void append_reply_receive(struct raft *raft, const struct raft_message *m)
@@ -309,6 +326,7 @@ void append_reply_receive(struct raft *raft, const struct raft_message *m)
 		return;
 	}
 	append_reply_round(raft, m);
+	fitness_hear(raft, peer_meet(raft, m->from), m->append_reply.condition);
 	repair_hear(raft, p, m);
 	if (m->append_reply.accepted)
 		append_reply_accepted(raft, p, m);

@@ -35,12 +35,17 @@ static void role_set(struct raft *raft, enum raft_role role, const char *why)
 	raft->role = role;
 }
 
-/* A vote needs disks as well as the network: who was not elected in time waits
- * twice as long the next time. */
+/* A vote needs disks as well as the network: ours is known, and who was not
+ * elected in time waits twice as long the next time. */
 static int64_t candidate_timeout_ns(const struct raft *raft)
 {
 	int64_t base_ns = rtt_election_timeout_ns(raft);
+	int64_t disks_ns = 2 * rtt_high_ns(&raft->disk);
 
+	if (base_ns < disks_ns)
+		base_ns = disks_ns;
+	if (base_ns > raft->config.election_timeout_max_ns)
+		base_ns = raft->config.election_timeout_max_ns;
 	for (uint32_t i = 1; i < raft->campaigns; i++) {
 		if (base_ns >= raft->config.election_timeout_max_ns / 2)
 			return raft->config.election_timeout_max_ns;
@@ -196,6 +201,7 @@ static void become_leader(struct raft *raft)
 		return;
 	}
 	replicate_start(raft);
+	fitness_start_leading(raft);
 	replicate_heartbeat(raft);
 }
 

@@ -20,6 +20,7 @@
 
 #include "common/prng.h"
 #include "raftd/core/detector.h"
+#include "raftd/core/fitness.h"
 #include "raftd/core/lease.h"
 #include "raftd/core/log.h"
 #include "raftd/core/members.h"
@@ -48,10 +49,12 @@ struct progress {
 	bool round_due;	       /* owes it a message: a heartbeat, a round */
 	uint64_t sent_commit;  /* what it was last told */
 	uint64_t acked_round;
+	uint32_t rank; /* its place in line, as of the last heartbeat */
 	uint64_t snapshot_index;
 	int64_t snapshot_again_raw_ns;
 };
 
+/* Any duration that is measured again and again: round trips, disks. */
 struct rtt {
 	int64_t smoothed_ns; /* RFC 6298: SRTT and RTTVAR; 0: not measured */
 	int64_t variation_ns;
@@ -73,6 +76,8 @@ struct peer {
 			      * to be told; 0: nothing to tell */
 	int64_t left_until_raw_ns; /* told until then; 0: not committed yet */
 	struct rtt rtt;
+	struct rtt disk;    /* from our append to its word that it is durable */
+	uint32_t condition; /* RAFT_UNFIT_*, RAFT_CONTRADICTS: its own word */
 	int64_t heard_raw_ns;
 	bool lost; /* PEER_LOST since it was last heard */
 	uint64_t led_term;  /* the last in which we heard it lead */
@@ -124,6 +129,8 @@ struct raft {
 	int64_t election_deadline_raw_ns;
 	int64_t leader_heard_raw_ns;
 	struct detector detector;
+	struct fitness fitness;
+	struct rtt disk; /* our own, from append to durable */
 	uint32_t campaigns; /* since a leader was met */
 	uint32_t votes; /* bits by member position */
 	bool transferred; /* this candidacy overrides "I hear a leader" */
@@ -250,7 +257,11 @@ bool slots_wait_ns(const struct raft *raft, int64_t timeout_ns,
 		   int64_t *wait_ns);
 
 /* rtt.c */
-void rtt_note(struct rtt *rtt, int64_t sample_ns);
+/* One sample counts for twice the high side at most, or for slack_ns if that is
+ * more. */
+void rtt_note(struct rtt *rtt, int64_t sample_ns, int64_t slack_ns);
+/* What nearly all samples stay below; 0: there is none. */
+int64_t rtt_high_ns(const struct rtt *rtt);
 /* High side of the round trip to the slowest member we need; 0: unknown. */
 int64_t rtt_over_quorum_ns(const struct raft *raft);
 int64_t rtt_election_timeout_ns(const struct raft *raft);
@@ -296,6 +307,8 @@ void transfer_start(struct raft *raft, uint32_t peer);
 void transfer_to_best(struct raft *raft); /* the voter that is closest */
 void transfer_advance(struct raft *raft);
 void transfer_end(struct raft *raft);
+/* Our time to lead is over now: whoever should be next stands at once. */
+void transfer_at_once(struct raft *raft);
 void timeout_now_receive(struct raft *raft, const struct raft_message *message);
 
 /* reads.c */

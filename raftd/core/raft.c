@@ -222,6 +222,9 @@ static void raft_persisted(struct raft *raft, uint64_t index, uint64_t term)
 	    log_term_at(&raft->log, index) != term)
 		return;
 	raft->durable_index = index;
+	fitness_note_disk(&raft->disk,
+			  raft->now.raw_ns -
+				  log_received_raw_ns(&raft->log, index));
 	append_answer_durable(raft);
 }
 
@@ -300,8 +303,16 @@ static void raft_rtt(struct raft *raft, const struct raft_event *event)
 		raft->counters.messages_dropped++;
 		return;
 	}
-	rtt_note(&peer->rtt, event->rtt.rtt_ns);
+	rtt_note(&peer->rtt, event->rtt.rtt_ns, 0);
 	election_measured(raft);
+}
+
+static void raft_transfer(struct raft *raft, uint32_t peer)
+{
+	if (peer == RAFT_NOBODY && raft->role == RAFT_LEADER)
+		peer = fitness_successor(raft);
+	if (peer != RAFT_NOBODY)
+		transfer_start(raft, peer);
 }
 
 static void raft_dispatch(struct raft *raft, const struct raft_event *event)
@@ -341,7 +352,10 @@ static void raft_dispatch(struct raft *raft, const struct raft_event *event)
 		snapshot_failed(raft, event->peer);
 		break;
 	case RAFT_EV_TRANSFER:
-		transfer_start(raft, event->peer);
+		raft_transfer(raft, event->peer);
+		break;
+	case RAFT_EV_HOST:
+		raft->fitness.host = event->unfit & RAFT_UNFIT_HOST;
 		break;
 	case RAFT_EV_CONFIGURE:
 		configure_request(raft, &event->configure);
@@ -357,11 +371,17 @@ static void raft_take_now(struct raft *raft, const struct raft_now *now)
 
 	CHECK(now->raw_ns >= raft->now.raw_ns);
 	raft->now = *now;
+	if (now->usable)
+		raft->fitness.clock_lost_raw_ns = 0;
+	else if (raft->fitness.clock_lost_raw_ns == 0)
+		raft->fitness.clock_lost_raw_ns = now->raw_ns;
 	if (disrupted) {
 		raft_story(raft, "own clock disrupted");
 		raft->log.received_floor_raw_ns = now->raw_ns;
-		if (raft->role == RAFT_LEADER)
+		if (raft->role == RAFT_LEADER) {
+			transfer_at_once(raft);
 			become_follower(raft, raft->term, RAFT_NOBODY);
+		}
 		lease_clock_forget(&raft->clock);
 	}
 	if (now->usable && now->epoch != 0 &&
@@ -401,6 +421,7 @@ static void raft_look_at_deadlines(struct raft *raft)
 
 static void raft_lead(struct raft *raft)
 {
+	fitness_look(raft);
 	replicate_advance_commit(raft);
 	configure_advance(raft);
 	transfer_advance(raft);
@@ -507,6 +528,8 @@ static struct raft_peer_view raft_view_peer(const struct raft *raft,
 		.next_index = peer->progress.next_index,
 		.rtt_ns = peer->rtt.smoothed_ns,
 		.last_heard_raw_ns = peer->heard_raw_ns,
+		.disk_ns = peer->disk.smoothed_ns,
+		.condition = peer->condition,
 		.snapshotting = peer->progress.state == PROGRESS_SNAPSHOT,
 	};
 
@@ -548,6 +571,13 @@ void raft_view(const struct raft *raft, struct raft_view *view)
 		.rtt_quorum_ns = rtt_over_quorum_ns(raft),
 		.leader_silence_ns = raft->detector.high_ns,
 		.heartbeat_ns = rtt_heartbeat_ns(raft),
+		.disk_ns = raft->disk.smoothed_ns,
+		.condition = raft->role == RAFT_LEADER ?
+				     raft->fitness.reasons :
+				     fitness_condition(raft),
+		.rank = raft->fitness.rank,
+		.transfer_to = raft->transfer_to,
+		.handed_over = raft->fitness.last,
 		.standing = configure_standing(raft),
 		.membership_index = raft->membership.index,
 		.counters = raft->counters,

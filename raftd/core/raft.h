@@ -161,6 +161,40 @@ struct raft_floor {
 	uint64_t term;
 };
 
+/* What keeps a node from being of use as a leader, as bits (fitness.h). The
+ * host knows the first three; the core sees the others. */
+#define RAFT_UNFIT_DISK_FULL	1u  /* its log cannot grow */
+#define RAFT_UNFIT_UNSERVED	2u  /* its storaged is gone, or restores */
+#define RAFT_UNFIT_HUNG		4u  /* its storaged does not answer, or apply */
+#define RAFT_UNFIT_CLOCK	8u  /* its clock page has shown nothing usable */
+#define RAFT_UNFIT_CONTRADICTED 16u /* leader: by most of the others' clocks */
+#define RAFT_UNFIT_SLOW_DISK	32u /* leader: much slower than another one's */
+#define RAFT_CONTRADICTS	64u /* follower: its clock, the leader's stamps */
+#define RAFT_UNFIT_HOST                                                        \
+	(RAFT_UNFIT_DISK_FULL | RAFT_UNFIT_UNSERVED | RAFT_UNFIT_HUNG)
+
+/* For people, the gravest only: "its disk is full"; "" for none. */
+const char *raft_unfit_text(uint32_t unfit);
+
+/* A leader's last own decision to hand over. to RAFT_NOBODY: none yet. */
+struct raft_handed_over {
+	uint32_t to;
+	uint32_t why; /* RAFT_UNFIT_* */
+	int64_t raw_ns;
+};
+
+/* May leadership go to a peer? raft_transfer_answer(). */
+enum raft_transfer {
+	RAFT_TRANSFER_OK = 0,
+	RAFT_TRANSFER_NOT_LEADER,
+	RAFT_TRANSFER_SELF,
+	RAFT_TRANSFER_NO_VOTER,
+	RAFT_TRANSFER_SILENT, /* it was not heard lately */
+	RAFT_TRANSFER_BEHIND, /* it needs a snapshot first */
+	RAFT_TRANSFER_UNFIT,  /* view.peers[].condition says why */
+	RAFT_TRANSFER_SLOW,   /* leadership would not stay: its disk */
+};
+
 struct raft_message {
 	enum raft_message_type type;
 	uint32_t from;
@@ -188,6 +222,8 @@ struct raft_message {
 			uint64_t round; /* echoed: confirms leadership */
 			const struct raft_entry *entries;
 			uint32_t count;
+			uint32_t rank; /* the receiver's place in line if the
+					* leader is lost, from 1; 0: none */
 		} append;
 		struct {
 			bool accepted;
@@ -199,6 +235,7 @@ struct raft_message {
 			uint64_t round;
 			bool lost; /* the sender's disk lost entries after */
 			uint64_t lost_after; /* this one: match goes back */
+			uint32_t condition; /* RAFT_UNFIT_*, RAFT_CONTRADICTS */
 		} append_reply;
 		struct raft_snapshot_meta snapshot;
 		struct {
@@ -224,7 +261,8 @@ enum raft_event_type {
 	RAFT_EV_SNAPSHOT_TAKEN, /* storaged holds a durable snapshot */
 	RAFT_EV_SNAPSHOT_INSTALLED, /* one from the leader is in place */
 	RAFT_EV_SNAPSHOT_FAILED,    /* sending to a peer broke off */
-	RAFT_EV_TRANSFER,	/* operator: hand leadership to a peer */
+	RAFT_EV_TRANSFER,	/* hand leadership to a peer, or the best */
+	RAFT_EV_HOST,		/* what the host has to say for itself */
 	RAFT_EV_CONFIGURE,	/* operator: change the membership */
 };
 
@@ -299,7 +337,10 @@ struct raft_event {
 			uint32_t node;
 			uint64_t term_led; /* it led when it died; 0: did not */
 		} death;
-		uint32_t peer; /* PEER_LOST, SNAPSHOT_FAILED, TRANSFER */
+		/* PEER_LOST, SNAPSHOT_FAILED; TRANSFER: RAFT_NOBODY is who
+		 * should lead next, if there is one */
+		uint32_t peer;
+		uint32_t unfit; /* HOST: bits of RAFT_UNFIT_HOST, from now on */
 		/* SNAPSHOT_TAKEN, _INSTALLED. The host puts one in place only
 		 * while its index is above effects.commit_index. */
 		struct {
@@ -488,6 +529,11 @@ struct raft_view {
 	int64_t rtt_quorum_ns;	  /* high side, of the fastest quorum; 0: unknown */
 	int64_t leader_silence_ns; /* usual longest; 0: not known yet */
 	int64_t heartbeat_ns;
+	int64_t disk_ns;    /* until an entry is durable here; 0: not known */
+	uint32_t condition; /* RAFT_UNFIT_* of this node */
+	uint32_t rank;	    /* its place in line, from 1; 0: not told */
+	uint32_t transfer_to; /* whom it is handing leadership to; 0 */
+	struct raft_handed_over handed_over;
 	enum raft_standing standing;
 	uint64_t membership_index;
 	/* The members in their order, then who just left and is still told
@@ -500,6 +546,8 @@ struct raft_view {
 		uint64_t next_index;
 		int64_t rtt_ns;		/* smoothed; 0: not measured */
 		int64_t last_heard_raw_ns;
+		int64_t disk_ns;    /* until an entry is durable there; 0 */
+		uint32_t condition; /* RAFT_UNFIT_*, as it said last */
 		bool snapshotting;
 	} peers[RAFT_PEERS_MAX]; /* leader: meaningful in full */
 	uint32_t peer_count;
@@ -512,9 +560,15 @@ struct raft_view {
 		uint64_t stamps_disagreed; /* leader's stamp outside our interval */
 		uint64_t commits_waited_lease; /* C1 held a commit back */
 		uint64_t leases_given_up; /* C1 did not wait: I10 or I11 */
+		uint64_t handed_over; /* by own decision, as handed_over says */
 		uint64_t repairs; /* floors reached again */
 	} counters;
 };
 void raft_view(const struct raft *raft, struct raft_view *view);
+
+/* What a RAFT_EV_TRANSFER to this peer would meet now. OK: it is under way
+ * after that event, and over when the leader is another or the host's patience
+ * is at an end. */
+enum raft_transfer raft_transfer_answer(const struct raft *raft, uint32_t peer);
 
 #endif

@@ -47,8 +47,10 @@ void replicate_heartbeat(struct raft *raft)
 	if (raft->round == 0 ||
 	    ++raft->heartbeats >= REPLICATE_HEARTBEATS_ROUND)
 		replicate_round(raft);
-	for (uint32_t i = 0; i < raft->members.count; i++)
+	for (uint32_t i = 0; i < raft->peer_count; i++) {
 		raft->peers[i].progress.round_due = true;
+		raft->peers[i].progress.rank = fitness_rank(raft, i);
+	}
 }
 
 uint64_t replicate_round_confirmed(const struct raft *raft)
@@ -213,6 +215,7 @@ static void send_append(struct raft *raft, uint32_t to, struct progress *p,
 	m->append.previous_term = log_term_at(&raft->log, previous);
 	m->append.commit_index = raft->commit_index;
 	m->append.round = raft->round;
+	m->append.rank = p->rank;
 	m->append.entries = log_at(&raft->log, previous + 1);
 	m->append.count = count;
 	if (count == 0)

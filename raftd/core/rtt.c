@@ -10,8 +10,12 @@
 #define RTT_ELECTION_FACTOR 10
 #define RTT_SAMPLE_MAX_NS   INT64_C(100000000000)
 
-void rtt_note(struct rtt *rtt, int64_t sample_ns)
+void rtt_note(struct rtt *rtt, int64_t sample_ns, int64_t slack_ns)
 {
+	/* A process that was stopped, or whose peer was, measures seconds:
+	 * once is an accident, and a network that changed is soon learnt. */
+	int64_t most_ns = 2 * rtt_high_ns(rtt);
+
 	if (sample_ns <= 0 || sample_ns > RTT_SAMPLE_MAX_NS)
 		return;
 	if (rtt->smoothed_ns == 0) {
@@ -19,11 +23,8 @@ void rtt_note(struct rtt *rtt, int64_t sample_ns)
 		rtt->variation_ns = sample_ns / 2;
 		return;
 	}
-
-	/* A process that was stopped, or whose peer was, measures seconds:
-	 * once is an accident, and a network that changed is soon learnt. */
-	int64_t most_ns = 2 * (rtt->smoothed_ns + 4 * rtt->variation_ns);
-
+	if (most_ns < slack_ns)
+		most_ns = slack_ns;
 	if (sample_ns > most_ns)
 		sample_ns = most_ns;
 
@@ -36,15 +37,21 @@ void rtt_note(struct rtt *rtt, int64_t sample_ns)
 		rtt->smoothed_ns = 1;
 }
 
+int64_t rtt_high_ns(const struct rtt *rtt)
+{
+	return rtt->smoothed_ns + 4 * rtt->variation_ns;
+}
+
 int64_t rtt_over_quorum_ns(const struct raft *raft)
 {
 	uint64_t speed[RAFT_NODES_MAX]; /* faster is higher, as reached() wants */
 
 	for (uint32_t i = 0; i < raft->members.count; i++) {
 		const struct rtt *rtt = &raft->peers[i].rtt;
-		int64_t high_ns = rtt->smoothed_ns + 4 * rtt->variation_ns;
 
-		speed[i] = rtt->smoothed_ns ? UINT64_MAX - (uint64_t)high_ns : 0;
+		speed[i] = rtt->smoothed_ns ?
+				   UINT64_MAX - (uint64_t)rtt_high_ns(rtt) :
+				   0;
 	}
 	if (raft->self_position != MEMBERS_NONE)
 		speed[raft->self_position] = UINT64_MAX;

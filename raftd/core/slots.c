@@ -1,13 +1,16 @@
 /* Elections that do not collide: followers stand in turn, on cluster time.
  *
- *	leader's last word	   slots of width w on cluster time, by rank
- *	|<------ timeout ------>|..|0|1|2|3|0|1|2|3|..
+ *	leader's last word	  turns of slots of width w on cluster time
+ *	|<------ timeout ------>|...|1|2|3|1|2|3|..
+ *				    ^ here who is first in line stands, and
+ *				      the next one only a slot later
  *
- * All nodes cut the same time line into the same slots, and each stands in its
- * own, so that the one before it has been heard. A rank counts on from the
- * leader: when it dies another node is first each time. w is beyond twice the
- * bound and a round trip; rounded up to a power of two, since each node knows
- * these a little differently.
+ * All nodes cut the same time line into the same turns and slots, and each
+ * stands in its own of the first whole turn, so that the one before it has been
+ * heard. Their order is what the leader last told them (fitness.h): who would
+ * be of most use comes first. Who was told nothing counts on from the leader. w
+ * is beyond twice the bound and a round trip; rounded up to a power of two,
+ * since each node knows these a little differently.
  *
  * This only shifts a deadline within the span in which it would be drawn at
  * random otherwise, and only for the first attempt: a wrong cluster clock can
@@ -41,11 +44,14 @@ static uint32_t slots_count(const struct raft *raft)
 	       members_votes(&raft->members, leader);
 }
 
-/* 0 is the voter after the leader, by id. */
+/* From 0, below slots_count(). */
 static uint32_t slots_rank(const struct raft *raft)
 {
+	uint32_t told = raft->fitness.rank;
 	uint32_t rank = 0;
 
+	if (told > 0 && told <= slots_count(raft))
+		return told - 1;
 	for (uint32_t i = 0; i < raft->members.count; i++) {
 		uint32_t id = raft->members.ids[i];
 		bool wraps = raft->config.self < raft->leader;
@@ -75,7 +81,7 @@ bool slots_wait_ns(const struct raft *raft, int64_t timeout_ns,
 	uint32_t count = slots_count(raft);
 
 	CHECK(count > 0);
-	if (slot_ns > (uint64_t)timeout_ns / count)
+	if (slot_ns > (uint64_t)timeout_ns / count / 2)
 		return false;
 
 	int64_t width_ns = (int64_t)slot_ns;
@@ -83,9 +89,7 @@ bool slots_wait_ns(const struct raft *raft, int64_t timeout_ns,
 	int64_t from_ns = time->low_ns + (time->high_ns - time->low_ns) / 2;
 
 	from_ns = (from_ns % turn_ns + timeout_ns % turn_ns) % turn_ns;
-	*wait_ns = (slots_rank(raft) * width_ns - from_ns) % turn_ns;
-	if (*wait_ns < 0)
-		*wait_ns += turn_ns;
-	CHECK(*wait_ns < turn_ns);
+	*wait_ns = (turn_ns - from_ns) % turn_ns + slots_rank(raft) * width_ns;
+	CHECK(*wait_ns < timeout_ns);
 	return true;
 }

@@ -11,6 +11,8 @@
 
 #include "common/check.h"
 
+#define TRANSFER_TIMEOUTS 4
+
 void transfer_end(struct raft *raft)
 {
 	raft->transfer_to = RAFT_NOBODY;
@@ -31,6 +33,32 @@ static void transfer_relinquish(struct raft *raft)
 		   (unsigned long long)raft->relinquished_index);
 }
 
+/* Meanwhile clients wait. It has to store what we store now, then its vote, and
+ * others have to store theirs. */
+static int64_t transfer_patience_ns(const struct raft *raft, uint32_t peer)
+{
+	uint32_t at = members_position(&raft->members, peer);
+	int64_t disks_ns = 4 * fitness_peer_disk_ns(raft, at) +
+			   2 * fitness_disk_ns(raft);
+	int64_t patience_ns = TRANSFER_TIMEOUTS * rtt_election_timeout_ns(raft) +
+			      disks_ns;
+
+	if (patience_ns > raft->config.election_timeout_max_ns)
+		return raft->config.election_timeout_max_ns;
+	return patience_ns;
+}
+
+void transfer_at_once(struct raft *raft)
+{
+	uint32_t peer = fitness_successor(raft);
+
+	if (peer == RAFT_NOBODY)
+		return;
+	raft_story(raft, "tells %u to stand  term %llu", peer,
+		   (unsigned long long)raft->term);
+	raft_send(raft, RAFT_MSG_TIMEOUT_NOW, peer);
+}
+
 void transfer_start(struct raft *raft, uint32_t peer)
 {
 	if (raft->role != RAFT_LEADER || peer == raft->config.self ||
@@ -44,29 +72,17 @@ void transfer_start(struct raft *raft, uint32_t peer)
 	raft->transfer_to = peer;
 	raft->transfer_sent = false;
 	raft->transfer_deadline_raw_ns =
-		raft->now.raw_ns + rtt_election_timeout_ns(raft);
+		raft->now.raw_ns + transfer_patience_ns(raft, peer);
 	transfer_relinquish(raft);
 	transfer_advance(raft);
 }
 
 void transfer_to_best(struct raft *raft)
 {
-	const struct peer *best = NULL;
+	uint32_t heir = fitness_heir(raft);
 
-	for (uint32_t i = 0; i < raft->members.count; i++) {
-		const struct peer *peer = &raft->peers[i];
-
-		if (i == raft->self_position ||
-		    !members_votes(&raft->members, i))
-			continue;
-		if (!best ||
-		    peer->progress.match_index > best->progress.match_index ||
-		    (peer->progress.match_index == best->progress.match_index &&
-		     peer->heard_raw_ns > best->heard_raw_ns))
-			best = peer;
-	}
-	CHECK(best);
-	transfer_start(raft, best->id);
+	CHECK(heir != RAFT_NOBODY);
+	transfer_start(raft, heir);
 }
 
 void transfer_advance(struct raft *raft)
@@ -75,6 +91,7 @@ void transfer_advance(struct raft *raft)
 		return;
 	if (raft->now.raw_ns >= raft->transfer_deadline_raw_ns) {
 		raft_story(raft, "%u did not take over", raft->transfer_to);
+		fitness_kept(raft);
 		transfer_end(raft);
 		if (!election_may_stand(raft))
 			become_follower(raft, raft->term, RAFT_NOBODY);
@@ -95,6 +112,10 @@ void timeout_now_receive(struct raft *raft, const struct raft_message *m)
 	if (raft->role != RAFT_FOLLOWER || m->term != raft->term ||
 	    raft->leader != m->from || !election_may_stand(raft))
 		return;
+	if (raft->fitness.host != 0) {
+		raft_story(raft, "is of no use as a leader now");
+		return;
+	}
 	raft_story(raft, "told by %u to stand", m->from);
 	election_start(raft, true);
 }

@@ -40,6 +40,8 @@ struct node {
 	struct raft_config config;
 	uint64_t life; /* counts restarts and truncations */
 	bool usable;
+	int64_t disk_ns;  /* until an entry is durable */
+	int64_t wrong_ns; /* what its page adds to cluster time */
 	uint32_t disruptions;
 	uint64_t epoch; /* the timeline its clock page shows */
 	int64_t rate_ppb; /* of its raw clock, against true time */
@@ -205,6 +207,7 @@ static struct raft_now node_now(const struct node *node)
 
 	now.usable = true;
 	now.epoch = node->epoch;
+	ts_ns += node->wrong_ns;
 	now.cluster = (struct interval){ ts_ns - CLOCK_BOUND_NS,
 					 ts_ns + CLOCK_BOUND_NS };
 	return now;
@@ -322,7 +325,7 @@ static void node_write(struct node *node, const struct raft_effects *effects)
 	for (uint32_t i = 0; i < effects->append_count; i++)
 		disk_append(node, &effects->append[i]);
 	if (effects->append_count) {
-		struct coming *done = coming_add(node->cluster, DISK_DELAY_NS,
+		struct coming *done = coming_add(node->cluster, node->disk_ns,
 						 COMING_PERSISTED, node->id);
 		const struct raft_entry *last =
 			&effects->append[effects->append_count - 1];
@@ -462,6 +465,7 @@ static struct node *node_make(struct cluster *cluster, uint32_t id)
 	node->id = id;
 	node->cluster = cluster;
 	node->usable = true;
+	node->disk_ns = DISK_DELAY_NS;
 	/* Spread over nine tenths of what rho allows. */
 	if (first_count > 1)
 		node->rate_ppb = (int64_t)options->max_rate_ppb *
@@ -707,6 +711,23 @@ void cluster_rtt(struct cluster *cluster, uint32_t node, int64_t rtt_ns)
 				  &(struct raft_event){
 					  .type = RAFT_EV_RTT,
 					  .rtt = { i, rtt_ns } });
+}
+
+void cluster_disk(struct cluster *cluster, uint32_t node, int64_t sync_ns)
+{
+	node_at(cluster, node)->disk_ns = sync_ns;
+}
+
+void cluster_wrong_clock(struct cluster *cluster, uint32_t node,
+			 int64_t wrong_ns)
+{
+	node_at(cluster, node)->wrong_ns = wrong_ns;
+}
+
+void cluster_host(struct cluster *cluster, uint32_t node, uint32_t unfit)
+{
+	node_step(node_at(cluster, node),
+		  &(struct raft_event){ .type = RAFT_EV_HOST, .unfit = unfit });
 }
 
 void cluster_transfer(struct cluster *cluster, uint32_t node, uint32_t to)

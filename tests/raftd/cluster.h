@@ -53,6 +53,13 @@ void cluster_notice(struct cluster *cluster, uint32_t node, uint32_t peer,
 		    uint64_t term_led);
 /* A measurement of all its peers. */
 void cluster_rtt(struct cluster *cluster, uint32_t node, int64_t rtt_ns);
+/* From now on an entry is durable there after so long. */
+void cluster_disk(struct cluster *cluster, uint32_t node, int64_t sync_ns);
+/* Its clock page is wrong by so much, and does not know. */
+void cluster_wrong_clock(struct cluster *cluster, uint32_t node,
+			 int64_t wrong_ns);
+/* Its host says RAFT_UNFIT_* of itself. */
+void cluster_host(struct cluster *cluster, uint32_t node, uint32_t unfit);
 void cluster_transfer(struct cluster *cluster, uint32_t node, uint32_t to);
 void cluster_snapshot(struct cluster *cluster, uint32_t node);
 /* Ask a node to change the membership: its answer is its last proposal's. */

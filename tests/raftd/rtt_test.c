@@ -23,7 +23,7 @@ static struct raft five_nodes(void)
 static void measure(struct raft *raft, uint32_t position, int64_t rtt_ns)
 {
 	for (int i = 0; i < 100; i++)
-		rtt_note(&raft->peers[position].rtt, rtt_ns);
+		rtt_note(&raft->peers[position].rtt, rtt_ns, 0);
 }
 
 static void the_first_sample_counts_in_full(void **state)
@@ -31,7 +31,7 @@ static void the_first_sample_counts_in_full(void **state)
 	struct rtt rtt = { 0 };
 	(void)state;
 
-	rtt_note(&rtt, 1000);
+	rtt_note(&rtt, 1000, 0);
 	assert_int_equal(rtt.smoothed_ns, 1000);
 	assert_int_equal(rtt.variation_ns, 500);
 }
@@ -51,9 +51,9 @@ static void samples_that_make_no_sense_are_ignored(void **state)
 	struct rtt rtt = { 0 };
 	(void)state;
 
-	rtt_note(&rtt, 0);
-	rtt_note(&rtt, -5);
-	rtt_note(&rtt, INT64_MAX);
+	rtt_note(&rtt, 0, 0);
+	rtt_note(&rtt, -5, 0);
+	rtt_note(&rtt, INT64_MAX, 0);
 	assert_int_equal(rtt.smoothed_ns, 0);
 }
 
@@ -100,13 +100,13 @@ static void one_accident_changes_little(void **state)
 
 	measure(&raft, 1, NS_PER_MS);
 	measure(&raft, 2, NS_PER_MS);
-	rtt_note(&raft.peers[1].rtt, 3 * NS_PER_SEC);
+	rtt_note(&raft.peers[1].rtt, 3 * NS_PER_SEC, 0);
 	assert_int_equal(rtt_election_timeout_ns(&raft), 50 * NS_PER_MS);
 	/* But a network that became slow is learnt. */
 	for (int i = 0; i < 30; i++)
-		rtt_note(&raft.peers[1].rtt, 40 * NS_PER_MS);
+		rtt_note(&raft.peers[1].rtt, 40 * NS_PER_MS, 0);
 	for (int i = 0; i < 30; i++)
-		rtt_note(&raft.peers[2].rtt, 40 * NS_PER_MS);
+		rtt_note(&raft.peers[2].rtt, 40 * NS_PER_MS, 0);
 	assert_true(rtt_election_timeout_ns(&raft) >= 400 * NS_PER_MS);
 }
 

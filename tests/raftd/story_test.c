@@ -1,6 +1,6 @@
 /* Stories: text in, the conversation that must follow out, compared exactly.
  *
- * A story (tests/stories/{election,lease,membership,replication,repair}/NAME.txt)
+ * A story (tests/stories/{election,handover,lease,membership,replication,repair}/NAME.txt)
  * is blocks of commands, then "----", then the lines the cores tell. Lines are
  * compared byte for byte; RAFTFS_STORY_WRITE=1 writes what was told into the file
  * instead, for a human to read and judge. Commands:
@@ -17,6 +17,9 @@
  *	lie node=2 peer=3 term=1	to node 2: 3 died leading term 1
  *	rtt ms=2			measured by all of all
  *	clock node=1 quality=synced|unsynced|disrupted
+ *	disk node=1 ms=200		from now on a sync takes so long
+ *	wrong node=1 ms=9		its page is late by that; does not know
+ *	full node=1 | well node=1	its host's word: the disk is full
  *	snapshot node=1
  *	transfer node=1 to=2
  *	join				one more machine, in no membership yet
@@ -186,6 +189,16 @@ static void command_run(struct cluster **cluster, const char *line)
 		command_clock(*cluster, line);
 	else if (strcmp(verb, "snapshot") == 0)
 		cluster_snapshot(*cluster, node);
+	else if (strcmp(verb, "disk") == 0)
+		cluster_disk(*cluster, node,
+			     number(line, "ms", 0) * NS_PER_MS);
+	else if (strcmp(verb, "wrong") == 0)
+		cluster_wrong_clock(*cluster, node,
+				    -(int64_t)number(line, "ms", 0) *
+					    NS_PER_MS);
+	else if (strcmp(verb, "full") == 0 || strcmp(verb, "well") == 0)
+		cluster_host(*cluster, node,
+			     verb[0] == 'f' ? RAFT_UNFIT_DISK_FULL : 0);
 	else if (strcmp(verb, "transfer") == 0)
 		cluster_transfer(*cluster, node, number(line, "to", 0));
 	else if (strcmp(verb, "join") == 0)
@@ -266,14 +279,14 @@ int main(void)
 {
 	static const char *const folders[] = { "election", "lease",
 					       "membership", "replication",
-					       "repair" };
+					       "repair", "handover" };
 	static struct CMUnitTest tests[STORIES_MAX];
 	size_t count = 0;
 	glob_t found = { 0 };
 	char pattern[64];
 	int failed;
 
-	for (size_t i = 0; i < 5; i++) {
+	for (size_t i = 0; i < 6; i++) {
 		snprintf(pattern, sizeof(pattern), "tests/stories/%s/*.txt",
 			 folders[i]);
 		glob(pattern, i ? GLOB_APPEND : 0, NULL, &found);

@@ -174,6 +174,26 @@ MUTANTS = {
                      'if (members_is_alone(&raft->members, '
                      'raft->config.self)) return RAFT_NEVER; for',
                      'return RAFT_NEVER; for'),
+    # A leader of no use.
+    'unfit-successor': ('raftd/core/fitness.c',
+                        '(peer->condition & RAFT_UNFIT_HOST) == 0 &&', ''),
+    'unfit-again': ('raftd/core/fitness.c',
+                    '|| raft->now.raw_ns < fitness->again_raw_ns)', ')'),
+    'unfit-all-slow': ('raftd/core/fitness.c',
+                       'ours_ns > FITNESS_DISK_FACTOR * theirs_ns;',
+                       'theirs_ns >= 0;'),
+    'unfit-one-contradicts': ('raftd/core/fitness.c',
+                              'return members_is_quorum(&raft->members, bits);',
+                              'return bits != 0;'),
+    'unfit-no-clock': ('raftd/core/fitness.c',
+                       'if (!has_clock(raft, best)) '
+                       'reasons &= ~RAFT_UNFIT_CLOCK;', ''),
+    'unfit-unreported': ('raftd/core/append_entries.c',
+                         'reply->append_reply.condition = '
+                         'fitness_condition(raft);', ''),
+    'detector-accident': ('common/latency.c',
+                          'if (rank == latency->count && rank > 0) rank--;',
+                          ''),
     # A damaged log.
     'repair-votes': ('raftd/core/repair.c',
                      'return !repair_is_active(raft) || '
@@ -311,6 +331,13 @@ ASKED = {
     'prevote-beside-a-leader': 'story_test',
     'check-quorum': 'story_test',
     'i5-younger': ['--scenario', 'partitions'],
+    'unfit-successor': 'story_test',
+    'unfit-again': 'story_test',
+    'unfit-all-slow': 'story_test',
+    'unfit-one-contradicts': 'story_test',
+    'unfit-no-clock': 'story_test',
+    'unfit-unreported': 'story_test',
+    'detector-accident': 'detector_test',
     'vote-forgotten': ['--scenario', 'forget', '--skip',
                        'promises,hard-state'],
     'commit-old-term': ['--scenario', 'figure-8', '--skip', 'commit-rule'],

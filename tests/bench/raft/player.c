@@ -435,12 +435,25 @@ static void restore(struct player *player, struct conn *conn,
 	distributed_fs__local_restore__free_unpacked(wanted, NULL);
 }
 
+static void take_ping(struct player *player, const struct frame *frame)
+{
+	DistributedFs__Ping *ping = (void *)frame_unpack(
+		frame, &distributed_fs__ping__descriptor);
+
+	CHECK(ping != NULL);
+	tell(player->link, FRAME_LOCAL_PONG, ping, -1);
+	distributed_fs__ping__free_unpacked(ping, NULL);
+}
+
 static void on_link_frame(struct conn *conn, void *ctx,
 			  const struct frame *frame)
 {
 	struct player *player = ctx;
 
 	switch (frame->type) {
+	case FRAME_LOCAL_PING:
+		take_ping(player, frame);
+		break;
 	case FRAME_LOCAL_COMMITTED:
 		take_committed(player, frame);
 		break;
