@@ -92,12 +92,27 @@ static enum rfs_err read_all(int fd, const struct wal *wal,
 	return RFS_ERR_OK;
 }
 
+/* Most of a segment may be zeros: by whole pages, then by bytes. */
+static void find_used(struct wal_image *image)
+{
+	uint64_t used = image->bytes;
+
+	while (used >= WAL_PAGE_BYTES &&
+	       wal_all_zero(image->data + used - WAL_PAGE_BYTES,
+			    WAL_PAGE_BYTES))
+		used -= WAL_PAGE_BYTES;
+	while (used > 0 && image->data[used - 1] == 0)
+		used--;
+	image->used = used;
+}
+
 /* Read a whole segment; its buffer is the log's from here. */
 static enum rfs_err load_bytes(struct wal_reading *reading,
 			       struct wal_image *image, int fd)
 {
 	struct wal_log *log = reading->log;
 	uint8_t **grown;
+	enum rfs_err err;
 	struct stat st;
 
 	if (fstat(fd, &st) != 0)
@@ -113,7 +128,10 @@ static enum rfs_err load_bytes(struct wal_reading *reading,
 		return RFS_ERR_NOMEM;
 	}
 	log->buffers[log->buffer_count++] = image->data;
-	return read_all(fd, reading->wal, image);
+	err = read_all(fd, reading->wal, image);
+	if (err == RFS_ERR_OK)
+		find_used(image);
+	return err;
 }
 
 static enum rfs_err load_segment(struct wal_reading *reading, size_t i)

@@ -277,14 +277,12 @@ static enum rfs_err cut_tail(struct wal_reading *reading)
 {
 	const struct wal_image *image = &reading->images[reading->end.segment];
 	uint64_t end = reading->end.offset;
-	uint64_t last = image->bytes;
+	uint64_t last = image->used;
 	struct wal *wal = reading->wal;
 	uint8_t *zeros;
 	enum rfs_err err;
 
-	while (last > end && image->data[last - 1] == 0)
-		last--;
-	if (last == end)
+	if (last <= end)
 		return RFS_ERR_OK;
 
 	reading->log->cut_bytes = last - end;

@@ -11,6 +11,7 @@ struct wal_image {
 	uint64_t seq;
 	uint8_t *data;
 	uint64_t bytes;
+	uint64_t used; /* nothing but zeros from here on */
 	const char *header_fault; /* NULL: good */
 	struct wal_header header;
 	uint32_t chain; /* the header's */

@@ -43,9 +43,9 @@ static bool head_at(const struct wal_reading *reading, size_t segment,
 static bool next_head(const struct wal_reading *reading, size_t segment,
 		      uint64_t *offset, struct wal_record *head)
 {
-	uint64_t bytes = reading->images[segment].bytes;
+	uint64_t used = reading->images[segment].used;
 
-	for (; *offset + WAL_RECORD_HEAD_BYTES <= bytes; *offset += 8)
+	for (; *offset < used; *offset += 8)
 		if (head_at(reading, segment, *offset, head))
 			return true;
 	return false;
