@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/check.h"
+#include "tests/sim/faults.h"
 #include "tests/sim/raft_host.h"
 #include "tests/sim/rot.h"
 
@@ -466,6 +467,7 @@ static void check_made(struct world *world, struct node *node,
 		world_cover(world, COVER_CHANGES_DONE);
 	if (!next.joint && !raft_membership_find(&next, node->id))
 		world_cover(world, COVER_LEADERS_REMOVED);
+	faults_after_change(world, node);
 }
 
 void changes_check_vote(struct world *world, const struct node *node)

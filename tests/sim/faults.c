@@ -123,7 +123,7 @@ static void isolate(struct world *world)
 	network_cut(world, cut, some_time(world));
 }
 
-static void split(struct world *world)
+static void split_for(struct world *world, int64_t duration_ns)
 {
 	bool cut[SIM_NODES_MAX][SIM_NODES_MAX] = {{false}};
 	uint32_t side;
@@ -137,7 +137,12 @@ static void split(struct world *world)
 			cut[i][j] = ((side >> i) & 1) != ((side >> j) & 1);
 	world_cover(world, COVER_PARTITIONS);
 	world_trace(world, 0, "split, one side %x", side);
-	network_cut(world, cut, some_time(world));
+	network_cut(world, cut, duration_ns);
+}
+
+static void split(struct world *world)
+{
+	split_for(world, some_time(world));
 }
 
 /* Two nodes that cannot hear each other, both heard by the rest. */
@@ -580,6 +585,15 @@ void faults_after_win(struct world *world, struct node *node)
 	}
 	world_trace(world, node->id, "struck just after winning");
 	abandon(world, node);
+}
+
+/* Half of the cluster, as it was or as it will be, goes its own way. */
+void faults_after_change(struct world *world, struct node *node)
+{
+	if (!world->faults_on || !world_chance(world, 0.2))
+		return;
+	world_trace(world, node->id, "struck just after changing the members");
+	split_for(world, 4 * world->profile.election_max_ns + some_time(world));
 }
 
 void faults_after_commit(struct world *world, struct node *node)
