@@ -32,14 +32,15 @@ static const struct raft_peer_view *view_of(const struct raft_view *view,
 	return NULL;
 }
 
-static bool is_connected(const struct loop *loop, uint32_t id)
+static bool is_connected(const struct loop *loop, uint32_t id,
+			 const char **refused)
 {
-	const char *refused;
 	bool connected;
 
+	*refused = "";
 	if (id == config_self(loop->config)->id)
 		return true;
-	peers_get_status(loop->peers, id, &connected, &refused);
+	peers_get_status(loop->peers, id, &connected, refused);
 	return connected;
 }
 
@@ -68,6 +69,7 @@ static void fill_member(const struct loop *loop, const struct raft_view *view,
 {
 	const struct config_node *node =
 		roster_find(&loop->changes.roster, member->id);
+	const char *refused;
 
 	distributed_fs__member_status__init(status);
 	status->node = member->id;
@@ -80,7 +82,8 @@ static void fill_member(const struct loop *loop, const struct raft_view *view,
 	status->promote = member->promote;
 	status->replaces = member->replaces;
 	status->leader = view->leader == member->id;
-	status->connected = is_connected(loop, member->id);
+	status->connected = is_connected(loop, member->id, &refused);
+	status->refused = (char *)refused;
 	fill_progress(loop, view_of(view, member->id), status);
 }
 
@@ -207,6 +210,7 @@ static enum rfs_err check_majority(const struct loop *loop,
 {
 	const struct raft_membership *membership = raft_membership(loop->raft);
 	uint32_t voters = 0, there = 0;
+	const char *refused;
 
 	for (uint32_t i = 0; i < membership->count; i++) {
 		const struct raft_member *member = &membership->members[i];
@@ -214,7 +218,7 @@ static enum rfs_err check_majority(const struct loop *loop,
 		if (!member->voter || member->id == configure->node)
 			continue;
 		voters++;
-		there += is_connected(loop, member->id);
+		there += is_connected(loop, member->id, &refused);
 	}
 	if (voters == 0)
 		return refuse(RFS_ERR_INVALID, "%s is the last voter",

@@ -365,15 +365,17 @@ static int ask_members(struct cluster *cluster, struct config_node *members,
 	request.kind = DISTRIBUTED_FS__CONTROL_KIND__CONTROL_MEMBERS;
 	err = members_ask(&nodes, &request, cluster->cli->timeout_ns, &reply);
 	ask_nodes_free(&nodes);
-	if (err != RFS_ERR_OK || reply->members == NULL)
+	if (err != RFS_ERR_OK || reply->members == NULL) {
 		status = members_fail("cluster add", err, reply);
-	for (size_t i = 0; status == CLI_OK && i < reply->members->n_members &&
+		ask_free(reply);
+		return status;
+	}
+	for (size_t i = 0; i < reply->members->n_members &&
 			   *count < CONFIG_NODES_MAX - 1;
 	     i++)
 		*count += members_describe(reply->members->members[i],
 					   &members[*count]);
-	if (status == CLI_OK)
-		*next_id = reply->members->last_id + 1;
+	*next_id = reply->members->last_id + 1;
 	ask_free(reply);
 	return status;
 }

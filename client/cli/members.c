@@ -199,7 +199,7 @@ static const char *role_of(const struct row *row)
 }
 
 /* What else there is to say of it: "" when all is well. */
-static const char *note_of(const struct row *row, const struct ask_nodes *nodes)
+static const char *note_of(const struct row *row)
 {
 	static char lacks[64];
 
@@ -210,15 +210,8 @@ static const char *note_of(const struct row *row, const struct ask_nodes *nodes)
 			 row->storage->chunks_missing);
 		return lacks;
 	}
-	for (size_t i = 0; i < nodes->count && row->raft == NULL; i++) {
-		const DistributedFs__ControlReply *reply = nodes->node[i].raft;
-
-		for (size_t p = 0; reply != NULL && reply->raft != NULL &&
-				   p < reply->raft->n_peers;
-		     p++)
-			if (strcmp(reply->raft->peers[p]->name, row->name) == 0)
-				return reply->raft->peers[p]->refused;
-	}
+	if (row->seen != NULL && !row->seen->connected)
+		return row->seen->refused;
 	return "";
 }
 
@@ -230,7 +223,7 @@ static void index_text(uint64_t index, char text[24])
 		snprintf(text, 24, "%" PRIu64, index);
 }
 
-static void print_row(const struct row *row, const struct ask_nodes *nodes)
+static void print_row(const struct row *row)
 {
 	char commit[24], match[24], applied[24], rtt[24] = "-";
 	char address[80] = "-";
@@ -251,8 +244,8 @@ static void print_row(const struct row *row, const struct ask_nodes *nodes)
 			 row->seen->about->address, row->seen->about->raft_port);
 	printf("%-8s %-15s %-14s %10s %10s %10s %10s  %s", row->name, row->kind,
 	       role_of(row), match, commit, applied, rtt, address);
-	printf("%s%s\n", note_of(row, nodes)[0] != '\0' ? "  " : "",
-	       note_of(row, nodes));
+	printf("%s%s\n", note_of(row)[0] != '\0' ? "  " : "",
+	       note_of(row));
 }
 
 static void row_json(struct json *json, const struct row *row)
@@ -267,8 +260,7 @@ static void row_json(struct json *json, const struct row *row)
 	json_close(json, '}');
 }
 
-static void show(const struct cli *cli, const struct ask_nodes *nodes,
-		 const struct row *rows, size_t count)
+static void show(const struct cli *cli, const struct row *rows, size_t count)
 {
 	struct json json;
 
@@ -277,7 +269,7 @@ static void show(const struct cli *cli, const struct ask_nodes *nodes,
 		       "member", "role", "log", "commit", "applied", "rtt",
 		       "address");
 		for (size_t i = 0; i < count; i++)
-			print_row(&rows[i], nodes);
+			print_row(&rows[i]);
 		return;
 	}
 	json_init(&json, stdout);
@@ -303,7 +295,7 @@ static int list(struct cli *cli)
 		ask_free(reply);
 		reply = NULL;
 	}
-	show(cli, &nodes, rows,
+	show(cli, rows,
 	     make_rows(&nodes, reply != NULL ? reply->members : NULL, rows));
 	ask_free(reply);
 	ask_nodes_free(&nodes);

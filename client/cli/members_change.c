@@ -21,6 +21,7 @@
 #include "common/units.h"
 
 #define LOOK_NS	      (200 * NS_PER_MS)
+#define PROGRESS_BYTES 256
 #define KIND(name)    DISTRIBUTED_FS__MEMBER_CHANGE_KIND__MEMBER_##name
 #define CONTROL(name) DISTRIBUTED_FS__CONTROL_KIND__CONTROL_##name
 
@@ -42,7 +43,7 @@ struct change {
 	uint32_t replaces_id;
 	uint64_t entry;
 	uint64_t entry_term;
-	char said[128]; /* progress as last told */
+	char said[PROGRESS_BYTES]; /* progress as last told */
 };
 
 /* --- how the new node is described --- */
@@ -288,24 +289,26 @@ static bool is_lost(const struct change *change,
 
 static void progress_text(const DistributedFs__MembersStatus *members,
 			  const DistributedFs__MemberStatus *member,
-			  char text[128])
+			  char text[PROGRESS_BYTES])
 {
 	const char *name = members_name(member);
 	const char *kind = members_kind(members, member);
 
 	if (!member->connected)
-		snprintf(text, 128, "%s: %s, not connected", name, kind);
+		snprintf(text, PROGRESS_BYTES, "%s: %s, not connected%s%s",
+			 name, kind, member->refused[0] != '\0' ? ": " : "",
+			 member->refused);
 	else if (member->snapshotting && member->snapshot_bytes > 0)
-		snprintf(text, 128, "%s: %s, snapshot %" PRIu64 " %%", name,
+		snprintf(text, PROGRESS_BYTES, "%s: %s, snapshot %" PRIu64 " %%", name,
 			 kind,
 			 100 * member->snapshot_sent / member->snapshot_bytes);
 	else if (member->snapshotting)
-		snprintf(text, 128, "%s: %s, snapshot", name, kind);
+		snprintf(text, PROGRESS_BYTES, "%s: %s, snapshot", name, kind);
 	else if (member->match_index < members->commit_index)
-		snprintf(text, 128, "%s: %s, log %" PRIu64 " %%", name, kind,
+		snprintf(text, PROGRESS_BYTES, "%s: %s, log %" PRIu64 " %%", name, kind,
 			 100 * member->match_index / members->commit_index);
 	else
-		snprintf(text, 128, "%s: %s, caught up", name, kind);
+		snprintf(text, PROGRESS_BYTES, "%s: %s, caught up", name, kind);
 }
 
 /* One line that changes on a terminal, else one line for each change. */

@@ -1,5 +1,6 @@
 #!/bin/bash
 # Members come and go by one command, whatever node it is given to.
+# shellcheck source=tests/system/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 members() { # N args...: by node N's configuration
