@@ -420,6 +420,7 @@ int64_t driver_first_write(const struct driver_protocol *protocol,
 
 struct driver_volley {
 	unsigned int count;
+	int epoll_fd;
 	struct client client[];
 };
 
@@ -430,9 +431,16 @@ struct driver_volley *driver_aim(uint16_t port, unsigned int count)
 
 	CHECK(volley != NULL);
 	volley->count = count;
+	volley->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	CHECK(volley->epoll_fd >= 0);
 	for (unsigned int i = 0; i < count; i++) {
+		struct epoll_event event = { .events = EPOLLIN,
+					     .data.ptr = &volley->client[i] };
+
 		volley->client[i].fd = dial(port);
 		CHECK(volley->client[i].fd >= 0);
+		CHECK(epoll_ctl(volley->epoll_fd, EPOLL_CTL_ADD,
+				volley->client[i].fd, &event) == 0);
 	}
 	return volley;
 }
@@ -441,6 +449,7 @@ void driver_unload(struct driver_volley *volley)
 {
 	for (unsigned int i = 0; i < volley->count; i++)
 		hang_up(&volley->client[i]);
+	close(volley->epoll_fd);
 	free(volley);
 }
 
@@ -449,6 +458,7 @@ struct driver_hits driver_fire(struct driver_volley *volley, uint64_t seed,
 {
 	int64_t began_ns = clock_raw_ns();
 	struct driver_hits hits = { 0 };
+	struct epoll_event events[64];
 	struct prng prng;
 
 	prng_seed(&prng, seed);
@@ -456,15 +466,17 @@ struct driver_hits driver_fire(struct driver_volley *volley, uint64_t seed,
 		CHECK(ask(&volley->client[i], &driver_player, DRIVER_GET,
 			  prng_below(&prng, PLAYER_KEYS), NULL));
 	while (hits.late < volley->count &&
-	       clock_raw_ns() - began_ns < late_ns)
-		for (unsigned int i = 0; i < volley->count; i++) {
-			if (!volley->client[i].waiting ||
-			    hear(&volley->client[i], &driver_player) !=
-				    ANSWER_OK)
+	       clock_raw_ns() - began_ns < late_ns) {
+		int count = epoll_wait(volley->epoll_fd, events, 64, 1);
+
+		for (int i = 0; i < count; i++) {
+			if (hear(events[i].data.ptr, &driver_player) !=
+			    ANSWER_OK)
 				continue;
 			hits.late++;
 			hits.soon += clock_raw_ns() - began_ns <= soon_ns;
 		}
+	}
 	driver_unload(volley);
 	return hits;
 }
