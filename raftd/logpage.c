@@ -1,14 +1,22 @@
 /* Where to begin by a binary search, errors by one walk from the end. */
 #include "raftd/logpage.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "common/os/config.h"
+#include "raftd/roster.h"
+
 #define UNKNOWN_NS (-1)
+/* Changes of membership are rare: a page with more ends early. */
+#define TEXTS_MAX 64
 
 struct logpage {
 	DistributedFs__RaftLog log;
 	DistributedFs__RaftLogEntry entry[LOGPAGE_ENTRIES_MAX];
 	DistributedFs__RaftLogEntry *entries[LOGPAGE_ENTRIES_MAX];
+	char texts[TEXTS_MAX][LOGPAGE_TEXT_BYTES];
+	uint32_t text_count;
 };
 
 struct logpage *logpage_new(void)
@@ -92,7 +100,89 @@ static uint64_t first_since(const struct raft *raft, uint64_t low,
 	return low;
 }
 
-static void fill_entry(DistributedFs__RaftLogEntry *to,
+struct phrase {
+	char *at;
+	size_t left;
+};
+
+static void add(struct phrase *phrase, const char *before, const char *word)
+{
+	int bytes = snprintf(phrase->at, phrase->left, "%s%s", before, word);
+	size_t used = bytes < 0 ? 0 : (size_t)bytes;
+
+	if (used >= phrase->left)
+		used = phrase->left - 1;
+	phrase->at += used;
+	phrase->left -= used;
+}
+
+static void add_member(struct phrase *phrase, const struct raft_member *member)
+{
+	struct config_node node;
+	char id[16];
+
+	if (roster_parse(member, &node) == RFS_ERR_OK) {
+		add(phrase, " ", node.name);
+		return;
+	}
+	snprintf(id, sizeof(id), "node %u", member->id);
+	add(phrase, " ", id);
+}
+
+typedef bool belongs(const struct raft_member *member);
+
+static bool is_voter(const struct raft_member *member)
+{
+	return member->voter;
+}
+
+static bool was_voter(const struct raft_member *member)
+{
+	return member->voter_before;
+}
+
+static bool is_learner(const struct raft_member *member)
+{
+	return !member->voter && !member->voter_before;
+}
+
+/* "voters n1 n2"; nothing when nobody belongs. */
+static void add_those(struct phrase *phrase, const char *title,
+		      const struct raft_membership *membership,
+		      belongs *belongs_there)
+{
+	bool first = true;
+
+	for (uint32_t i = 0; i < membership->count; i++) {
+		if (!belongs_there(&membership->members[i]))
+			continue;
+		if (first)
+			add(phrase, title, "");
+		first = false;
+		add_member(phrase, &membership->members[i]);
+	}
+}
+
+/* "voters n2 n3 n4; learners n5", "voters n1 n4; together with n1 n2 n3". */
+static char *membership_text(struct logpage *page,
+			     const struct raft_entry *entry)
+{
+	char *text = page->texts[page->text_count++];
+	struct phrase phrase = { text, LOGPAGE_TEXT_BYTES };
+	struct raft_membership membership;
+
+	text[0] = '\0';
+	if (raft_membership_decode(entry->data, entry->bytes, &membership) !=
+	    RFS_ERR_OK)
+		return text;
+	add_those(&phrase, "voters", &membership, is_voter);
+	if (membership.joint)
+		add_those(&phrase, "; together with", &membership, was_voter);
+	add_those(&phrase, "; learners", &membership, is_learner);
+	return text;
+}
+
+static void fill_entry(struct logpage *page, DistributedFs__RaftLogEntry *to,
 		       const struct raft_entry *from)
 {
 	distributed_fs__raft_log_entry__init(to);
@@ -105,6 +195,8 @@ static void fill_entry(DistributedFs__RaftLogEntry *to,
 		to->command.data = (uint8_t *)from->data;
 		to->command.len = from->bytes;
 	}
+	if (from->kind == RAFT_ENTRY_CONFIG)
+		to->text = membership_text(page, from);
 }
 
 /* From the last of the page back: each hand-over on the way adds its width for
@@ -154,6 +246,7 @@ logpage_fill(struct logpage *logpage, const struct raft *raft,
 	raft_view(raft, &view);
 	distributed_fs__raft_log__init(log);
 	log->entries = logpage->entries;
+	logpage->text_count = 0;
 	log->first_index = view.first_index;
 	log->base_ts_ns = view.base_stamp.ts_ns;
 	log->commit_index = view.commit_index;
@@ -166,10 +259,10 @@ logpage_fill(struct logpage *logpage, const struct raft *raft,
 		index = first_since(raft, index, view.commit_index,
 				    request->since_ns);
 	while (index <= view.commit_index && log->n_entries < max &&
-	       bytes < LOGPAGE_BYTES_MAX) {
+	       bytes < LOGPAGE_BYTES_MAX && logpage->text_count < TEXTS_MAX) {
 		const struct raft_entry *entry = raft_log_at(raft, index++);
 
-		fill_entry(&logpage->entry[log->n_entries++], entry);
+		fill_entry(logpage, &logpage->entry[log->n_entries++], entry);
 		bytes += entry->bytes;
 	}
 	log->next_index = index;

@@ -15,6 +15,7 @@
 #include "raftd/core/raft.h"
 
 #define LOGPAGE_ENTRIES_MAX 1024
+#define LOGPAGE_TEXT_BYTES  1024 /* of a membership */
 #define LOGPAGE_BYTES_MAX   (256u * 1024) /* and the entry that exceeds it */
 
 /* One page; make once, fill again and again. NULL: out of memory. */

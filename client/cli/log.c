@@ -115,8 +115,11 @@ static const char *words_of(const DistributedFs__RaftLogEntry *entry,
 		return "renews the lease for readers";
 	if (strcmp(entry->kind, "relinquish") == 0)
 		return "the leader gives its lease up";
-	if (strcmp(entry->kind, "command") != 0)
-		return entry->kind;
+	if (strcmp(entry->kind, "command") != 0) {
+		snprintf(text, LOG_WORDS_BYTES, "%s%s%s", entry->kind,
+			 entry->text[0] != '\0' ? ": " : "", entry->text);
+		return text;
+	}
 	if (command_decode(entry->command.data, entry->command.len, command) !=
 	    RFS_ERR_OK)
 		return "a command this program does not know";

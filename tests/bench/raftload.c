@@ -355,11 +355,15 @@ static int run_check(void)
 static int run_bench(const char *dir)
 {
 	uint32_t leader = cluster_leader(&cluster, LEADER_MS);
+	struct loads_floors floors = { 0 };
 
 	CHECK(leader != CLUSTER_NONE);
-	loads_run_floors(dir, BASE_PORT + 99);
+	loads_measure_floors(&floors, dir, BASE_PORT + 99);
 	faults_run_idle(&cluster);
+	loads_measure_floors(&floors, dir, BASE_PORT + 99);
 	loads_run_ours(&cluster, leader);
+	loads_measure_floors(&floors, dir, BASE_PORT + 99);
+	loads_tell_floors(&floors);
 	faults_run_kills(&cluster, KILLS);
 	faults_run_pauses(&cluster, PAUSES);
 	faults_run_limbo(&cluster, "successor", PAUSES);

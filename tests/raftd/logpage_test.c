@@ -78,6 +78,26 @@ static void lead_and_commit(struct fixture *f)
 	assert_int_equal(effects.commit_index, LAST + 1);
 }
 
+/* Node 2 leads and says that so much is committed. */
+static void commit_by_message(struct raft *raft, uint64_t index)
+{
+	const struct raft_message message = {
+		.type = RAFT_MSG_APPEND,
+		.from = 2,
+		.to = 1,
+		.term = 1,
+		.append = { .previous_index = index,
+			    .previous_term = 1,
+			    .commit_index = index },
+	};
+	const struct raft_event event = { .type = RAFT_EV_RECEIVE,
+					  .message = &message };
+	struct raft_effects effects;
+
+	raft_step(raft, &event, &effects);
+	assert_int_equal(effects.commit_index, index);
+}
+
 static int setup_raft(void **state, bool known)
 {
 	static struct fixture f;
@@ -219,6 +239,61 @@ static void an_epoch_nobody_compared_has_no_error_but_unknown(void **state)
 	assert_int_equal(ask(f, 1, INT64_MIN, 1)->entries[0]->error_ns, -1);
 }
 
+/* A log of one entry, by the member that has it all. */
+static void a_membership_is_told_in_words(void **state)
+{
+	struct raft_membership membership = {
+		.joint = true,
+		.last_id = 9,
+		.count = 4,
+		.members = { { .id = 1, .voter = true, .voter_before = true },
+			     { .id = 2, .voter_before = true },
+			     { .id = 3, .voter = true },
+			     { .id = 9 } },
+	};
+	uint8_t image[RAFT_MEMBERSHIP_BYTES_MAX];
+	struct raft_entry entries[2] = {
+		{ .index = 1, .term = 1, .stamp = { 1, 1 } },
+		{ .index = 2,
+		  .term = 1,
+		  .stamp = { 1, 2 },
+		  .kind = RAFT_ENTRY_CONFIG,
+		  .data = image },
+	};
+	const struct raft_config config = {
+		.self = 1,
+		.members = { { .id = 1 } },
+		.member_count = 1,
+		.election_timeout_min_ns = NS_PER_SEC,
+		.election_timeout_max_ns = 2 * NS_PER_SEC,
+		.heartbeat_min_ns = NS_PER_MS,
+		.inflight_entries_max = 64,
+		.inflight_bytes_max = MIB,
+		.log_entries_max = 64,
+		.log_bytes_max = MIB,
+	};
+	const struct raft_restart restart = {
+		.term = 1,
+		.snapshot = { .index = 0 },
+		.entries = entries,
+		.entry_count = 2,
+	};
+	struct fixture f = { .page = logpage_new() };
+
+	(void)state;
+	membership.index = 2;
+	entries[1].bytes = raft_membership_encode(&membership, image);
+	f.raft = raft_new(&config, &restart, &f.now);
+	assert_non_null(f.raft);
+	commit_by_message(f.raft, 2);
+	assert_string_equal(ask(&f, 2, 0, 1)->entries[0]->kind, "membership");
+	assert_string_equal(ask(&f, 2, 0, 1)->entries[0]->text,
+			    "voters node 1 node 3; together with node 1 node "
+			    "2; learners node 9");
+	logpage_free(f.page);
+	raft_free(f.raft);
+}
+
 static void kinds_and_commands_are_told(void **state)
 {
 	struct fixture *f = *state;
@@ -248,6 +323,7 @@ int main(void)
 			an_epoch_nobody_compared_has_no_error_but_unknown,
 			setup_unknown, teardown),
 		TEST(kinds_and_commands_are_told),
+		cmocka_unit_test(a_membership_is_told_in_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

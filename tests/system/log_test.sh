@@ -85,3 +85,12 @@ sleep 1
 rfs "$compacted" log --since now >"$W/recent" 2>&1
 ! grep -q compacted "$W/recent"
 ok "but not to who asks for nothing of it" $?
+
+third=$((6 - leader - other))
+timeout 60 "$B/raftfs" -c "$W/n$other/raftfs.conf" members remove "n$third" \
+	>"$W/removed" 2>&1
+rfs "$other" log >"$W/log" 2>/dev/null
+kept=$(printf '%s\n' "n$leader" "n$other" | sort | tr '\n' ' ')
+grep -q "membership: voters ${kept% }; together with n1 n2 n3" "$W/log" &&
+	grep -q "membership: voters ${kept% }\$" "$W/log"
+ok "a change of members is two entries, in words" $?
