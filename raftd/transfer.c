@@ -93,6 +93,7 @@ struct transfer {
 	/* Our newest checkpoint; fd -1: none at hand. */
 	struct snapfile_meta newest;
 	int newest_fd;
+	bool newest_bad; /* so another one is needed */
 
 	struct outgoing out[ROSTER_NODES_MAX];
 	struct incoming in;
@@ -289,7 +290,10 @@ void transfer_send(struct transfer *transfer, uint32_t node,
 	/* Another one than we sent so far: that stream is of no use now. */
 	if (out->active && out->for_raft && out->meta.at.index < meta->index)
 		stop_sending(transfer, out, "a newer one is wanted");
-	/* Without the file at hand we wait for storaged to offer it again. */
+	/* Without the file at hand we wait for storaged to offer it again; it
+	 * makes another once there are entries that are not in this one. */
+	if (transfer->newest_bad)
+		clients_want_snapshot(transfer->clients, 0);
 	if (transfer->newest.at.index >= meta->index)
 		start_sending(transfer, node, true);
 }
@@ -305,6 +309,21 @@ static void answer_asker(struct transfer *transfer, uint32_t node,
 		clients_want_snapshot(transfer->clients, 0);
 }
 
+/* What it received in full is not what we announced: our file has gone bad.
+ * Another one takes its place. */
+static void drop_newest(struct transfer *transfer, uint32_t node)
+{
+	if (transfer->newest_fd < 0)
+		return;
+	log_error("snapshot: %s found %ju damaged: having another one made",
+		  node_name(transfer, node),
+		  (uintmax_t)transfer->newest.at.index);
+	close(transfer->newest_fd);
+	transfer->newest_fd = -1;
+	transfer->newest_bad = true;
+	clients_want_snapshot(transfer->clients, 0);
+}
+
 void transfer_ack(struct transfer *transfer, uint32_t node,
 		  const DistributedFs__SnapshotAck *ack)
 {
@@ -314,6 +333,9 @@ void transfer_ack(struct transfer *transfer, uint32_t node,
 		answer_asker(transfer, node, ack->next_offset);
 		return;
 	}
+	if (ack->err == RFS_ERR_CORRUPT &&
+	    ack->index == transfer->newest.at.index)
+		drop_newest(transfer, node);
 	if (!out->active || ack->index != out->meta.at.index ||
 	    ack->next_offset > out->meta.bytes)
 		return;
@@ -414,6 +436,8 @@ static void check_done(struct chore *chore)
 			  "announced: %s; dropped",
 			  node_name(transfer, transfer->in.from),
 			  rfs_err_text(check->err));
+		answer_chunk(transfer, transfer->in.from,
+			     transfer->in.meta.at.index, 0, check->err);
 		forget_incoming(transfer);
 		return;
 	}
@@ -519,6 +543,11 @@ static void meta_work(struct chore *chore)
 static void take_newest(struct transfer *transfer,
 			const struct snapfile_meta *meta, int fd)
 {
+	transfer->newest_bad &= meta->at.index == transfer->newest.at.index;
+	if (transfer->newest_bad && fd >= 0) {
+		close(fd); /* offered again, and no better */
+		return;
+	}
 	if (transfer->newest_fd >= 0)
 		close(transfer->newest_fd);
 	transfer->newest = *meta;
