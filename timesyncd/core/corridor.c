@@ -133,9 +133,15 @@ static double strain(const struct side *side, double drift_ppb, double wall_ns)
 	return sum_ns / side->queue_ns;
 }
 
+/* The walls for a drift, both turned. */
+struct walls {
+	double top, bottom;
+};
+
 /* Minus the logarithm of a drift's likelihood, prior included. Walls closer
  * than the least round trip are as good as impossible. */
-static double cost(const struct sides *sides, double drift_ppb)
+static double cost_of(const struct sides *sides, double drift_ppb,
+		      struct walls *walls)
 {
 	const struct corridor *corridor = sides->corridor;
 	double off = (drift_ppb - corridor->prior_drift_ppb) /
@@ -144,19 +150,44 @@ static double cost(const struct sides *sides, double drift_ppb)
 	double bottom = hull(&sides->lower, drift_ppb);
 	double narrow_ns = larger(0, corridor->least_trip_ns - top - bottom);
 
+	*walls = (struct walls){top, bottom};
 	return strain(&sides->upper, drift_ppb, top) +
 	       strain(&sides->lower, drift_ppb, bottom) +
 	       NARROW_COST * narrow_ns / corridor->queue_ns + off * off / 2;
 }
 
+static double cost(const struct sides *sides, double drift_ppb)
+{
+	struct walls walls;
+
+	return cost_of(sides, drift_ppb, &walls);
+}
+
 /* -- the fit -----------------------------------------------------------------
  */
 
-/* The cost is convex: golden section. */
+/* An end of a range around `from` beyond which the cost only rises: it is
+ * convex, so as soon as it is higher there than here. */
+static double outside(const struct sides *sides, double from, double step)
+{
+	double here = cost(sides, from), to = from + step;
+
+	while (fabs(to) < DRIFT_MOST_PPB && cost(sides, to) < here) {
+		here = cost(sides, to);
+		step *= 4;
+		to += step;
+	}
+	return larger(-DRIFT_MOST_PPB, smaller(to, DRIFT_MOST_PPB));
+}
+
+/* The cost is convex: golden section, from where the last fit was. */
 static double best_drift(const struct sides *sides)
 {
+	const struct corridor *corridor = sides->corridor;
 	const double golden = 0.6180339887498949;
-	double low = -DRIFT_MOST_PPB, high = DRIFT_MOST_PPB;
+	double step = larger(1, 6 * corridor->drift_sigma_ppb);
+	double low = outside(sides, corridor->drift_ppb, -step);
+	double high = outside(sides, corridor->drift_ppb, step);
 	double a = high - golden * (high - low);
 	double b = low + golden * (high - low);
 	double cost_a = cost(sides, a), cost_b = cost(sides, b);
@@ -205,11 +236,11 @@ struct moments {
 	double weight, f, ff, o, oo, width;
 };
 
-static void gather(struct moments *sum, const struct sides *sides, double f,
+static void gather(struct moments *sum, const struct walls *walls, double f,
 		   double weight)
 {
-	double top = hull(&sides->upper, f);
-	double bottom = -hull(&sides->lower, f);
+	double top = walls->top;
+	double bottom = -walls->bottom;
 	double middle = (top + bottom) / 2;
 
 	sum->weight += weight;
@@ -267,8 +298,10 @@ static void average(struct corridor *corridor, const struct sides *sides,
 		double step = (i < 0 ? below : above) / STEPS;
 		double f = best + i * step;
 		double span = i == 0 ? (below + above) / 2 / STEPS : step;
+		struct walls walls;
+		double more = cost_of(sides, f, &walls) - least;
 
-		gather(&sum, sides, f, span * fading(cost(sides, f) - least));
+		gather(&sum, &walls, f, span * fading(more));
 	}
 
 	double f = sum.f / sum.weight, o = sum.o / sum.weight;
