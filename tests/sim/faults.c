@@ -570,6 +570,8 @@ void faults_after_send(struct world *world, struct node *node,
 
 void faults_after_win(struct world *world, struct node *node)
 {
+	enum sequel sequel;
+
 	schedules_after_win(world, node);
 	if (!world->faults_on ||
 	    !world_chance(world, world->profile.snipe * 25))
@@ -577,9 +579,9 @@ void faults_after_win(struct world *world, struct node *node)
 	/* It dies, or hands over, when its first entry has left and is not
 	 * committed: its predecessors' leases are not over (K, I10). */
 	if (world_chance(world, 0.6)) {
-		later(world,
-		      world_chance(world, 0.5) ? SEQUEL_DIE : SEQUEL_TRANSFER,
-		      node,
+		sequel = world_chance(world, 0.5) ? SEQUEL_DIE
+						  : SEQUEL_TRANSFER;
+		later(world, sequel, node,
 		      world_exponential(world, 2 * world->profile.delay_ns));
 		return;
 	}
