@@ -48,6 +48,7 @@ enum frame_type {
 	FRAME_LOCAL_MEMBERS,
 	FRAME_LOCAL_PING, /* peer.proto: Ping. Does storaged answer? */
 	FRAME_LOCAL_PONG,
+	FRAME_LOCAL_FILLING,
 	/* storage.proto: storaged to storaged */
 	FRAME_STORE_HELLO = 300,
 	FRAME_STORE_HELLO_REPLY,

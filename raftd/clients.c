@@ -452,6 +452,19 @@ static void take_attach(struct clients *clients, const struct frame *frame)
 	stream(clients);
 }
 
+static void take_filling(struct clients *clients, const struct frame *frame)
+{
+	DistributedFs__LocalFilling *said = (void *)frame_unpack(
+		frame, &distributed_fs__local_filling__descriptor);
+
+	if (said == NULL) {
+		give_up(clients, "malformed LocalFilling");
+		return;
+	}
+	clients->events->filling(clients->ctx, said->filling);
+	distributed_fs__local_filling__free_unpacked(said, NULL);
+}
+
 static void on_frame(struct conn *conn, void *ctx, const struct frame *frame)
 {
 	struct clients *clients = ctx;
@@ -483,6 +496,9 @@ static void on_frame(struct conn *conn, void *ctx, const struct frame *frame)
 		break;
 	case FRAME_LOCAL_RESTORE_DONE:
 		take_restore_done(clients, frame);
+		break;
+	case FRAME_LOCAL_FILLING:
+		take_filling(clients, frame);
 		break;
 	default:
 		give_up(clients, "unknown frame");

@@ -35,6 +35,8 @@ struct clients_events {
 	void (*snapshot_taken)(void *ctx,
 			       const DistributedFs__SnapshotMeta *meta, int fd);
 	void (*restore_done)(void *ctx, uint64_t index, enum rfs_err err);
+	/* It still fetches data that commands name, or has it. */
+	void (*filling)(void *ctx, bool filling);
 	/* It needs entry `index`, which the log no longer holds. */
 	void (*behind)(void *ctx, uint64_t index);
 };

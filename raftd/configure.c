@@ -53,6 +53,7 @@ static void fill_progress(const struct loop *loop,
 		return;
 	status->match_index = peer->match_index;
 	status->snapshotting = peer->snapshotting;
+	status->filling = peer->filling;
 	status->rtt_ns = peer->rtt_ns;
 	if (peer->last_heard_raw_ns > 0)
 		status->heard_ns = clock_raw_ns() - peer->last_heard_raw_ns;

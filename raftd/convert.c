@@ -126,6 +126,7 @@ void convert_message(const struct raft_message *m, struct convert_out *out)
 		to->condition = m->append_reply.condition;
 		to->lost = m->append_reply.lost;
 		to->lost_after = m->append_reply.lost_after;
+		to->filling = m->append_reply.filling;
 		break;
 	case RAFT_MSG_SNAPSHOT:
 		convert_meta(&m->snapshot, &out->snapshot);
@@ -213,6 +214,7 @@ enum rfs_err convert_parse(const DistributedFs__RaftMessage *in, uint32_t from,
 		m->append_reply.condition = in->condition;
 		m->append_reply.lost = in->lost;
 		m->append_reply.lost_after = in->lost_after;
+		m->append_reply.filling = in->filling;
 		return RFS_ERR_OK;
 	case RAFT_MSG_SNAPSHOT:
 		if (in->snapshot == NULL)

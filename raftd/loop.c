@@ -399,6 +399,16 @@ static void on_attached(void *ctx, uint64_t applied_index)
 	transfer_attached(loop->transfer);
 }
 
+static void on_filling(void *ctx, bool filling)
+{
+	const struct raft_event event = {
+		.type = RAFT_EV_FILLING,
+		.filling = filling,
+	};
+
+	loop_post(ctx, &event);
+}
+
 static void refuse_proposals(struct loop *loop,
 			     const struct raft_proposal *proposals,
 			     uint32_t count, enum rfs_err err)
@@ -466,6 +476,7 @@ static const struct clients_events clients_events = {
 	.snapshot_taken = on_snapshot_taken,
 	.restore_done = on_restore_done,
 	.behind = on_behind,
+	.filling = on_filling,
 };
 
 static void on_taken(void *ctx, const struct raft_snapshot_meta *meta)
@@ -816,6 +827,8 @@ void loop_run(struct loop *loop, int channel_fd)
 	ev_io_start(loop->ev, &loop->channel);
 	arm(loop, raft_deadline_ns(loop->raft));
 	pages_publish(loop->pages, &loop->view);
+	/* What storaged has, it has to say. */
+	on_filling(loop, true);
 	process_notify("READY=1");
 	ev_run(loop->ev, 0);
 	ev_io_stop(loop->ev, &loop->channel);

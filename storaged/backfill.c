@@ -9,6 +9,7 @@
 #include "common/os/log.h"
 #include "common/units.h"
 #include "storaged/cluster.h"
+#include "storaged/consensus.h"
 #include "storaged/core/query.h"
 #include "storaged/fetch.h"
 
@@ -42,6 +43,8 @@ struct backfill {
 	uint32_t on_their_way;
 	int64_t walk_not_before_ns;
 	bool again;
+	bool caught_up; /* a walk sees all that was named before it */
+	bool whole;
 	bool peer_came; /* since the walk began */
 };
 
@@ -146,6 +149,31 @@ static bool walk_one(void *ctx, uint64_t chunk, const struct query_chunk *known)
 	return true;
 }
 
+static void set_whole(struct backfill *b, bool whole)
+{
+	if (whole == b->whole)
+		return;
+	b->whole = whole;
+	consensus_tell_filling(b->s->consensus);
+}
+
+/* What they have not, no later walk will find either, unless who is away comes
+ * back with it: no reason to wait for ever. */
+static bool enough_were_asked(const struct backfill *b)
+{
+	const struct members *members = &b->s->members;
+	uint32_t set = 0;
+
+	for (uint32_t i = 0; i < members->count; i++) {
+		uint32_t id = members->list[i].node.id;
+
+		if (id == storaged_self(b->s) ||
+		    cluster_is_connected(b->s->cluster, id))
+			set |= UINT32_C(1) << i;
+	}
+	return !b->peer_came && members_decide(members, set);
+}
+
 static void end_walk(struct backfill *b)
 {
 	b->walking = false;
@@ -157,6 +185,8 @@ static void end_walk(struct backfill *b)
 		walk_again(b);
 	else
 		state_unkept_reset(b->s->state);
+	if (b->caught_up && (b->failed == 0 || enough_were_asked(b)))
+		set_whole(b, true);
 }
 
 static void walk(struct backfill *b)
@@ -187,6 +217,17 @@ static bool may_walk(struct backfill *b)
 	return members->count == 1;
 }
 
+static void begin_walk(struct backfill *b)
+{
+	b->again = false;
+	b->walking = true;
+	b->peer_came = false;
+	b->cursor = 0;
+	b->missing = 0;
+	b->fetched = 0;
+	b->failed = 0;
+}
+
 static void on_turn(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
 	struct backfill *b = timer->data;
@@ -197,24 +238,29 @@ static void on_turn(struct ev_loop *loop, struct ev_timer *timer, int events)
 	if (!b->walking && !b->s->disk_full &&
 	    (b->again || state_unkept_count(b->s->state) > 0) &&
 	    clock_raw_ns() >= b->walk_not_before_ns && may_walk(b))
-		backfill_walk(b);
+		begin_walk(b);
 	if (b->walking)
 		walk(b);
 }
 
 void backfill_walk(struct backfill *b)
 {
-	if (!may_walk(b)) {
+	b->caught_up = true;
+	if (may_walk(b))
+		begin_walk(b);
+	else
 		b->again = true;
-		return;
-	}
-	b->again = false;
-	b->walking = true;
-	b->peer_came = false;
-	b->cursor = 0;
-	b->missing = 0;
-	b->fetched = 0;
-	b->failed = 0;
+}
+
+void backfill_restart(struct backfill *b)
+{
+	b->caught_up = false;
+	set_whole(b, false);
+}
+
+bool backfill_is_whole(const struct backfill *b)
+{
+	return b->whole;
 }
 
 void backfill_peer_came(struct backfill *b)

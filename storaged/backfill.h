@@ -8,6 +8,8 @@
 #ifndef RAFTFS_STORAGED_BACKFILL_H
 #define RAFTFS_STORAGED_BACKFILL_H
 
+#include <stdbool.h>
+
 #include "storaged/core/command.h"
 #include "storaged/storaged.h"
 
@@ -22,6 +24,14 @@ void backfill_named(struct backfill *backfill,
 
 /* Walk over everything, from the start. */
 void backfill_walk(struct backfill *backfill);
+
+/* The state was replaced by another: nothing is known of its data before the
+ * next walk. */
+void backfill_restart(struct backfill *backfill);
+
+/* A walk since then ended with all data here, or without what nobody has of
+ * enough nodes to decide. Raftd hears of each change (LocalFilling). */
+bool backfill_is_whole(const struct backfill *backfill);
 
 /* A peer can be asked from now on: what nobody else had, it may have. */
 void backfill_peer_came(struct backfill *backfill);

@@ -10,6 +10,7 @@
 #include "common/os/log.h"
 #include "common/units.h"
 #include "proto/local.pb-c.h"
+#include "storaged/backfill.h"
 #include "storaged/checkpoint.h"
 #include "storaged/cluster.h"
 #include "storaged/gate.h"
@@ -147,6 +148,16 @@ void consensus_tell_snapshot(struct consensus *c,
 	close(fd);
 }
 
+void consensus_tell_filling(struct consensus *c)
+{
+	DistributedFs__LocalFilling filling =
+		DISTRIBUTED_FS__LOCAL_FILLING__INIT;
+
+	filling.filling = !backfill_is_whole(c->s->backfill);
+	if (c->attached)
+		send_frame(c, FRAME_LOCAL_FILLING, &filling.base, -1);
+}
+
 /* raftd keeps no descriptor over a restart: the newest snapshot follows. */
 static void attach(struct consensus *c)
 {
@@ -165,6 +176,7 @@ static void attach(struct consensus *c)
 	c->told_applied = attach.applied_index;
 	log_info("raftd link: attached at %" PRIu64 ", snapshot %" PRIu64,
 		 attach.applied_index, meta.index);
+	consensus_tell_filling(c);
 	if (err == RFS_ERR_OK)
 		consensus_tell_snapshot(c, &meta);
 }

@@ -50,6 +50,9 @@ RFS_MUST_USE enum rfs_err consensus_read(struct consensus *consensus,
 void consensus_tell_snapshot(struct consensus *consensus,
 			     const struct snapshot_meta *meta);
 
+/* See LocalFilling. Told again at each attach. */
+void consensus_tell_filling(struct consensus *consensus);
+
 /* raftd last said the log is committed up to here. */
 uint64_t consensus_commit_index(const struct consensus *consensus);
 

@@ -50,6 +50,7 @@ void storaged_restored(struct storaged *s)
 	inherited_forget(s->inherited);
 	gate_applied(s->gate, state_applied(s->state));
 	upkeep_restart(s->upkeep);
+	backfill_restart(s->backfill);
 }
 
 void storaged_detached(struct storaged *s)

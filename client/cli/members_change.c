@@ -304,6 +304,9 @@ static void progress_text(const DistributedFs__MembersStatus *members,
 			 100 * member->snapshot_sent / member->snapshot_bytes);
 	else if (member->snapshotting)
 		snprintf(text, PROGRESS_BYTES, "%s: %s, snapshot", name, kind);
+	else if (member->filling)
+		snprintf(text, PROGRESS_BYTES, "%s: %s, fetches data", name,
+			 kind);
 	else if (member->match_index < members->commit_index)
 		snprintf(text, PROGRESS_BYTES, "%s: %s, log %" PRIu64 " %%", name, kind,
 			 100 * member->match_index / members->commit_index);

@@ -31,6 +31,7 @@ static struct raft_message *append_answer(struct raft *raft, bool accepted)
 		raft_send(raft, RAFT_MSG_APPEND_REPLY, raft->leader);
 
 	reply->append_reply.accepted = accepted;
+	reply->append_reply.filling = raft->filling;
 	/* Who knows of no membership vouches for nobody's leadership. */
 	if (raft->membership.count > 0)
 		reply->append_reply.round = raft->leader_round;
@@ -320,6 +321,7 @@ void append_reply_receive(struct raft *raft, const struct raft_message *m)
 	if (raft->role != RAFT_LEADER || m->term != raft->term)
 		return;
 	peer->heard_raw_ns = raft->now.raw_ns;
+	peer->filling = m->append_reply.filling;
 	if (m->append_reply.accepted &&
 	    m->append_reply.match_index > log_last_index(&raft->log)) {
 		raft->counters.messages_dropped++;

@@ -507,7 +507,8 @@ static void promote(struct raft *raft, uint32_t id)
 }
 
 /* A round that took no longer than an election may: what it still lacks by then
- * holds nobody up for longer than one. */
+ * holds nobody up for longer than one. And its host has the data that commands
+ * name: a voter without it would count for nothing when others are lost. */
 static bool has_caught_up(struct raft *raft, struct peer *peer)
 {
 	struct catchup *c = &peer->catchup;
@@ -515,7 +516,8 @@ static bool has_caught_up(struct raft *raft, struct peer *peer)
 	bool ended = c->to_index != 0 && peer->progress.acked_round >= c->round &&
 		     peer->progress.match_index >= c->to_index;
 
-	if (ended && took_ns <= rtt_election_timeout_ns(raft))
+	if (ended && !peer->filling &&
+	    took_ns <= rtt_election_timeout_ns(raft))
 		return true;
 	if (ended || c->to_index == 0)
 		*c = (struct catchup){

@@ -72,6 +72,7 @@ struct peer {
 	uint32_t id;
 	struct progress progress; /* meaningful while leading */
 	struct catchup catchup;	  /* a learner to be promoted */
+	bool filling;		  /* its host lacks data: not yet */
 	uint64_t left_index; /* the entry that left it out, which it is still
 			      * to be told; 0: nothing to tell */
 	int64_t left_until_raw_ns; /* told until then; 0: not committed yet */
@@ -117,6 +118,7 @@ struct raft {
 	/* Figure 2, volatile. */
 	uint64_t commit_index;
 	uint64_t durable_index; /* our disk holds the log up to here */
+	bool filling;		/* our host lacks data, and says so */
 	uint64_t disk_first_index; /* and from here on */
 	enum raft_role role;
 	uint32_t leader;

@@ -360,6 +360,9 @@ static void raft_dispatch(struct raft *raft, const struct raft_event *event)
 	case RAFT_EV_CONFIGURE:
 		configure_request(raft, &event->configure);
 		break;
+	case RAFT_EV_FILLING:
+		raft->filling = event->filling;
+		break;
 	}
 }
 
@@ -531,6 +534,7 @@ static struct raft_peer_view raft_view_peer(const struct raft *raft,
 		.disk_ns = peer->disk.smoothed_ns,
 		.condition = peer->condition,
 		.snapshotting = peer->progress.state == PROGRESS_SNAPSHOT,
+		.filling = peer->filling,
 	};
 
 	if (peer->id == raft->config.self) {

@@ -236,6 +236,7 @@ struct raft_message {
 			bool lost; /* the sender's disk lost entries after */
 			uint64_t lost_after; /* this one: match goes back */
 			uint32_t condition; /* RAFT_UNFIT_*, RAFT_CONTRADICTS */
+			bool filling; /* see RAFT_EV_FILLING */
 		} append_reply;
 		struct raft_snapshot_meta snapshot;
 		struct {
@@ -264,6 +265,10 @@ enum raft_event_type {
 	RAFT_EV_TRANSFER,	/* hand leadership to a peer, or the best */
 	RAFT_EV_HOST,		/* what the host has to say for itself */
 	RAFT_EV_CONFIGURE,	/* operator: change the membership */
+	RAFT_EV_FILLING,	/* this host still fetches data that committed
+				 * commands only name, or has it now: until it
+				 * has, a learner is not promoted. Nothing was
+				 * said yet: it has. Voters are not affected */
 };
 
 enum raft_change {
@@ -349,6 +354,7 @@ struct raft_event {
 			const struct raft_membership *membership;
 		};
 		struct raft_configure configure; /* CONFIGURE */
+		bool filling;			 /* FILLING */
 	};
 };
 
@@ -549,6 +555,7 @@ struct raft_view {
 		int64_t disk_ns;    /* until an entry is durable there; 0 */
 		uint32_t condition; /* RAFT_UNFIT_*, as it said last */
 		bool snapshotting;
+		bool filling;		/* it said so when last heard */
 	} peers[RAFT_PEERS_MAX]; /* leader: meaningful in full */
 	uint32_t peer_count;
 	struct raft_counters {

@@ -27,6 +27,7 @@ struct fixture {
 	uint32_t last_batch;
 	uint64_t read_id;
 	uint64_t behind_index;
+	char filling[8]; /* y, n: in order */
 	unsigned int attached_count;
 	/* what storaged's side received */
 	uint64_t proposals_answered;
@@ -87,6 +88,13 @@ static void on_restore_done(void *ctx, uint64_t index, enum rfs_err err)
 	(void)err;
 }
 
+static void on_filling(void *ctx, bool filling)
+{
+	struct fixture *f = ctx;
+
+	strcat(f->filling, filling ? "y" : "n");
+}
+
 static void on_behind(void *ctx, uint64_t index)
 {
 	struct fixture *f = ctx;
@@ -101,6 +109,7 @@ static const struct clients_events events = {
 	.snapshot_taken = on_snapshot,
 	.restore_done = on_restore_done,
 	.behind = on_behind,
+	.filling = on_filling,
 };
 
 static void take_committed(struct fixture *f, const struct frame *frame)
@@ -390,6 +399,21 @@ static void entries_come_in_order_and_not_too_many_at_once(void **state)
 	raft_free(raft);
 }
 
+static void what_data_storaged_lacks_is_told(void **state)
+{
+	DistributedFs__LocalFilling filling =
+		DISTRIBUTED_FS__LOCAL_FILLING__INIT;
+	struct fixture *f = *state;
+
+	attach(f, 0);
+	filling.filling = true;
+	tell(f, FRAME_LOCAL_FILLING, &filling);
+	filling.filling = false;
+	tell(f, FRAME_LOCAL_FILLING, &filling);
+	turn(f);
+	assert_string_equal(f->filling, "yn");
+}
+
 static void an_entry_the_log_has_dropped_is_reported(void **state)
 {
 	struct fixture *f = *state;
@@ -467,6 +491,7 @@ int main(void)
 		TEST(a_read_of_an_old_link_is_not_answered_on_the_new),
 		TEST(who_does_not_attach_first_is_sent_away),
 		TEST(entries_come_in_order_and_not_too_many_at_once),
+		TEST(what_data_storaged_lacks_is_told),
 		TEST(an_entry_the_log_has_dropped_is_reported),
 		TEST(commands_in_limbo_come_whole_in_frames_that_fit),
 		TEST(a_leader_that_inherits_nothing_says_so),

@@ -736,6 +736,13 @@ void cluster_transfer(struct cluster *cluster, uint32_t node, uint32_t to)
 		  &(struct raft_event){ .type = RAFT_EV_TRANSFER, .peer = to });
 }
 
+void cluster_filling(struct cluster *cluster, uint32_t node, bool filling)
+{
+	node_step(node_at(cluster, node),
+		  &(struct raft_event){ .type = RAFT_EV_FILLING,
+					.filling = filling });
+}
+
 void cluster_snapshot(struct cluster *cluster, uint32_t node)
 {
 	struct raft_view view = cluster_view(cluster, node);

@@ -61,6 +61,7 @@ void cluster_wrong_clock(struct cluster *cluster, uint32_t node,
 /* Its host says RAFT_UNFIT_* of itself. */
 void cluster_host(struct cluster *cluster, uint32_t node, uint32_t unfit);
 void cluster_transfer(struct cluster *cluster, uint32_t node, uint32_t to);
+void cluster_filling(struct cluster *cluster, uint32_t node, bool filling);
 void cluster_snapshot(struct cluster *cluster, uint32_t node);
 /* Ask a node to change the membership: its answer is its last proposal's. */
 void cluster_configure(struct cluster *cluster, uint32_t node,

@@ -101,7 +101,7 @@ static void the_other_kinds_survive(void **state)
 		  .append_reply = { .accepted = true, .match_index = 4,
 				    .hint_index = 5, .hint_term = 6,
 				    .round = 7, .lost = true,
-				    .lost_after = 3 } },
+				    .lost_after = 3, .filling = true } },
 		{ .type = RAFT_MSG_SNAPSHOT, .from = 1, .to = 2, .term = 3,
 		  .snapshot = { .index = 4, .term = 2, .stamp = { 2, 99 } } },
 		{ .type = RAFT_MSG_READ_INDEX, .from = 1, .to = 2, .term = 3,

@@ -23,6 +23,7 @@
  *	snapshot node=1
  *	transfer node=1 to=2
  *	join				one more machine, in no membership yet
+ *	filling node=4 on=1		its host still fetches data; on=0: has it
  *	add node=1 member=4 | learn node=1 member=4 | promote node=1 member=4
  *	remove node=1 member=2 | replace node=1 member=4 for=3
  *
@@ -201,6 +202,8 @@ static void command_run(struct cluster **cluster, const char *line)
 			     verb[0] == 'f' ? RAFT_UNFIT_DISK_FULL : 0);
 	else if (strcmp(verb, "transfer") == 0)
 		cluster_transfer(*cluster, node, number(line, "to", 0));
+	else if (strcmp(verb, "filling") == 0)
+		cluster_filling(*cluster, node, number(line, "on", 1));
 	else if (strcmp(verb, "join") == 0)
 		cluster_join(*cluster);
 	else if (!command_configure(*cluster, verb, line))

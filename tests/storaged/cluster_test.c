@@ -42,6 +42,13 @@ static bool count_one(void *ctx, uint64_t id, uint64_t file_bytes)
 	return true;
 }
 
+static bool delete_one(void *ctx, uint64_t id, uint64_t file_bytes)
+{
+	(void)file_bytes;
+	chunks_delete(ctx, id);
+	return true;
+}
+
 static uint32_t chunks_on(struct trio *trio, uint32_t number)
 {
 	uint32_t count = 0;
@@ -56,6 +63,32 @@ static bool is_large_everywhere(struct trio *trio)
 		if (trio->nodes[number - 1].up && chunks_on(trio, number) == 0)
 			return false;
 	return true;
+}
+
+static bool nobody_is_filling(struct trio *trio)
+{
+	for (uint32_t i = 0; i < trio->count; i++)
+		if (trio->nodes[i].up && trio->nodes[i].filling)
+			return false;
+	return true;
+}
+
+/* All copies are gone: what is not to be had holds up nobody. */
+static void who_comes_does_not_wait_for_what_nobody_has(void **state)
+{
+	struct trio *trio = *state;
+
+	trio_stop(trio, 4);
+	trio_stop(trio, 5);
+	assert_int_equal(trio_put(trio, 1, "f", large, LARGE_BYTES),
+			 RFS_ERR_OK);
+	trio_until(trio, is_large_everywhere);
+	for (uint32_t number = 1; number <= 3; number++)
+		chunks_each(trio->nodes[number - 1].s.chunks, delete_one,
+			    trio->nodes[number - 1].s.chunks);
+	trio_start(trio, 4);
+	trio_until(trio, nobody_is_filling);
+	assert_int_equal(chunks_on(trio, 4), 0);
 }
 
 static void who_leaves_is_hung_up_on_and_who_comes_is_dialled(void **state)
@@ -80,9 +113,10 @@ static void who_comes_gets_what_was_written_before(void **state)
 	assert_int_equal(trio_put(trio, 1, "f", large, LARGE_BYTES),
 			 RFS_ERR_OK);
 	trio_start(trio, 4);
+	assert_true(trio->nodes[3].filling);
 	trio_set_members(trio, "vvvl-");
-	trio_until(trio, trio_all_connected);
-	trio_until(trio, is_large_everywhere);
+	trio_until(trio, nobody_is_filling);
+	assert_true(is_large_everywhere(trio));
 	/* Its clients read and write as any others. */
 	uint64_t ino = trio_find(trio, 4, "f");
 	assert_int_equal(trio_read(trio, 4, ino, 0, LARGE_BYTES), RFS_ERR_OK);
@@ -159,6 +193,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FIVE(who_leaves_is_hung_up_on_and_who_comes_is_dialled),
 		FIVE(who_comes_gets_what_was_written_before),
+		FIVE(who_comes_does_not_wait_for_what_nobody_has),
 		FIVE(the_copies_of_learners_do_not_count),
 		FIVE(while_two_sets_rule_copies_of_the_new_one_are_not_enough),
 	};

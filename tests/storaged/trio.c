@@ -234,6 +234,16 @@ static void take_attach(struct trio_node *node, const struct frame *frame)
 	send_rest(node);
 }
 
+static void take_filling(struct trio_node *node, const struct frame *frame)
+{
+	DistributedFs__LocalFilling *said =
+		(DistributedFs__LocalFilling *)frame_unpack(
+			frame, &distributed_fs__local_filling__descriptor);
+
+	node->filling = said->filling;
+	distributed_fs__local_filling__free_unpacked(said, NULL);
+}
+
 static void link_frame(struct conn *conn, void *ctx, const struct frame *frame)
 {
 	struct trio_node *node = ctx;
@@ -248,6 +258,9 @@ static void link_frame(struct conn *conn, void *ctx, const struct frame *frame)
 		return;
 	case FRAME_LOCAL_READ:
 		take_read(node, frame);
+		return;
+	case FRAME_LOCAL_FILLING:
+		take_filling(node, frame);
 		return;
 	default:
 		return; /* applied, snapshots: nothing to keep here */
@@ -484,6 +497,7 @@ void trio_start(struct trio *trio, uint32_t number)
 	node->link = conn_adopt(trio->loop, pair[0], QUEUE_BYTES, &link_events,
 				node);
 	consensus_set_link(s->consensus, pair[1]);
+	node->filling = true;
 	node->up = true;
 }
 

@@ -27,6 +27,7 @@ struct trio_node {
 	void *clock_page;
 	struct conn *link; /* the raftd end */
 	bool attached;
+	bool filling; /* as it last said */
 	uint64_t next_index; /* to be sent to it */
 	struct conn *client;
 };
