@@ -122,6 +122,9 @@ $(TEST_BIN): $B/%: $B/%.o $$(dir $B/$$*)helpers.a $(TEST_LIBS)
 		$(filter $B/$(word 2,$(subst /, ,$*))-%.a,$^) $(filter %.a,$^) \
 		-Wl,--end-group -lcmocka -lfuse3 $(LIBS)
 
+# This one counts what is allocated.
+$B/tests/raftd/hotpath_test: LIBS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+
 # Load programs for benchmarks and system tests: one file, one program.
 LOAD_BIN := $(patsubst %.c,$B/%,$(wildcard tests/bench/*.c tests/system/*.c))
 all: $(LOAD_BIN)

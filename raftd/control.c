@@ -5,11 +5,13 @@
 
 #include "common/os/clock.h"
 #include "raftd/configure.h"
+#include "raftd/explain.h"
 
 struct status {
 	DistributedFs__RaftStatus raft;
 	DistributedFs__RaftPeer peer[RAFT_PEERS_MAX];
 	DistributedFs__RaftPeer *peers[RAFT_PEERS_MAX];
+	struct explain why;
 };
 
 static char *name_of(const struct loop *loop, uint32_t node)
@@ -39,6 +41,8 @@ static void fill_peer(const struct loop *loop,
 				 clock_raw_ns() - view->last_heard_raw_ns :
 				 -1;
 	peer->snapshotting = view->snapshotting;
+	peer->disk_ns = view->disk_ns;
+	peer->unfit = (char *)raft_unfit_text(view->condition);
 	peer->refused = (char *)refused;
 	peer->learner = !view->voter;
 }
@@ -53,6 +57,26 @@ static void fill_disk(const struct loop *loop, DistributedFs__RaftStatus *raft)
 	raft->disk_full = disk.full;
 	raft->fsync_p50_ns = disk.sync_p50_ns;
 	raft->fsync_p99_ns = disk.sync_p99_ns;
+}
+
+static void fill_why(const struct loop *loop, const struct raft_view *view,
+		     struct status *status)
+{
+	DistributedFs__RaftStatus *raft = &status->raft;
+	struct explain *why = &status->why;
+
+	explain(view, loop->config, name_of(loop, view->handed_over.to),
+		clock_raw_ns(), why);
+	raft->election_timeout_why = why->timeout;
+	raft->rtt_quorum_ns = view->rtt_quorum_ns;
+	raft->leader_silence_ns = view->leader_silence_ns;
+	raft->heartbeat_why = why->heartbeat;
+	raft->slots_why = why->slots;
+	raft->lease_why = why->lease;
+	raft->disk_ns = view->disk_ns;
+	raft->unfit = (char *)raft_unfit_text(view->condition);
+	raft->handed_over = view->counters.handed_over;
+	raft->handed_over_why = why->handed_over;
 }
 
 static void fill(const struct loop *loop, struct status *status)
@@ -86,6 +110,7 @@ static void fill(const struct loop *loop, struct status *status)
 	raft->messages_dropped = view.counters.messages_dropped +
 				 peers_bad_messages(loop->peers);
 	raft->messages_sent = peers_messages_sent(loop->peers);
+	fill_why(loop, &view, status);
 	raft->stamps_disagreed = view.counters.stamps_disagreed;
 	raft->commits_waited_lease = view.counters.commits_waited_lease;
 	raft->loop_stall_max_ns = loop->stall.max_ns;

@@ -86,12 +86,29 @@ static void write_hard_state(struct loop *loop,
 	_exit(EXIT_FAILURE);
 }
 
+/* What a partition left behind, and how it was settled. */
+static void report_conflict(const struct raft_effects *effects)
+{
+	const struct raft_conflict *conflict = &effects->conflict;
+
+	log_notice("log: %" PRIu64 " entries from %" PRIu64 " on, not "
+		   "committed, give way to the leader's: term %" PRIu64
+		   " stamped %" PRId64 " ns of epoch %" PRIu64 ", to term %"
+		   PRIu64 " stamped %" PRId64 " ns of epoch %" PRIu64,
+		   conflict->count, effects->truncate_from,
+		   conflict->dropped_term, conflict->dropped.ts_ns,
+		   conflict->dropped.epoch, conflict->kept_term,
+		   conflict->kept.ts_ns, conflict->kept.epoch);
+}
+
 static void write_log(struct loop *loop, const struct raft_effects *effects)
 {
 	if (effects->reset_log)
 		disk_reset(loop->disk, &effects->reset_to);
-	if (effects->truncate_from > 0)
+	if (effects->truncate_from > 0) {
+		report_conflict(effects);
 		disk_truncate(loop->disk, effects->truncate_from);
+	}
 	if (effects->append_count > 0)
 		PROBE2(append, effects->append[0].index,
 		       effects->append_count);

@@ -164,13 +164,66 @@ int status_if_no_quorum(struct cli *cli, int status)
 	return CLI_NO_QUORUM;
 }
 
+static void print_raft(const struct ask_node *node)
+{
+	const DistributedFs__RaftStatus *raft;
+	char timeout[24], heartbeat[24], disk[24];
+
+	if (node->raft == NULL || node->raft->raft == NULL) {
+		printf("%s: raftd does not answer\n", ask_name(node));
+		return;
+	}
+	raft = node->raft->raft;
+	printf("%s: %s of term %" PRIu64 "\n", ask_name(node), raft->role,
+	       raft->term);
+	printf("  election timeout  %s: %s\n",
+	       units_format_duration(raft->election_timeout_ns, timeout,
+				     sizeof(timeout)),
+	       raft->election_timeout_why);
+	printf("  heartbeat         %s: %s\n",
+	       units_format_duration(raft->heartbeat_ns, heartbeat,
+				     sizeof(heartbeat)),
+	       raft->heartbeat_why);
+	printf("  elections         %s\n", raft->slots_why);
+	printf("  lease             %s\n", raft->lease_why);
+	printf("  disk              %s until an entry is durable\n",
+	       raft->disk_ns > 0 ? units_format_duration(raft->disk_ns, disk,
+							 sizeof(disk)) :
+				   "unknown time");
+	printf("  may lead          %s%s\n", raft->unfit[0] ? "no: " : "yes",
+	       raft->unfit);
+	if (raft->handed_over_why[0] != '\0')
+		printf("  handed over       %" PRIu64 " times, last %s\n",
+		       raft->handed_over, raft->handed_over_why);
+}
+
+/* What consensus goes by at present, and why; the same is in the JSON. */
+static int status_raft(struct cli *cli)
+{
+	struct ask_nodes nodes;
+	int status;
+
+	if (cli->json)
+		return status_show(cli);
+	status = status_gather(cli, &nodes);
+	if (status != CLI_OK)
+		return status;
+	for (size_t i = 0; i < nodes.count; i++)
+		print_raft(&nodes.node[i]);
+	ask_nodes_free(&nodes);
+	return CLI_OK;
+}
+
 int command_status(struct cli *cli, int argc, char **argv)
 {
 	int status = cli_options(cli, &argc, &argv, "", NULL, NULL);
 
 	if (status != CLI_OK)
 		return status;
+	if (argc == 1 && strcmp(argv[0], "raft") == 0)
+		return status_raft(cli);
 	if (argc != 0)
-		return cli_usage("status", "status: takes no operand");
+		return cli_usage("status", "status: no such view \"%s\"",
+				 argv[0]);
 	return status_show(cli);
 }

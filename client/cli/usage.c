@@ -17,8 +17,8 @@ static const struct usage_command commands[] = {
 	{"cp", command_cp, "[-r] PATH... PATH", "copy inside the cluster"},
 	{"ln", command_ln, "[-s] TARGET PATH", "make a link"},
 	{"df", command_df, "", "show space"},
-	{"status", command_status, "",
-	 "is it well, and if not, what to do next"},
+	{"status", command_status, "[raft]",
+	 "is it well, and if not, what to do next; timeouts and why"},
 	{"clock", command_clock,
 	 "[--json] [--watch]\n"
 	 "	       [tracking|sources|sourcestats|selectdata]\n"

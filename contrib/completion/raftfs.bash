@@ -70,6 +70,9 @@ _raftfs() {
 		mapfile -t COMPREPLY < <(compgen -W 'check show' -- "$cur")
 		[[ -z $verb ]] || mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;
+	status)
+		mapfile -t COMPREPLY < <(compgen -W 'raft --json' -- "$cur")
+		;;
 	leader)
 		mapfile -t COMPREPLY < <(compgen -W 'transfer --json' -- "$cur")
 		;;

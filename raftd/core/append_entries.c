@@ -131,9 +131,22 @@ static void append_judge_stamp(struct raft *raft, const struct raft_entry *e)
 		fitness_contradict(raft);
 }
 
-static void append_truncate(struct raft *raft, uint64_t from)
+/* Two partitions, two histories, each with its stamps: the leader's stands
+ * (section 5.3). When an entry was made says nothing of whether it is committed. */
+static void append_truncate(struct raft *raft, const struct raft_entry *instead)
 {
+	uint64_t from = instead->index;
+	const struct raft_entry *dropped = log_at(&raft->log, from);
+
 	CHECK(from > raft->commit_index);
+	CHECK(dropped != NULL);
+	raft->conflict = (struct raft_conflict){
+		.count = log_last_index(&raft->log) - from + 1,
+		.dropped_term = dropped->term,
+		.kept_term = instead->term,
+		.dropped = dropped->stamp,
+		.kept = instead->stamp,
+	};
 	raft_story(raft, "drops entries from %llu  they conflict",
 		   (unsigned long long)from);
 	log_truncate(&raft->log, from);
@@ -157,7 +170,7 @@ static uint64_t append_take(struct raft *raft, const struct raft_message *m,
 				last = e->index;
 				continue;
 			}
-			append_truncate(raft, e->index);
+			append_truncate(raft, e);
 		}
 		if (e->stamp.ts_ns <= log_last_stamp(&raft->log).ts_ns &&
 		    log_last_index(&raft->log) > 0) {

@@ -175,6 +175,7 @@ struct raft {
 	bool membership_changed;
 	bool more; /* a limit stopped us: come back at once */
 	uint64_t truncate_from;
+	struct raft_conflict conflict; /* at truncate_from */
 	uint64_t append_from; /* 0: nothing */
 	struct raft_message *send; /* RAFT_SEND_MAX */
 	uint32_t send_count;
@@ -257,6 +258,8 @@ int64_t election_quorum_deadline_ns(const struct raft *raft);
  * stand in turn; less than the timeout. False: draw it instead. */
 bool slots_wait_ns(const struct raft *raft, int64_t timeout_ns,
 		   int64_t *wait_ns);
+/* Why not at present; "" when it does. */
+const char *slots_why_not(const struct raft *raft, int64_t timeout_ns);
 
 /* rtt.c */
 /* One sample counts for twice the high side at most, or for slack_ns if that is
@@ -323,6 +326,8 @@ void reads_fail(struct raft *raft); /* leadership or leader lost */
 int64_t reads_deadline_ns(const struct raft *raft);
 /* R1: may this leader read at its commit index, and how long? */
 bool reads_lease_until(const struct raft *raft, int64_t *until_raw_ns);
+/* When it may not: why. */
+const char *reads_why_no_lease(const struct raft *raft);
 /* R2: the last command inherited and not settled, whose effects such a read
  * must not depend on, nor on any before it; 0: none. */
 uint64_t reads_limbo(const struct raft *raft);

@@ -455,6 +455,8 @@ static void raft_gather(struct raft *raft, struct raft_effects *effects)
 		.compact_to = snapshot_disk_compaction(raft),
 		.deadline_raw_ns = raft_deadline_ns(raft),
 	};
+	if (raft->truncate_from)
+		effects->conflict = raft->conflict;
 	if (raft->reset_log)
 		effects->reset_to = raft->snapshot;
 	if (raft->append_from) {
@@ -574,6 +576,7 @@ void raft_view(const struct raft *raft, struct raft_view *view)
 		.election_timeout_from = rtt_timeout_from(raft),
 		.rtt_quorum_ns = rtt_over_quorum_ns(raft),
 		.leader_silence_ns = raft->detector.high_ns,
+		.slots_why = slots_why_not(raft, rtt_election_timeout_ns(raft)),
 		.heartbeat_ns = rtt_heartbeat_ns(raft),
 		.disk_ns = raft->disk.smoothed_ns,
 		.condition = raft->role == RAFT_LEADER ?
@@ -588,5 +591,6 @@ void raft_view(const struct raft *raft, struct raft_view *view)
 	};
 	view->limbo_index = reads_limbo(raft);
 	view->lease_valid = reads_lease_until(raft, &view->lease_until_raw_ns);
+	view->lease_why = view->lease_valid ? "" : reads_why_no_lease(raft);
 	raft_view_peers(raft, view);
 }

@@ -391,6 +391,14 @@ struct raft_effects {
 	bool reset_log; /* a snapshot replaced it: restart the log file after */
 	struct raft_snapshot_meta reset_to;
 	uint64_t truncate_from; /* 0: nothing; else drop entries >= this */
+	/* Two histories, each with its stamps: how many entries go, the first of
+	 * them, and what takes its place. Which is right was decided by the
+	 * leader's election, never by stamps. */
+	struct raft_conflict {
+		uint64_t count;
+		uint64_t dropped_term, kept_term;
+		struct raft_stamp dropped, kept;
+	} conflict;
 	const struct raft_entry *append;
 	uint32_t append_count;
 
@@ -523,6 +531,7 @@ struct raft_view {
 			       * term until an entry of it commits */
 	struct raft_floor floor; /* index 0: nothing is being repaired */
 	uint64_t durable_index;
+	const char *lease_why; /* it is not valid because; "" when it is */
 	bool lease_valid;
 	int64_t lease_until_raw_ns;
 	uint32_t lease_disruptions; /* clock page counter it was computed under */
@@ -534,6 +543,8 @@ struct raft_view {
 	enum raft_timeout_from election_timeout_from;
 	int64_t rtt_quorum_ns;	  /* high side, of the fastest quorum; 0: unknown */
 	int64_t leader_silence_ns; /* usual longest; 0: not known yet */
+	const char *slots_why; /* elections are randomised because; "" when
+				* this node waits for its slot */
 	int64_t heartbeat_ns;
 	int64_t disk_ns;    /* until an entry is durable here; 0: not known */
 	uint32_t condition; /* RAFT_UNFIT_* of this node */

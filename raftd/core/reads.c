@@ -68,8 +68,10 @@ bool reads_lease_until(const struct raft *raft, int64_t *until_raw_ns)
 }
 
 /* Why a read goes the long way, for the story. */
-static const char *reads_why_no_lease(const struct raft *raft)
+const char *reads_why_no_lease(const struct raft *raft)
 {
+	if (raft->role != RAFT_LEADER)
+		return "only the leader has one";
 	if (raft->config.lease_ns == 0)
 		return "leases are off";
 	if (!raft->now.usable)

@@ -66,23 +66,38 @@ static uint32_t slots_rank(const struct raft *raft)
 	return rank;
 }
 
+const char *slots_why_not(const struct raft *raft, int64_t timeout_ns)
+{
+	const struct interval *time = &raft->now.cluster;
+
+	if (raft->role == RAFT_LEADER)
+		return "it leads";
+	if (raft->role != RAFT_FOLLOWER || raft->leader == RAFT_NOBODY)
+		return "a first attempt failed";
+	if (!members_votes(&raft->members, raft->self_position))
+		return "it does not vote";
+	if (!raft->now.usable || interval_is_empty(*time))
+		return "there is no cluster time";
+	if (rtt_over_quorum_ns(raft) == 0)
+		return "no round trips are known";
+	if (slots_width_ns(raft, timeout_ns) >
+	    (uint64_t)timeout_ns / slots_count(raft) / 2)
+		return "bound and round trip are too wide for the timeout";
+	return "";
+}
+
 bool slots_wait_ns(const struct raft *raft, int64_t timeout_ns,
 		   int64_t *wait_ns)
 {
 	const struct interval *time = &raft->now.cluster;
 
-	if (raft->role != RAFT_FOLLOWER || raft->leader == RAFT_NOBODY ||
-	    !raft->now.usable || interval_is_empty(*time) ||
-	    !members_votes(&raft->members, raft->self_position) ||
-	    rtt_over_quorum_ns(raft) == 0)
+	if (slots_why_not(raft, timeout_ns)[0] != '\0')
 		return false;
 
-	uint64_t slot_ns = slots_width_ns(raft, timeout_ns);
 	uint32_t count = slots_count(raft);
+	uint64_t slot_ns = slots_width_ns(raft, timeout_ns);
 
 	CHECK(count > 0);
-	if (slot_ns > (uint64_t)timeout_ns / count / 2)
-		return false;
 
 	int64_t width_ns = (int64_t)slot_ns;
 	int64_t turn_ns = width_ns * count;

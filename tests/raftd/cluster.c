@@ -320,8 +320,17 @@ static void node_write(struct node *node, const struct raft_effects *effects)
 		node->disk.snapshot = effects->reset_to;
 		node->persisted = effects->reset_to.index;
 	}
-	if (effects->truncate_from)
+	if (effects->truncate_from) {
+		const struct raft_conflict *conflict = &effects->conflict;
+		const struct raft_entry *kept =
+			raft_log_at(node->raft, effects->truncate_from);
+
+		CHECK(conflict->count > 0);
+		CHECK(conflict->kept_term != conflict->dropped_term);
+		CHECK(kept->term == conflict->kept_term);
+		CHECK(kept->stamp.ts_ns == conflict->kept.ts_ns);
 		disk_truncate(node, effects->truncate_from);
+	}
 	for (uint32_t i = 0; i < effects->append_count; i++)
 		disk_append(node, &effects->append[i]);
 	if (effects->append_count) {

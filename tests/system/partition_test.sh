@@ -14,6 +14,13 @@ read -r a b <<<"$(echo "$others" | tr '\n' ' ')"
 rfs "$old" put "$SELF" /before
 ok "a write before the cut" $?
 
+# A client in the middle of its writes. The leader's words are cut off before the
+# answers to them: what it takes last reaches nobody.
+"$B/tests/system/writer" "$W/n$old/run/files.sock" /cut_short write 3 \
+	"$W/acked" >/dev/null 2>&1 &
+sleep 1
+cut "$a" "$old" oneway
+cut "$b" "$old" oneway
 cut "$old" "$a"
 cut "$old" "$b"
 new_leader() { [ "$(leader_by "$a")" != "$old" ] && leader_by "$a"; }
@@ -33,6 +40,15 @@ wait_until 15 has "$old"
 ok "after healing the old leader has what it missed" $?
 rfs "$old" cat /before | cmp - "$SELF"
 ok "and what was there before" $?
+settled() {
+	grep -q 'give way to the leader.*stamped.*to term.*stamped' \
+		"$W/n$old/log"
+}
+wait_until 10 settled
+ok "it says which stamps gave way to which" $?
+"$B/tests/system/writer" "$W/n$a/run/files.sock" /cut_short verify "$W/acked" \
+	>/dev/null
+ok "and what was acknowledged stands" $?
 
 # One way: the leader's words arrive, the answers do not.
 old=$(leader_by 1)
