@@ -1,8 +1,10 @@
 /* Status for `raftfs clock`: what is published, why, each peer's row, and the
  * history of all that. */
 #include <string.h>
+#include <time.h>
 
 #include "common/os/clock.h"
+#include "common/units.h"
 #include "timesyncd/daemon.h"
 
 static const char *const quality_names[] = {
@@ -99,6 +101,16 @@ static void fill_corrections(DistributedFs__TimesyncStatus *status,
 	status->max_correction_ns = daemon->settings.max_correction_ns;
 }
 
+static void fill_cost(DistributedFs__TimesyncStatus *status,
+		      const struct daemon *daemon, int64_t raw_ns)
+{
+	struct timespec cpu;
+
+	status->uptime_ns = raw_ns - daemon->started_ns;
+	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu) == 0)
+		status->cpu_ns = cpu.tv_sec * NS_PER_SEC + cpu.tv_nsec;
+}
+
 static void fill_packets(DistributedFs__TimesyncStatus *status,
 			 const struct daemon *daemon)
 {
@@ -192,6 +204,7 @@ enum rfs_err control_answer_status(void *ctx,
 	fill_clock(&answer.status, daemon, raw_ns);
 	fill_packets(&answer.status, daemon);
 	fill_corrections(&answer.status, daemon, raw_ns);
+	fill_cost(&answer.status, daemon, raw_ns);
 	count = timesync_peers(daemon->timesync, views);
 	for (uint32_t i = 0; i < count; i++) {
 		fill_row(&answer.rows[i], &views[i], &daemon->config, raw_ns);

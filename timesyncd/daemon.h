@@ -37,6 +37,7 @@ struct daemon {
 	struct history history; /* of what was published */
 	char drift_path[CONFIG_PATH_MAX + 32];
 	char epoch_path[CONFIG_PATH_MAX + 32];
+	int64_t started_ns; /* raw */
 	int64_t drift_saved_ns;
 	enum timesync_quality quality; /* as last told the supervisor */
 	bool ready;

@@ -486,6 +486,7 @@ int loop_run(struct daemon *daemon, const struct node_key *key)
 	int code = 1;
 
 	daemon->key = key;
+	daemon->started_ns = clock_raw_ns();
 	/* Not the default loop: that one listens for signals by a pipe. */
 	daemon->loop = ev_loop_new(EVFLAG_AUTO);
 	if (daemon->loop == NULL) {

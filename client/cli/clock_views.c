@@ -162,6 +162,18 @@ static void print_bound(const DistributedFs__TimesyncStatus *clock)
 		       i == largest(ns) && ns[i] > 0 ? parts[i].meaning : "");
 }
 
+/* What keeping time costs, on the mean since timesyncd started. */
+static void print_cost(const DistributedFs__TimesyncStatus *clock)
+{
+	double up_s = (double)clock->uptime_ns / 1e9;
+
+	if (up_s <= 0)
+		return;
+	printf("  cost          %.2f packets/s sent, %.3f %% of a CPU\n",
+	       (double)clock->packets_out / up_s,
+	       (double)clock->cpu_ns / 1e7 / up_s);
+}
+
 static void print_tracking(const struct ask_node *node)
 {
 	const DistributedFs__TimesyncStatus *clock = clock_of(node);
@@ -203,6 +215,7 @@ static void print_tracking(const struct ask_node *node)
 	       clock->packets_in, clock->packets_out, clock->timestamping,
 	       clock->refused_mac, clock->refused_replay, clock->refused_rate,
 	       clock->refused_other);
+	print_cost(clock);
 }
 
 void clock_show_tracking(const struct ask_nodes *nodes)

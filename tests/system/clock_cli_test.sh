@@ -64,6 +64,8 @@ ok "and marks the leader where it is followed" $?
 ok "so have sourcestats and selectdata" $?
 clock tracking | grep -c '^  corrections   .* of 250.* at most' | grep -qx 3
 ok "tracking tells what was corrected, and how much may be" $?
+clock tracking | grep -c '^  cost .* packets/s sent, .* % of a CPU' | grep -qx 3
+ok "and what it costs" $?
 clock selectdata | grep -c '^[*+] .*yes.* -[0-9.]* .s *+[0-9.]* .s' |
 	grep -q '^[4-6]$'
 ok "selectdata shows intervals with this node's time inside" $?
