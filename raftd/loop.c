@@ -198,13 +198,16 @@ static const char *role_name(enum raft_role role)
 static void report_change(const struct loop *loop, const struct raft_view *was)
 {
 	const struct raft_view *view = &loop->view;
-	const char *leader = roster_name(&loop->changes.roster, view->leader);
+	const struct config_node *leader =
+		roster_find(&loop->changes.roster, view->leader);
 
 	if (view->role == was->role && view->leader == was->leader &&
 	    view->term == was->term)
 		return;
-	if (view->role == RAFT_FOLLOWER && leader[0] != '\0')
-		log_notice("following %s in term %" PRIu64, leader, view->term);
+	/* One that was just removed may lead on for a moment, unlisted. */
+	if (view->role == RAFT_FOLLOWER && leader != NULL)
+		log_notice("following %s in term %" PRIu64, leader->name,
+			   view->term);
 	else if (view->role == RAFT_LEADER)
 		log_notice("leader of term %" PRIu64, view->term);
 	else
