@@ -97,6 +97,7 @@ static void fill(const struct loop *loop, struct status *status)
 	raft->commit_index = view.commit_index;
 	raft->last_index = view.last_index;
 	raft->first_index = view.first_index;
+	raft->limbo_index = view.limbo_index;
 	raft->lease_valid = view.lease_valid;
 	if (view.lease_valid && view.lease_until_raw_ns > clock_raw_ns())
 		raft->lease_left_ns = view.lease_until_raw_ns - clock_raw_ns();
