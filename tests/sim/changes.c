@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/check.h"
+#include "tests/sim/clock_host.h"
 #include "tests/sim/faults.h"
 #include "tests/sim/raft_host.h"
 #include "tests/sim/rot.h"
@@ -270,6 +271,8 @@ static uint32_t machine(struct world *world)
 	node = node_add(world);
 	world_trace(world, node->id, "a new machine");
 	node_start(world, node, ALL_PROCS);
+	for (uint32_t i = 0; i < world->node_count; i++)
+		clock_host_reload(world, &world->nodes[i]);
 	return node->id;
 }
 

@@ -147,6 +147,20 @@ void clock_host_start(struct world *world, struct node *node)
 		  (struct event){.kind = EVENT_CLOCK_EPOCH});
 }
 
+void clock_host_reload(struct world *world, struct node *node)
+{
+	struct clock_host *timing = &node->timing;
+	struct timesync_config config;
+
+	if (!timing->timesync)
+		return;
+	config = config_of(world, node);
+	timesync_configure(timing->timesync, &config);
+	timing->deadline_raw_ns = node_raw(world, node);
+	timing->tick_at_ns = INT64_MAX;
+	schedule(world, node);
+}
+
 void clock_host_stop(struct node *node)
 {
 	timesync_free(node->timing.timesync);

@@ -5,6 +5,8 @@
 #include "tests/sim/node.h"
 
 void clock_host_start(struct world *world, struct node *node);
+/* There are more machines now: ask them too. */
+void clock_host_reload(struct world *world, struct node *node);
 void clock_host_stop(struct node *node);
 
 /* The raw clock broke its promise by jump_ns; noticed at once, by the page's
