@@ -38,7 +38,7 @@ static int passes, failures;
 
 static void expect(bool fact, const char *what)
 {
-	printf("%s: %s\n", fact ? "ok" : "FAILED", what);
+	printf("%s: %s\n", fact ? "ok" : "not ok", what);
 	fflush(stdout);
 	passes += fact;
 	failures += !fact;
