@@ -161,8 +161,8 @@ sim: $B/raftfs-sim
 
 # Every rule deleted once: the simulator must notice each time.
 .PHONY: mutants
-mutants: $B/raftfs-sim $(foreach t,story_test raft_test lease_test mend_test wal_test,\
-		$B/tests/raftd/$t $B/tests/raftd/$t.o) $B/tests/raftd/cluster.o
+mutants: $B/raftfs-sim $(filter $B/tests/raftd/%,$(TEST_BIN)) \
+		$(patsubst %.c,$B/%.o,$(wildcard tests/raftd/*.c))
 	@B=$B CC='$(CC)' python3 tests/sim/mutants.py
 
 clean:

@@ -96,6 +96,7 @@ step tidy make B="$B" tidy
 step lint make -j2 B="$B" lint
 unit unit "$B"
 tally sim "$B/raftfs-sim" --seeds "${SEEDS:-200}"
+tally rules-found python3 tests/sim/mutants.py --find
 tally replay make --no-print-directory B="$B" replay
 tally clocksim "$B/raftfs-clocksim" --check --seeds 1
 tally system bash tests/system/run.sh

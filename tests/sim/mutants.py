@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Each rule is load-bearing: delete it, and the simulator must notice.
 
-    B=build CC=gcc python3 tests/sim/mutants.py [NAME...]
+    B=build CC=gcc python3 tests/sim/mutants.py [--find | NAME...]
 
 A mutant is a copy of one file with one rule taken out. It is linked with the
 simulator and run on more and more seeds until one is violated; two mutants at
@@ -10,8 +10,8 @@ schedule made for them, with the checks left out that look at the rule itself,
 so that only its consequences count; or, where a rule keeps the peace rather
 than the data (pre-vote, check-quorum) or has a second margin behind it, by the
 story or unit test that must fail. A mutant that survives, or whose rule is no
-longer found in the source, has failed. White space in the patterns stands for
-any white space.
+longer found in the source (--find looks for that alone), has failed. White
+space in the patterns stands for any white space.
 """
 
 import concurrent.futures
@@ -61,9 +61,9 @@ MUTANTS = {
            'units_add_sat(entry->received_raw_ns, needed_ns)',
            'units_add_sat(entry->received_raw_ns, duration_ns / 2)'),
     'i7-leads-on': ('raftd/core/raft.c',
-                    'if (raft->role == RAFT_LEADER) become_follower(raft, '
-                    'raft->term, RAFT_NOBODY); lease_clock_forget',
-                    'lease_clock_forget'),
+                    'transfer_at_once(raft); become_follower(raft, '
+                    'raft->term, RAFT_NOBODY); } lease_clock_forget',
+                    '} lease_clock_forget'),
     'i7-ages': ('raftd/core/raft.c',
                 'raft->log.received_floor_raw_ns = now->raw_ns;', ''),
     'i7-readings': ('raftd/core/raft.c',
@@ -290,7 +290,7 @@ MUTANTS = {
                             'peer_meet(raft, id)->left_index = '
                             'raft->membership.index;', ''),
     'promoted-at-once': ('raftd/core/configure.c',
-                         'if (ended && took_ns <= '
+                         'if (ended && !peer->filling && took_ns <= '
                          'rtt_election_timeout_ns(raft)) return true;',
                          'return true;'),
     'transfer-to-learner': ('raftd/core/timeout_now.c',
@@ -349,14 +349,22 @@ ASKED = {
 }
 
 
-def build(name):
-    """Compile and link one mutant; its path, or None."""
+def without(name):
+    """The source without that rule, or None."""
     path, old, new = MUTANTS[name]
     pattern = r'\s+'.join(re.escape(word) for word in old.split())
     with open(path, encoding='utf-8') as source:
         text, count = re.subn(pattern, lambda m: new, source.read(), count=1)
     if count != 1:
         print(f'{name}: its rule is not found in {path}')
+        return None
+    return text
+
+
+def build(name):
+    """Compile and link one mutant; its path, or None."""
+    text = without(name)
+    if text is None:
         return None
     folder = f'{B}/mutants/{name}'
     os.makedirs(folder, exist_ok=True)
@@ -448,6 +456,10 @@ def judge(name):
 
 def main():
     """Run the named mutants, or all."""
+    if sys.argv[1:] == ['--find']:
+        missing = [name for name in MUTANTS if without(name) is None]
+        print(f'{len(MUTANTS) - len(missing)} passed, {len(missing)} failed')
+        return 1 if missing else 0
     names = sys.argv[1:] or list(MUTANTS)
     if not sound(names):
         print('0 passed, 1 failed')
