@@ -121,7 +121,9 @@ static void fill(const struct loop *loop, struct status *status)
 	raft->scrub_bad = scrub_counters(loop->scrub)->bad;
 	raft->scrub_mended = scrub_counters(loop->scrub)->mended;
 	if (view.floor.index > 0) {
-		raft->lost_from = view.durable_index + 1;
+		raft->lost_from = view.durable_index < view.floor.index ?
+					  view.durable_index + 1 :
+					  view.floor.index;
 		raft->lost_to = view.floor.index;
 	}
 	fill_disk(loop, raft);

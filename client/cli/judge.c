@@ -349,8 +349,6 @@ static void look_at_disk(struct bench *bench, const struct ask_node *node)
 	    bench->target);
 }
 
-/* Entries may all be there again, of an earlier term than was promised: then
- * the range is empty and only a leader's next entry is waited for. */
 static void look_at_log(struct bench *bench, const struct ask_node *node)
 {
 	const DistributedFs__RaftStatus *raft = raft_of(node);
