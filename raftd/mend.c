@@ -11,7 +11,7 @@ enum rfs_err mend_log(struct wal *wal, const struct wal_log *log,
 {
 	enum rfs_err err;
 
-	if (log->floor.index == 0)
+	if (!log->damaged)
 		return RFS_ERR_OK;
 	CHECK(log->floor.term <= state->term);
 	state->floor = log->floor;
@@ -20,6 +20,8 @@ enum rfs_err mend_log(struct wal *wal, const struct wal_log *log,
 		err = wal_mend(wal);
 	if (err != RFS_ERR_OK)
 		return err;
+	if (log->floor.index == 0)
+		return RFS_ERR_OK; /* nothing was ever promised */
 	log_warn("log: entries from %" PRIu64 " to %" PRIu64 " of term %" PRIu64
 		 " are lost here; the other nodes have to send them, and until "
 		 "then this one neither stands for election nor votes for a "

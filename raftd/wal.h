@@ -52,8 +52,9 @@ struct wal_log {
 	uint8_t **buffers;
 	size_t buffer_count;
 	uint64_t cut_bytes; /* of a torn tail; 0: clean */
-	struct raft_floor floor; /* index 0: nothing was lost. Else entries
-				  * behind these are gone, up to here */
+	bool damaged; /* what followed these entries is gone: wal_mend() */
+	struct raft_floor floor; /* then: the last entry that was promised;
+				  * index 0: none ever was */
 };
 
 /* What its owner knows of the log from elsewhere. All zero: nothing. */
@@ -70,8 +71,8 @@ struct wal_known {
  *   segment_bytes  of new segments; at least WAL_SEGMENT_BYTES_MIN, a multiple
  *                  of WAL_PAGE_BYTES
  *
- * Damage is logged by file and offset. When log->floor says that something was
- * lost, nothing has been changed yet: make the floor durable elsewhere, then
+ * Damage is logged by file and offset. When log->damaged says that something was
+ * lost, nothing has been changed yet: make log->floor durable elsewhere, then
  * wal_mend(), before anything is written.
  *
  * CORRUPT: damage, and what was promised cannot be known (logged).

@@ -343,6 +343,7 @@ static enum rfs_err find_floor(struct wal_reading *reading)
 		reading->last_index = reading->known->covered.index;
 		log->first_index = reading->last_index + 1;
 	}
+	log->damaged = true;
 	log->floor = wal->promised = floor;
 	wal->damaged = true;
 	wal->end = reading->end;

@@ -120,7 +120,8 @@ enum rfs_err wal_survey_floor(const struct wal_reading *reading,
 	if (reading->known->floor.index > 0)
 		err = RFS_ERR_OK;
 	else if (err != RFS_ERR_OK ||
-		 (mark.count == 0 && last->header_fault != NULL))
+		 (mark.count == 0 && last->header_fault != NULL &&
+		  last->used > WAL_PAGE_BYTES)) /* more than the header */
 		return RFS_ERR_CORRUPT;
 
 	*floor = wal_later(reading->known->floor, mark.promised);
@@ -133,7 +134,7 @@ enum rfs_err wal_survey_floor(const struct wal_reading *reading,
 		if (image->header_fault == NULL)
 			*floor = wal_later(*floor, image->header.promised);
 		while (next_head(reading, i, &offset, &head)) {
-			if (head.type != WAL_TRUNCATE)
+			if (head.type != WAL_TRUNCATE && head.at.index > 0)
 				*floor = wal_later(*floor,
 						   (struct raft_floor){
 							   head.at.index,

@@ -91,7 +91,7 @@ static enum rfs_err open_log(uint64_t *last, struct wal **wal)
 
 	if (err != RFS_ERR_OK)
 		return err;
-	if (log.floor.index > 0 && wal_mend(*wal) != RFS_ERR_OK)
+	if (log.damaged && wal_mend(*wal) != RFS_ERR_OK)
 		abort();
 	*last = log.first_index + log.entry_count - 1;
 	for (uint64_t i = 0; i < log.entry_count; i++) {

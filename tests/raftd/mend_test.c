@@ -98,6 +98,7 @@ static void a_mended_log_goes_on_and_the_floor_stays(void **state)
 {
 	struct fixture *f = *state;
 
+	assert_true(f->log.damaged);
 	assert_int_equal(f->log.floor.index, 9);
 	assert_int_equal(mend_log(f->wal, &f->log, f->file, &f->state),
 			 RFS_ERR_OK);

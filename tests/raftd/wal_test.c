@@ -327,6 +327,7 @@ static void assert_lost_after(const struct fixture *f, uint64_t last,
 			      uint64_t promised)
 {
 	assert_int_equal(f->log.first_index + f->log.entry_count - 1, last);
+	assert_true(f->log.damaged);
 	assert_int_equal(f->log.floor.index, promised);
 	assert_int_equal(f->log.floor.term, 3);
 }
@@ -339,13 +340,13 @@ static void assert_mends(struct fixture *f, uint64_t last)
 	assert_int_equal(wal_mend(f->wal), RFS_ERR_OK);
 	crash(f);
 	assert_int_equal(reopen(f), RFS_ERR_OK);
-	assert_int_equal(f->log.floor.index, 0);
+	assert_false(f->log.damaged);
 	assert_int_equal(f->log.log_id, id);
 	assert_int_equal(f->log.first_index + f->log.entry_count - 1, last);
 	append_many(f, last + 1, last + 9);
 	crash(f);
 	assert_int_equal(reopen(f), RFS_ERR_OK);
-	assert_int_equal(f->log.floor.index, 0);
+	assert_false(f->log.damaged);
 	assert_int_equal(f->log.first_index + f->log.entry_count - 1,
 			 last + 9);
 }
@@ -453,6 +454,20 @@ static void a_bad_first_header_costs_all(void **state)
 	flip_at(f, 1, 17);
 	assert_int_equal(reopen(f), RFS_ERR_OK);
 	assert_lost_after(f, 0, 20);
+	assert_mends(f, 0);
+}
+
+static void a_bad_header_of_an_empty_log_promised_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	f->known.log_id = f->log.log_id;
+	crash(f);
+	flip_at(f, 1, 17);
+	assert_int_equal(reopen(f), RFS_ERR_OK);
+	assert_true(f->log.damaged);
+	assert_int_equal(f->log.floor.index, 0);
 	assert_mends(f, 0);
 }
 
@@ -793,6 +808,7 @@ int main(void)
 		TEST(one_bad_mark_is_survived_two_are_not),
 		TEST(damage_in_an_old_segment_costs_the_later_ones),
 		TEST(a_bad_first_header_costs_all),
+		TEST(a_bad_header_of_an_empty_log_promised_nothing),
 		TEST(no_good_header_and_no_id_is_refused),
 		TEST(the_log_of_another_hard_state_is_refused),
 		TEST(a_bad_later_header_costs_its_segment),
