@@ -81,7 +81,8 @@ static bool has_forgotten(const struct changes *changes)
 		raft_membership_find(&changes->roster.shown,
 				     config_self(changes->config)->id);
 
-	return self != NULL && (self->voter || self->voter_before);
+	return changes->forgotten ||
+	       (self != NULL && (self->voter || self->voter_before));
 }
 
 const char *changes_why(const struct changes *changes,
@@ -238,6 +239,9 @@ static void update(struct changes *changes, const struct raft_view *view)
 void changes_follow(struct changes *changes, const struct raft_view *view,
 		    bool membership_changed, uint64_t snapshot_index)
 {
+	/* Empty, and not for damage, which remembers what it promised. */
+	changes->roster.fresh = changes->config->join &&
+				view->last_index == 0 && view->floor.index == 0;
 	if (roster_is_due(&changes->roster, view, membership_changed))
 		update(changes, view);
 	if (membership_changed && raft_membership(changes->raft)->count > 0) {
@@ -254,6 +258,15 @@ void changes_shown(struct changes *changes, uint32_t peer, const void *image,
 {
 	if (roster_show(&changes->roster, peer, image, bytes))
 		update(changes, view);
+}
+
+void changes_forgotten(struct changes *changes, uint32_t peer)
+{
+	if (changes->forgotten)
+		return;
+	changes->forgotten = true;
+	log_error("%s says: this node was a voter, and has lost its log",
+		  roster_name(&changes->roster, peer));
 }
 
 void changes_removed(struct changes *changes, uint32_t peer, uint64_t index)

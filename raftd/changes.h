@@ -37,6 +37,7 @@ struct changes {
 
 	/* A peer's word that we are out, which our own log may lack. */
 	uint64_t removed_index;
+	bool forgotten; /* likewise, that we were a voter */
 };
 
 /* Everything is borrowed for its life; peers are set when they are there. */
@@ -54,6 +55,7 @@ void changes_tell_storaged(struct changes *changes);
 /* From peers_events. */
 void changes_shown(struct changes *changes, uint32_t peer, const void *image,
 		   size_t bytes, const struct raft_view *view);
+void changes_forgotten(struct changes *changes, uint32_t peer);
 void changes_removed(struct changes *changes, uint32_t peer, uint64_t index);
 
 /* "voter". */

@@ -21,6 +21,7 @@ void greeting_hello(const struct config *config, const struct roster *roster,
 	hello->incarnation = incarnation;
 	hello->members_index = roster->index;
 	hello->joining = config->join;
+	hello->fresh = roster->fresh;
 }
 
 static void refuse(struct greeting *greeting, enum rfs_err err,
@@ -101,6 +102,18 @@ static void compare(const struct config *config, const struct roster *roster,
 	}
 }
 
+bool greeting_has_forgotten(const struct roster *roster, uint32_t node,
+			    bool fresh, char why[GREETING_WHY_MAX])
+{
+	if (!fresh || !roster_is_voter(roster, node))
+		return false;
+	snprintf(why, GREETING_WHY_MAX,
+		 "%s was a voter and has lost its log: it can only come back "
+		 "under a new id (raftfs members replace)",
+		 roster_name(roster, node));
+	return true;
+}
+
 void greeting_judge(const struct config *config, const struct roster *roster,
 		    const DistributedFs__PeerHello *hello,
 		    const uint8_t key[CONFIG_KEY_BYTES],
@@ -118,5 +131,9 @@ void greeting_judge(const struct config *config, const struct roster *roster,
 	} else {
 		greeting->node = node;
 		compare(config, roster, hello, greeting);
+		greeting->forgotten = greeting_has_forgotten(
+			roster, hello->node, hello->fresh, greeting->why);
+		if (greeting->forgotten)
+			greeting->err = RFS_ERR_DENIED;
 	}
 }

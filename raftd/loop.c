@@ -378,6 +378,13 @@ static void on_removed(void *ctx, uint32_t node, uint64_t index)
 	changes_removed(&loop->changes, node, index);
 }
 
+static void on_forgotten(void *ctx, uint32_t node)
+{
+	struct loop *loop = ctx;
+
+	changes_forgotten(&loop->changes, node);
+}
+
 static void on_chunk(void *ctx, uint32_t node,
 		     const DistributedFs__SnapshotChunk *chunk)
 {
@@ -403,6 +410,7 @@ static const struct peers_events peers_events = {
 	.ack = on_ack,
 	.members = on_members,
 	.removed = on_removed,
+	.forgotten = on_forgotten,
 	.control = control_asked,
 	.control_done = control_done,
 };

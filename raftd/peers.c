@@ -177,6 +177,8 @@ static void become_refused(struct peer *peer,
 	set_refused(peer, reply != NULL && reply->reason[0] != '\0' ?
 				  reply->reason :
 				  "refused without a reason");
+	if (reply != NULL && reply->forgotten)
+		peers->events->forgotten(peers->ctx, peer->node.id);
 	if (reply == NULL || reply->removed_index == 0)
 		return;
 	peer->redial_sec = REMOVED_SEC;
@@ -189,11 +191,18 @@ static void greeted(struct peer *peer, const struct frame *frame)
 	DistributedFs__PeerHelloReply *reply =
 		(void *)frame_unpack(frame,
 				     &distributed_fs__peer_hello_reply__descriptor);
+	char why[GREETING_WHY_MAX];
 
-	if (reply == NULL || reply->err != RFS_ERR_OK)
+	if (reply == NULL || reply->err != RFS_ERR_OK) {
 		become_refused(peer, reply);
-	else
+	} else if (greeting_has_forgotten(peer->peers->roster, peer->node.id,
+					  reply->fresh, why)) {
+		set_refused(peer, why);
+		conn_close(peer->out);
+		hang_up(peer);
+	} else {
 		become_ready(peer, reply->incarnation);
+	}
 	if (reply != NULL)
 		distributed_fs__peer_hello_reply__free_unpacked(reply, NULL);
 }
@@ -379,6 +388,8 @@ static void answer_hello(struct inbound *inbound,
 	reply.reason = greeting->why;
 	reply.err = greeting->err;
 	reply.removed_index = greeting->removed_index;
+	reply.forgotten = greeting->forgotten;
+	reply.fresh = peers->roster->fresh;
 	if (conn_send(inbound->conn, FRAME_PEER_HELLO_REPLY, &reply.base, -1) !=
 	    RFS_ERR_OK)
 		log_debug("peers: hello not answered");

@@ -57,6 +57,8 @@ struct peers_events {
 			size_t bytes);
 	/* A peer says that we are no member as of this log entry. */
 	void (*removed)(void *ctx, uint32_t node, uint64_t index);
+	/* A peer says that we were a voter: our log is lost. */
+	void (*forgotten)(void *ctx, uint32_t node);
 	/* A peer asks what a leader is asked on its control socket; answer with
 	 * peers_answer(), now or never. */
 	void (*control)(void *ctx, struct peers_question *question,

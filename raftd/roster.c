@@ -56,6 +56,27 @@ void roster_init(struct roster *roster, const struct config *config)
 	add_config(roster);
 }
 
+static void note_voters(struct roster *roster,
+			const struct raft_membership *membership)
+{
+	roster->voter_count = 0;
+	for (uint32_t i = 0; i < membership->count; i++) {
+		const struct raft_member *member = &membership->members[i];
+
+		if (member->voter || member->voter_before)
+			roster->voters[roster->voter_count++] = member->id;
+	}
+}
+
+bool roster_is_voter(const struct roster *roster, uint32_t id)
+{
+	for (uint32_t i = 0; i < roster->voter_count; i++) {
+		if (roster->voters[i] == id)
+			return true;
+	}
+	return false;
+}
+
 bool roster_is_due(const struct roster *roster, const struct raft_view *view,
 		   bool membership_changed)
 {
@@ -75,6 +96,7 @@ void roster_update(struct roster *roster,
 	roster->last_id = membership->last_id;
 	roster->settled = membership->index <= view->commit_index;
 	roster->peer_count = view->peer_count;
+	note_voters(roster, membership);
 	if (roster->shown.index <= membership->index && membership->count > 0)
 		roster->shown.count = 0;
 	add_membership(roster, &roster->shown);

@@ -29,6 +29,9 @@ struct roster {
 	uint32_t last_id; /* the highest that was ever used, as far as we know */
 	bool settled;	  /* that membership is known committed */
 	uint32_t peer_count; /* raft_view's when this was made */
+	uint32_t voters[RAFT_NODES_MAX]; /* of our own membership, by id */
+	uint32_t voter_count;
+	bool fresh; /* we join, and our log is empty */
 	struct raft_membership shown; /* count 0: nothing */
 	uint32_t shown_by;
 };
@@ -52,6 +55,9 @@ bool roster_show(struct roster *roster, uint32_t peer, const void *image,
 const struct config_node *roster_find(const struct roster *roster, uint32_t id);
 /* For people; never NULL. */
 const char *roster_name(const struct roster *roster, uint32_t id);
+
+/* In either set, when two rule. */
+bool roster_is_voter(const struct roster *roster, uint32_t id);
 
 /* raft_member.about and back: a packed Member (peer.proto). */
 void roster_about(const struct config_node *node, struct raft_member *member);

@@ -104,6 +104,31 @@ static void who_is_new_is_told_how_to_get_in(void **state)
 	assert_non_null(strstr(got.why, "raftfs members add"));
 }
 
+/* A new node has promised nothing; a voter cannot have. */
+static void a_voter_without_a_log_is_never_let_in_again(void **state)
+{
+	const struct roster far = { .fresh = true };
+	DistributedFs__PeerHello hello;
+
+	(void)state;
+	theirs.join = true;
+	greeting_hello(&theirs, &far, 77, &hello);
+	greeting_judge(&ours, &roster, &hello, ours.nodes[1].key, &got);
+	assert_int_equal(got.err, RFS_ERR_OK); /* a learner, so far */
+	roster.voters[0] = 2;
+	roster.voter_count = 1;
+	greeting_judge(&ours, &roster, &hello, ours.nodes[1].key, &got);
+	assert_int_equal(got.err, RFS_ERR_DENIED);
+	assert_true(got.forgotten);
+	assert_string_equal(got.why,
+			    "n2 was a voter and has lost its log: it can only "
+			    "come back under a new id (raftfs members "
+			    "replace)");
+	hello.fresh = false;
+	greeting_judge(&ours, &roster, &hello, ours.nodes[1].key, &got);
+	assert_int_equal(got.err, RFS_ERR_OK);
+}
+
 static void all_agree_on_what_is_agreed(void **state)
 {
 	(void)state;
@@ -144,6 +169,7 @@ int main(void)
 		TEST(who_was_removed_is_told_as_of_when),
 		TEST(a_removal_counts_once_it_is_committed),
 		TEST(who_is_new_is_told_how_to_get_in),
+		TEST(a_voter_without_a_log_is_never_let_in_again),
 		TEST(all_agree_on_what_is_agreed),
 		TEST(nodes_are_compared_only_where_a_cluster_starts),
 	};

@@ -25,6 +25,7 @@ struct side {
 	unsigned int lost_count;
 	unsigned int rtt_count;
 	uint64_t removed_index;
+	bool forgotten;
 	size_t shown_bytes;
 	uint8_t shown[RAFT_MEMBERSHIP_BYTES_MAX];
 	uint64_t asked_id;
@@ -95,6 +96,14 @@ static void on_removed(void *ctx, uint32_t node, uint64_t index)
 	side->removed_index = index;
 }
 
+static void on_forgotten(void *ctx, uint32_t node)
+{
+	struct side *side = ctx;
+
+	(void)node;
+	side->forgotten = true;
+}
+
 static void on_control(void *ctx, struct peers_question *question,
 		       const DistributedFs__PeerControl *control)
 {
@@ -126,6 +135,7 @@ static const struct peers_events events = {
 	.rtt = on_rtt,
 	.members = on_members,
 	.removed = on_removed,
+	.forgotten = on_forgotten,
 	.control = on_control,
 	.control_done = on_control_done,
 };
@@ -435,6 +445,29 @@ static void who_leaves_the_roster_is_let_go_and_told(void **state)
 	assert_false(connected);
 }
 
+static bool second_forgot(struct fixture *f)
+{
+	return f->side[1].forgotten && why_refused(f, 0)[0] != '\0';
+}
+
+/* Neither by the link it dials nor by the one dialled to it. */
+static void a_voter_without_a_log_gets_no_link(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f, 0, &f->key[0]);
+	f->side[0].roster.voters[0] = 2;
+	f->side[0].roster.voter_count = 1;
+	start(f, 1, &f->key[1]);
+	f->side[1].roster.fresh = true;
+	turn_until(f, second_forgot);
+	assert_false(is_connected(f, 0));
+	assert_false(is_connected(f, 1));
+	assert_non_null(strstr(why_refused(f, 0), "has lost its log"));
+	f->side[1].roster.fresh = false;
+	turn_until(f, both_connected);
+}
+
 static bool second_waits(struct fixture *f)
 {
 	return strstr(why_refused(f, 1), "raftfs members add") != NULL;
@@ -489,6 +522,7 @@ int main(void)
 		TEST(a_question_is_answered_where_it_was_asked),
 		TEST(who_leaves_the_roster_is_let_go_and_told),
 		TEST(who_enters_the_roster_is_let_in),
+		TEST(a_voter_without_a_log_gets_no_link),
 		TEST(who_is_out_dials_nobody),
 	};
 
