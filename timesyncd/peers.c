@@ -641,7 +641,7 @@ static struct peer_link *reuse(struct peers *peers, const struct peer_link *as)
 enum rfs_err peers_configure(struct peers *peers, const struct config *config,
 			     const struct node_key *key)
 {
-	struct peer_link *links[CONFIG_NODES_MAX];
+	struct peer_link *links[CONFIG_NODES_MAX] = { NULL };
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < config->node_count; i++) {

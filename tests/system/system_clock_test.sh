@@ -48,20 +48,21 @@ ok "on UTC" $?
 wait_until 20 leader_by 1 && echo a | rfs 1 put - /a && rfs 2 ls / | grep -q a
 ok "and files are served by it" $?
 
-# The kernel says a smaller error: a narrower bound at once.
+# The kernel says a smaller error: a narrower bound, with the next look at it,
+# which target_bound puts some 15 s apart.
 echo 300 >"$W/n1.kernel"
-wait_until 10 clock 1 '300000 <= c["part_dispersion_ns"] < 400000'
+wait_until 40 clock 1 '300000 <= c["part_dispersion_ns"] < 400000'
 ok "a smaller maxerror narrows the bound" $?
 
 # Nothing keeps the clock of n2 any more: its peers' word is as good.
 echo -1 >"$W/n2.kernel"
-wait_until 20 clock 2 'not p["system"]["truechimer"]'
+wait_until 40 clock 2 'not p["system"]["truechimer"]'
 ok "a kernel that nothing keeps is no source" $?
 clock 2 'c["quality"] == "SYNCED" and p["n1"]["truechimer"] and
 	p["n3"]["truechimer"] and c["bound_ns"] > 0'
 ok "its peers are" $?
 echo 2000 >"$W/n2.kernel"
-wait_until 20 clock 2 'p["system"]["truechimer"]'
+wait_until 40 clock 2 'p["system"]["truechimer"]'
 ok "and it is one again when something keeps it" $?
 
 # n3 comes back with a clock that is 50 ms off and says 0.1 ms. Behind, so that
@@ -70,10 +71,10 @@ stop 3
 prefix[3]+=" SKEW_WALL_NS=-50000000"
 echo 100 >"$W/n3.kernel"
 start 3
-wait_until 20 clock 3 'not p["system"]["truechimer"] and
+wait_until 40 clock 3 'not p["system"]["truechimer"] and
 	"most nodes contradict" in p["system"]["why"]'
 ok "a host whose clock lies is told so by its peers" $?
-wait_until 20 clock 3 'c["quality"] == "SYNCED" and p["n1"]["truechimer"]'
+wait_until 40 clock 3 'c["quality"] == "SYNCED" and p["n1"]["truechimer"]'
 ok "and follows them" $?
 "$B/tests/system/overlap" "$W/n1/run/clock.page" 0 \
 	"$W/n2/run/clock.page" 0 "$W/n3/run/clock.page" 0

@@ -23,8 +23,8 @@ static void mark(struct peer *peers, uint32_t count, const uint32_t *ids,
 void roster_choose(const struct roster *roster, struct peer *peers,
 		   uint32_t count, struct prng *prng)
 {
-	struct candidate candidates[TIMESYNC_PEERS_MAX];
-	uint32_t ids[TIMESYNC_PEERS_MAX];
+	struct candidate candidates[TIMESYNC_PEERS_MAX] = { 0 };
+	uint32_t ids[TIMESYNC_PEERS_MAX] = { 0 };
 	uint32_t others = 0, places = roster->places;
 
 	for (uint32_t i = 0; i < count; i++) {
