@@ -6,6 +6,7 @@
 
 #include "common/check.h"
 #include "tests/sim/clock_host.h"
+#include "tests/sim/cuts.h"
 #include "tests/sim/network.h"
 #include "tests/sim/rot.h"
 #include "tests/sim/schedules.h"
@@ -107,37 +108,21 @@ static void pause_mid_step(struct world *world)
 
 static void isolate(struct world *world)
 {
-	bool cut[SIM_NODES_MAX][SIM_NODES_MAX] = {{false}};
 	uint32_t alone = victim(world)->index;
 	bool in = world_chance(world, 0.6),
 	     out = !in || world_chance(world, 0.6);
 
-	for (uint32_t i = 0; i < world->node_count; i++) {
-		cut[i][alone] = i != alone && in;
-		cut[alone][i] = i != alone && out;
-	}
-	world_cover(world,
-		    in && out ? COVER_PARTITIONS : COVER_PARTITIONS_ONE_WAY);
-	world_trace(world, alone + 1, "cut off%s%s", in ? " inbound" : "",
-		    out ? " outbound" : "");
-	network_cut(world, cut, some_time(world));
+	cuts_one(world, alone, in, out, some_time(world));
 }
 
 static void split_for(struct world *world, int64_t duration_ns)
 {
-	bool cut[SIM_NODES_MAX][SIM_NODES_MAX] = {{false}};
 	uint32_t side;
 
 	if (world->node_count < 2)
 		return;
 	side = (uint32_t)world_between(world, 1, (1 << world->node_count) - 2);
-
-	for (uint32_t i = 0; i < world->node_count; i++)
-		for (uint32_t j = 0; j < world->node_count; j++)
-			cut[i][j] = ((side >> i) & 1) != ((side >> j) & 1);
-	world_cover(world, COVER_PARTITIONS);
-	world_trace(world, 0, "split, one side %x", side);
-	network_cut(world, cut, duration_ns);
+	cuts_halves(world, side, duration_ns);
 }
 
 static void split(struct world *world)
@@ -145,35 +130,21 @@ static void split(struct world *world)
 	split_for(world, some_time(world));
 }
 
-/* Two nodes that cannot hear each other, both heard by the rest. */
 static void cut_pair(struct world *world)
 {
-	bool cut[SIM_NODES_MAX][SIM_NODES_MAX] = {{false}};
 	uint32_t a = victim(world)->index, b = some_node(world)->index;
 
-	if (a == b)
-		return;
-	cut[a][b] = cut[b][a] = true;
-	world_cover(world, COVER_PAIRS_CUT);
-	world_trace(world, 0, "cut between %u and %u", a + 1, b + 1);
-	network_cut(world, cut, some_time(world) * 2);
+	if (a != b)
+		cuts_pair(world, a, b, some_time(world) * 2);
 }
 
-/* Two halves, and one node that sees both. */
 static void bridge(struct world *world)
 {
-	bool cut[SIM_NODES_MAX][SIM_NODES_MAX] = {{false}};
 	uint32_t seer = victim(world)->index;
-	uint32_t side = (uint32_t)world_between(world, 0, 511);
+	uint32_t side = (uint32_t)world_between(
+		world, 0, (1 << world->node_count) - 1);
 
-	for (uint32_t i = 0; i < world->node_count; i++)
-		for (uint32_t j = 0; j < world->node_count; j++)
-			cut[i][j] = i != seer && j != seer &&
-				    ((side >> i) & 1) != ((side >> j) & 1);
-	world_cover(world, COVER_PARTITIONS_BRIDGE);
-	world_trace(world, 0, "split, one side %x, %u sees both", side,
-		    seer + 1);
-	network_cut(world, cut, some_time(world) * 2);
+	cuts_bridge(world, seer, side, some_time(world) * 2);
 }
 
 static void slow_disk(struct world *world)
@@ -212,18 +183,6 @@ static void misdirect(struct world *world)
 	rot_misdirect(world, victim(world));
 }
 
-static void cut_off(struct world *world, uint32_t alone, int64_t duration_ns)
-{
-	bool cut[SIM_NODES_MAX][SIM_NODES_MAX] = {{false}};
-
-	for (uint32_t i = 0; i < world->node_count; i++)
-		cut[i][alone] = cut[alone][i] = i != alone;
-	world_cover(world, COVER_PARTITIONS);
-	world_trace(world, alone + 1, "cut off for %.3f ms",
-		    (double)duration_ns / 1e6);
-	network_cut(world, cut, duration_ns);
-}
-
 /* The others look for a new leader at once; the old one, cut off or stopped,
  * still believes. Its lease and its last round are at their freshest. */
 static void depose(struct world *world)
@@ -238,7 +197,7 @@ static void depose(struct world *world)
 		if (i != leader->index)
 			node_peer_lost(world, i, leader->index);
 	if (world_chance(world, 0.5)) {
-		cut_off(world, leader->index, duration_ns);
+		cuts_one(world, leader->index, true, true, duration_ns);
 		return;
 	}
 	world_cover(world, COVER_PAUSES);
@@ -250,7 +209,7 @@ static void depose(struct world *world)
 /* Cut off, and the others look for another leader at once. */
 static void abandon(struct world *world, const struct node *node)
 {
-	cut_off(world, node->index, some_time(world));
+	cuts_one(world, node->index, true, true, some_time(world));
 	for (uint32_t i = 0; i < world->node_count; i++)
 		if (i != node->index)
 			node_peer_lost(world, i, node->index);
@@ -341,7 +300,6 @@ static void transfer(struct world *world)
  * when the others want another leader. */
 static void transfer_in_vain(struct world *world)
 {
-	bool cut[SIM_NODES_MAX][SIM_NODES_MAX] = {{false}};
 	struct node *leader = leader_node(world), *to = some_node(world);
 	int64_t after_ns;
 
@@ -349,8 +307,7 @@ static void transfer_in_vain(struct world *world)
 		return;
 	after_ns = leader->host.view.election_timeout_ns +
 		   world_exponential(world, 10 * NS_PER_MS);
-	cut[leader->index][to->index] = cut[to->index][leader->index] = true;
-	network_cut(world, cut, after_ns);
+	cuts_pair(world, leader->index, to->index, after_ns);
 	hand_over(world, leader, to);
 	later(world, SEQUEL_DEPOSE, leader, after_ns);
 }
@@ -612,7 +569,8 @@ void faults_after_commit(struct world *world, struct node *node)
 	/* Committed, perhaps answered, and nobody else knows yet. */
 	world_trace(world, node->id, "struck just after committing");
 	if (world_chance(world, 0.5)) {
-		cut_off(world, node->index, some_time(world) * 2);
+		cuts_one(world, node->index, true, true,
+			 some_time(world) * 2);
 		return;
 	}
 	node_crash(world, node, RAFTD, some_time(world));

@@ -12,11 +12,12 @@
  *	            clock host (timesyncd)    disks
  *
  * Files: world (queue, story), clocks, network, disks, facts (entries and
- * what was committed), coverage (which rules were exercised), node (processes, crash, restart), raft_host,
- * clock_host, storage + kv (state machine and reads), clients, history
- * (linearizability), checks (invariants), changes (of the membership), record
- * (trace for tests/replay), faults, schedules, rot (what goes wrong), run (one
- * seed), main.
+ * what was committed), coverage (which rules were exercised), node (processes,
+ * crash, restart), raft_host, clock_host, storage + kv (state machine and
+ * reads), changes (members come and go), clients, history (linearizability),
+ * checks (invariants), record (trace for tests/replay), narrate (messages in
+ * the story), faults, cuts, rot, schedules (what goes wrong), run (one seed),
+ * batch (a set of them), main.
  */
 #ifndef RAFTFS_TESTS_SIM_WORLD_H
 #define RAFTFS_TESTS_SIM_WORLD_H
