@@ -800,6 +800,97 @@ static void who_is_out_for_good_gets_no_pre_vote(void **state)
 	cluster_free(cluster);
 }
 
+/* A cluster of one, asked; what was appended is durable, so committed. */
+static enum rfs_err asked(struct raft *raft, enum raft_change change,
+			  uint32_t node, uint32_t replaces, const char *about,
+			  uint32_t about_bytes)
+{
+	static int64_t raw_ns = 1;
+	struct raft_event event = { .type = RAFT_EV_CONFIGURE };
+	struct raft_effects effects;
+	struct raft_proposal_done done;
+
+	event.now.raw_ns = ++raw_ns * MS;
+	event.configure = (struct raft_configure){
+		.id = 5, .change = change, .node = node, .replaces = replaces,
+		.about = about, .about_bytes = about_bytes
+	};
+	raft_step(raft, &event, &effects);
+	assert_int_equal(effects.proposal_count, 1);
+	done = effects.proposals[0];
+	assert_int_equal(done.id, 5);
+	assert_int_equal(effects.membership_changed, done.err == RFS_ERR_OK);
+	event = (struct raft_event){ .type = RAFT_EV_PERSISTED };
+	event.now.raw_ns = ++raw_ns * MS;
+	event.persisted.index = raft_log_last(raft);
+	event.persisted.term = 1;
+	raft_step(raft, &event, &effects);
+	assert_int_equal(effects.commit_index, raft_log_last(raft));
+	return done.err;
+}
+
+static void a_change_is_made_or_refused_for_a_reason(void **state)
+{
+	const struct raft_now now = { .raw_ns = 1 };
+	struct raft *raft = raft_new(
+		&(struct raft_config){ .self = 1,
+				       .members = { { .id = 1 } },
+				       .member_count = 1,
+				       .election_timeout_min_ns = 100 * MS,
+				       .election_timeout_max_ns = 100 * MS,
+				       .inflight_entries_max = 8,
+				       .inflight_bytes_max = 4096,
+				       .log_entries_max = 64,
+				       .log_bytes_max = 65536 },
+		&(struct raft_restart){ 0 }, &now);
+	struct raft_event tick = { .type = RAFT_EV_TICK, .now = now };
+	char about[RAFT_ABOUT_MAX + 1] = "there";
+	struct raft_effects effects;
+	const struct raft_member *member;
+	(void)state;
+
+	assert_non_null(raft);
+	raft_step(raft, &tick, &effects);
+	/* Nothing of its own term is committed yet. */
+	assert_int_equal(asked(raft, RAFT_CHANGE_ADD_LEARNER, 2, 0, NULL, 0),
+			 RFS_ERR_BUSY);
+	assert_int_equal(asked(raft, RAFT_CHANGE_REMOVE, 1, 0, NULL, 0),
+			 RFS_ERR_INVALID);
+	assert_int_equal(asked(raft, RAFT_CHANGE_ADD_LEARNER, 3, 0, about, 5),
+			 RFS_ERR_OK);
+	assert_int_equal(asked(raft, RAFT_CHANGE_ADD, 2, 0, NULL, 0),
+			 RFS_ERR_EXIST); /* below the highest id ever used */
+	assert_int_equal(asked(raft, RAFT_CHANGE_ABOUT, 3, 0, about,
+			       RAFT_ABOUT_MAX + 1),
+			 RFS_ERR_INVALID);
+	assert_int_equal(asked(raft, RAFT_CHANGE_ABOUT, 3, 0, "elsewhere", 9),
+			 RFS_ERR_OK);
+	member = raft_membership_find(raft_membership(raft), 3);
+	assert_int_equal(member->about_bytes, 9);
+	assert_memory_equal(member->about, "elsewhere", 9);
+	assert_int_equal(asked(raft, RAFT_CHANGE_REPLACE, 4, 3, NULL, 0),
+			 RFS_ERR_INVALID); /* 3 is no voter */
+	assert_int_equal(asked(raft, RAFT_CHANGE_REPLACE, 4, 2, NULL, 0),
+			 RFS_ERR_NOENT);
+	assert_int_equal(asked(raft, RAFT_CHANGE_REPLACE, 4, 1, NULL, 0),
+			 RFS_ERR_OK);
+	assert_int_equal(asked(raft, RAFT_CHANGE_REPLACE, 5, 1, NULL, 0),
+			 RFS_ERR_INVALID); /* on its way already */
+	assert_int_equal(asked(raft, RAFT_CHANGE_PROMOTE, 4, 0, NULL, 0),
+			 RFS_ERR_EXIST);
+	assert_int_equal(asked(raft, RAFT_CHANGE_REMOVE, 4, 0, NULL, 0),
+			 RFS_ERR_OK);
+	assert_int_equal(asked(raft, RAFT_CHANGE_ADD, 4, 0, NULL, 0),
+			 RFS_ERR_EXIST); /* once was enough */
+	for (uint32_t id = 5; id < 5 + RAFT_NODES_MAX - 2; id++)
+		assert_int_equal(asked(raft, RAFT_CHANGE_ADD_LEARNER, id, 0,
+				       NULL, 0),
+				 RFS_ERR_OK);
+	assert_int_equal(asked(raft, RAFT_CHANGE_ADD, 50, 0, NULL, 0),
+			 RFS_ERR_FULL);
+	raft_free(raft);
+}
+
 /* A membership message to a node with no membership, from node 2. */
 static enum raft_standing joiner_told(struct raft_membership *told)
 {
@@ -941,6 +1032,7 @@ int main(void)
 		cmocka_unit_test(lost_messages_only_delay),
 		cmocka_unit_test(mishaps_never_break_a_promise),
 		cmocka_unit_test(who_is_removed_stands_while_only_it_knows),
+		cmocka_unit_test(a_change_is_made_or_refused_for_a_reason),
 		cmocka_unit_test(who_is_out_for_good_gets_no_pre_vote),
 		cmocka_unit_test(
 			a_joiner_promises_nothing_before_it_is_a_member),
