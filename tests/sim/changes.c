@@ -55,9 +55,9 @@ struct raft_membership changes_by(const struct world *world,
 {
 	if (last && last->config)
 		return decode(last->config);
-	/* A snapshot brings the first membership too. */
+	/* A leader's snapshot brings the first membership too. */
 	if (node && node->index >= world->options.node_count &&
-	    node->disk.snapshot.index == 0)
+	    !node->disk.snapshot_knows)
 		return (struct raft_membership){0};
 	return bootstrap(world);
 }
@@ -510,6 +510,14 @@ void changes_check_at(struct world *world, struct node *node, uint64_t index,
 			      "says %" PRIu64 " ruled at %" PRIu64
 			      ", it was %" PRIu64,
 			      core.index, index, membership->index);
+}
+
+bool changes_known_at(const struct node *node, uint64_t index)
+{
+	struct raft_membership core;
+
+	return raft_membership_at(node->host.raft, index, &core) &&
+	       core.count > 0;
 }
 
 static uint64_t newest_index(const struct raft_host *host)

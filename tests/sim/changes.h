@@ -57,6 +57,9 @@ void changes_check_vote(struct world *world, const struct node *node);
 void changes_check_at(struct world *world, struct node *node, uint64_t index,
 		      const struct raft_membership *membership);
 
+/* Does it know of any membership there? */
+bool changes_known_at(const struct node *node, uint64_t index);
+
 /* Last phase: nothing is under way, and nothing more will be. */
 bool changes_settled(const struct world *world);
 

@@ -23,6 +23,7 @@ struct disk {
 	uint64_t supported_term;
 	struct raft_floor floor;
 	struct raft_snapshot_meta snapshot;
+	bool snapshot_knows; /* who was a member there; a joiner's may not */
 	struct factlog log;	 /* durable */
 	struct factlog promised; /* while there is a floor: as it was */
 	uint64_t damaged_from;	 /* bad record, not noticed yet; 0: none */

@@ -119,7 +119,7 @@ void raft_host_start(struct world *world, struct node *node)
 	struct raft_entry *entries;
 	struct factlog log = host->log;
 
-	if (restart.snapshot.index > 0)
+	if (node->disk.snapshot_knows)
 		restart.membership = &membership;
 	memset(host, 0, sizeof(*host));
 	host->log = log;
@@ -685,6 +685,10 @@ void raft_host_snapshot(struct world *world, struct event *event)
 				 &membership);
 	if (snapshot->meta.index > node->disk.snapshot.index) {
 		node->disk.snapshot = snapshot->meta;
+		node->disk.snapshot_knows =
+			(about.type == RAFT_EV_SNAPSHOT_INSTALLED &&
+			 snapshot->meta.index > node->host.view.commit_index) ||
+			changes_known_at(node, snapshot->meta.index);
 		record(world, node->id, "snapshot %" PRIu64 " %" PRIu64,
 		       snapshot->meta.index, snapshot->meta.term);
 	}
