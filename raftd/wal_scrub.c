@@ -88,6 +88,19 @@ static bool marks_are_good(const struct wal_extent *extent,
 	return true;
 }
 
+/* One may have been read while the writer wrote it. */
+static bool marks_are_good_now(int fd, const struct wal_extent *extent)
+{
+	struct window window = { 0 };
+	bool good = read_window(fd, 0, WAL_DATA_OFFSET, WAL_DATA_OFFSET,
+				&window) == RFS_ERR_OK &&
+		    window.bytes == WAL_DATA_OFFSET &&
+		    marks_are_good(extent, window.data);
+
+	free(window.data);
+	return good;
+}
+
 /* Pages 0 to 2. The marks of a segment that is full are no longer asked. */
 static enum rfs_err scrub_header(const char *dir, int fd,
 				 const struct wal_extent *extent,
@@ -108,7 +121,8 @@ static enum rfs_err scrub_header(const char *dir, int fd,
 		 memcmp(window.data, image, sizeof(image)) != 0)
 		fault = "bad header";
 	else if (err == RFS_ERR_OK && extent->live &&
-		 !marks_are_good(extent, window.data))
+		 !marks_are_good(extent, window.data) &&
+		 !marks_are_good_now(fd, extent))
 		fault = "bad mark";
 	free(window.data);
 	if (fault != NULL)
