@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "common/os/log.h"
 
@@ -46,6 +48,8 @@ static void *run(void *ctx)
 {
 	struct chores *chores = ctx;
 
+	/* The loop may have been given priority; this can wait. */
+	setpriority(PRIO_PROCESS, (id_t)gettid(), 0);
 	pthread_mutex_lock(&chores->mutex);
 	while (!chores->stop) {
 		struct chore *chore = queue_take(&chores->todo);

@@ -19,6 +19,8 @@ static void explain_timeout(const struct raft_view *view,
 		[RAFT_TIMEOUT_ROUND_TRIP] = "ten round trips",
 		[RAFT_TIMEOUT_SILENCES] = "twice the usual longest silence",
 		[RAFT_TIMEOUT_CEILING] = "the ceiling",
+		[RAFT_TIMEOUT_LEARNING] = "three times the floor, until the "
+					  "usual silence is known",
 	};
 
 	snprintf(out->timeout, sizeof(out->timeout),

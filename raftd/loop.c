@@ -857,6 +857,9 @@ void loop_run(struct loop *loop, int channel_fd)
 	pages_publish(loop->pages, &loop->view);
 	/* What storaged has, it has to say. */
 	on_filling(loop, true);
+	/* This thread alone, the others have been started: a heartbeat that
+	 * waits for its turn on a busy host costs an election. */
+	process_wake_soon();
 	process_notify("READY=1");
 	ev_run(loop->ev, 0);
 	ev_io_stop(loop->ev, &loop->channel);

@@ -39,6 +39,7 @@
 #define BACKOFF_MAX_NS	 (10 * NS_PER_SEC)
 /* Ports below are for the privileged. */
 #define FIRST_OPEN_PORT	 1024
+#define RAFTD_NICE	 (-10) /* heartbeats are little work, and urgent */
 
 const char *const supervisor_names[ORDER_CHILDREN] = { "timesyncd", "raftd",
 						       "storaged" };
@@ -247,6 +248,9 @@ static enum rfs_err start_process(struct child *child)
 		.user = geteuid() == 0 ? supervisor->config.supervisor.user :
 					 "",
 		.capabilities = capabilities_of(child),
+		.nice = child->which == ORDER_RAFTD && geteuid() == 0 ?
+				RAFTD_NICE :
+				0,
 		.notify_path = supervisor->notify_path,
 		.watchdog_ns = supervisor->policy.watchdog_ns,
 		.cgroup_fd = supervisor->cgroups.fd[child->which],

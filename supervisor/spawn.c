@@ -109,6 +109,10 @@ static void run_child(const struct spawn *spawn, pid_t parent)
 		log_errno("%s: descriptors", spawn->argv[0]);
 		_exit(EXEC_FAILED);
 	}
+	if (spawn->nice != 0 &&
+	    setpriority(PRIO_PROCESS, 0, spawn->nice) != 0)
+		log_warn("%s: no priority %d: %s", spawn->path, spawn->nice,
+			 strerror(errno));
 	if (process_become_with(spawn->user, spawn->capabilities) != RFS_ERR_OK)
 		_exit(EXEC_FAILED);
 	/* After the change of user, which clears it. The parent may be gone

@@ -11,6 +11,7 @@ struct spawn {
 	const char *path;	 /* of the program */
 	const char *const *argv; /* NULL-terminated */
 	const char *user;	 /* to become before exec; "": as we are */
+	int nice; /* 0: ours; below it root's to give. Its threads inherit it */
 	uint64_t capabilities;	 /* kept by it as another user: 1 << CAP_... */
 	const char *notify_path; /* its NOTIFY_SOCKET; NULL: none */
 	int64_t watchdog_ns;	 /* its WATCHDOG_USEC; 0: none */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -22,6 +23,7 @@
 #include "common/os/log.h"
 
 #define READY_WAIT_MS 1000
+#define SLICE_NS      100000 /* the shortest there is */
 
 /* A READY=1 lost to a full queue would never be said again: wait for room. */
 static void deliver(int fd, const char *state)
@@ -114,6 +116,31 @@ static void keep_capabilities(uint64_t wanted)
 		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, bit, 0, 0) != 0)
 			log_errno("capability %u", bit);
 	prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
+}
+
+/* linux/sched/types.h, which glibc's sched.h clashes with. */
+struct sched_attributes {
+	uint32_t size;
+	uint32_t policy; /* 0: SCHED_OTHER */
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t slice_ns;
+	uint64_t deadline_ns;
+	uint64_t period_ns;
+};
+
+void process_wake_soon(void)
+{
+	const struct sched_attributes attributes = {
+		.size = sizeof(attributes),
+		.nice = getpriority(PRIO_PROCESS, 0),
+		.slice_ns = SLICE_NS,
+	};
+
+	if (syscall(SYS_sched_setattr, 0, &attributes, 0) != 0)
+		log_info("the scheduler gives no short slices: %s",
+			 strerror(errno));
 }
 
 enum rfs_err process_become(const char *user)

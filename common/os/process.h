@@ -27,6 +27,11 @@ RFS_MUST_USE enum rfs_err process_become(const char *user);
 RFS_MUST_USE enum rfs_err process_become_with(const char *user,
 					      uint64_t capabilities);
 
+/* This thread is woken for little work that cannot wait: ask the scheduler for
+ * short slices, which is no more of the CPU but sooner (Linux 6.12; older ones
+ * ignore it). Needs no privilege; never fails. */
+void process_wake_soon(void);
+
 /* mkdir -p with mode 0700 for what is created; IO logged with the path. */
 RFS_MUST_USE enum rfs_err process_make_dir(const char *path);
 

@@ -510,6 +510,8 @@ enum raft_timeout_from {
 	RAFT_TIMEOUT_ROUND_TRIP = 2, /* ten times that over a quorum */
 	RAFT_TIMEOUT_SILENCES = 3,   /* twice the leader's usual silence */
 	RAFT_TIMEOUT_CEILING = 4,    /* either, and it is cut short */
+	RAFT_TIMEOUT_LEARNING = 5,   /* three times the floor, until silences
+				      * are known */
 };
 
 /* What the consensus page and `raftfs status` show. lease_until_raw_ns is the

@@ -8,6 +8,7 @@
 #include "raftd/core/internal.h"
 
 #define RTT_ELECTION_FACTOR 10
+#define RTT_LEARNING_FACTOR 3
 #define RTT_SAMPLE_MAX_NS   INT64_C(100000000000)
 
 void rtt_note(struct rtt *rtt, int64_t sample_ns, int64_t slack_ns)
@@ -83,6 +84,13 @@ static int64_t timeout_of(const struct raft *raft, enum raft_timeout_from *from)
 	if (limit_ns > timeout_ns) {
 		*from = RAFT_TIMEOUT_SILENCES;
 		timeout_ns = limit_ns;
+	}
+	if (limit_ns == 0 && raft->role == RAFT_FOLLOWER &&
+	    raft->leader != RAFT_NOBODY &&
+	    timeout_ns < RTT_LEARNING_FACTOR * config->election_timeout_min_ns) {
+		*from = RAFT_TIMEOUT_LEARNING;
+		timeout_ns = RTT_LEARNING_FACTOR *
+			     config->election_timeout_min_ns;
 	}
 	if (timeout_ns > config->election_timeout_max_ns) {
 		*from = RAFT_TIMEOUT_CEILING;

@@ -127,6 +127,25 @@ static void a_leader_that_stutters_is_given_longer(void **state)
 	assert_true(rtt_election_timeout_ns(&raft) >= 200 * NS_PER_MS);
 }
 
+static void a_leader_is_given_longer_until_its_silences_are_known(void **state)
+{
+	struct raft raft = five_nodes();
+	int64_t now_ns = NS_PER_SEC;
+	(void)state;
+
+	measure(&raft, 1, NS_PER_MS);
+	measure(&raft, 2, NS_PER_MS);
+	raft.leader = 2;
+	assert_int_equal(rtt_timeout_from(&raft), RAFT_TIMEOUT_LEARNING);
+	assert_int_equal(rtt_election_timeout_ns(&raft), 150 * NS_PER_MS);
+	detector_heard(&raft.detector, true, now_ns);
+	for (int i = 0; i < 100; i++)
+		detector_heard(&raft.detector, false,
+			       now_ns += 20 * NS_PER_MS);
+	assert_int_equal(rtt_timeout_from(&raft), RAFT_TIMEOUT_FLOOR);
+	assert_int_equal(rtt_election_timeout_ns(&raft), 50 * NS_PER_MS);
+}
+
 static void heartbeats_suit_the_most_impatient_follower(void **state)
 {
 	struct raft raft = five_nodes();
@@ -148,6 +167,8 @@ int main(void)
 		cmocka_unit_test(floor_and_ceiling_hold),
 		cmocka_unit_test(one_accident_changes_little),
 		cmocka_unit_test(a_leader_that_stutters_is_given_longer),
+		cmocka_unit_test(
+			a_leader_is_given_longer_until_its_silences_are_known),
 		cmocka_unit_test(heartbeats_suit_the_most_impatient_follower),
 	};
 
