@@ -14,13 +14,11 @@ static void explain_timeout(const struct raft_view *view,
 	char floor[DURATION_BYTES], ceiling[DURATION_BYTES];
 	static const char *const from[] = {
 		[RAFT_TIMEOUT_FLOOR] = "the floor",
-		[RAFT_TIMEOUT_UNMEASURED] =
-			"the ceiling, while nothing is measured",
+		[RAFT_TIMEOUT_UNMEASURED] = "the ceiling, as long as unmeasured",
 		[RAFT_TIMEOUT_ROUND_TRIP] = "ten round trips",
 		[RAFT_TIMEOUT_SILENCES] = "twice the usual longest silence",
 		[RAFT_TIMEOUT_CEILING] = "the ceiling",
-		[RAFT_TIMEOUT_LEARNING] = "three times the floor, until the "
-					  "usual silence is known",
+		[RAFT_TIMEOUT_LEARNING] = "three floors, until silences are known",
 	};
 
 	snprintf(out->timeout, sizeof(out->timeout),

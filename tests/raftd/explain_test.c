@@ -43,7 +43,7 @@ static void the_timeout_names_its_cause_and_all_its_parts(void **state)
 	view = following();
 	view.election_timeout_from = RAFT_TIMEOUT_UNMEASURED;
 	explain(&view, &config, "", NS_PER_SEC, &out);
-	assert_non_null(strstr(out.timeout, "while nothing is measured"));
+	assert_non_null(strstr(out.timeout, "as long as unmeasured"));
 	assert_non_null(strstr(out.timeout, "round trip to a quorum unknown"));
 }
 

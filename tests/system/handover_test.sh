@@ -43,9 +43,8 @@ ok "and says why" $?
 ok "writes went on: $(cat "$W/slow_pace") in 8 s" $?
 
 new=$(leader_by $via)
-out=$(timeout 20 "$B/raftfs" -c "$W/n$new/raftfs.conf" leader transfer \
-	"n$old" 2>&1)
-[ $? -ne 0 ] && [[ $out == *"disk is much slower"* ]]
+! out=$(timeout 20 "$B/raftfs" -c "$W/n$new/raftfs.conf" leader transfer \
+	"n$old" 2>&1) && [[ $out == *"disk is much slower"* ]]
 ok "an operator cannot hand it back: $out" $?
 pace $via 4 >/dev/null
 elsewhere "$old"
