@@ -127,6 +127,22 @@ static void younger_ends_in_time_on_the_fastest_clock(void **state)
 		    D_NS - TIMESTAMP_LEAD_MAX_NS);
 }
 
+/* It may be as old as the late end of what is known says (I5). */
+static void an_inherited_entry_is_as_old_as_it_may_be(void **state)
+{
+	struct lease_clock clock;
+	struct lease_entry entry = { { 3, 0 }, 0 };
+	int64_t exact, wide;
+	(void)state;
+
+	lease_clock_init(&clock, RHO_PPB);
+	lease_clock_note(&clock, 3, 0, (struct interval){ D_NS / 2, D_NS / 2 });
+	assert_true(lease_inherited_until(&clock, &entry, D_NS, 0, &exact));
+	lease_clock_note(&clock, 3, 0, (struct interval){ 0, D_NS / 2 });
+	assert_true(lease_inherited_until(&clock, &entry, D_NS, 0, &wide));
+	assert_int_equal(wide, exact);
+}
+
 /* One entry, made at true time 0 on the maker's clock. A reader and a committer
  * on raw clocks of their own, each with an interval or without; all rates differ
  * by at most rho. At no true time may the reader still read and the committer
@@ -206,6 +222,7 @@ int main(void)
 		cmocka_unit_test(
 			an_inherited_entry_of_an_unknown_timeline_gives_no_lease),
 		cmocka_unit_test(younger_ends_in_time_on_the_fastest_clock),
+		cmocka_unit_test(an_inherited_entry_is_as_old_as_it_may_be),
 		cmocka_unit_test(no_reader_and_committer_are_both_sure),
 		cmocka_unit_test(
 			the_last_entry_answers_for_older_ones_on_slower_clocks),

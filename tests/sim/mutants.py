@@ -327,7 +327,7 @@ ASKED = {
     'prevote-any-log': 'story_test',
     'prevote-beside-a-leader': 'story_test',
     'check-quorum': 'story_test',
-    'i5-younger': ['--scenario', 'partitions'],
+    'i5-younger': 'lease_test',
     'unfit-successor': 'story_test',
     'unfit-again': 'story_test',
     'unfit-all-slow': 'story_test',
