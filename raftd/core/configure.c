@@ -506,13 +506,15 @@ static void promote(struct raft *raft, uint32_t id)
 		raft_story(raft, "%u has caught up: it will vote", id);
 }
 
-/* A round that took no longer than an election may: what it still lacks by then
- * holds nobody up for longer than one. And its host has the data that commands
- * name: a voter without it would count for nothing when others are lost. */
+/* A round that took no longer than an election may, once it was asked for: what
+ * it still lacks by then holds nobody up for longer than one. And its host has
+ * the data that commands name: a voter without it would count for nothing when
+ * others are lost. */
 static bool has_caught_up(struct raft *raft, struct peer *peer)
 {
 	struct catchup *c = &peer->catchup;
-	int64_t took_ns = raft->now.raw_ns - c->began_raw_ns;
+	int64_t took_ns = raft->now.raw_ns - c->began_raw_ns -
+			  replicate_round_every_ns(raft);
 	bool ended = c->to_index != 0 && peer->progress.acked_round >= c->round &&
 		     peer->progress.match_index >= c->to_index;
 

@@ -289,6 +289,7 @@ void append_answer_durable(struct raft *raft);
 /* replicate.c */
 void replicate_start(struct raft *raft);
 void replicate_heartbeat(struct raft *raft);
+int64_t replicate_round_every_ns(const struct raft *raft); /* when idle */
 void replicate_round(struct raft *raft); /* begin a new one */
 uint64_t replicate_round_confirmed(const struct raft *raft);
 void replicate_advance_commit(struct raft *raft);

@@ -40,6 +40,11 @@ void replicate_round(struct raft *raft)
 		raft->peers[i].progress.round_due = true;
 }
 
+int64_t replicate_round_every_ns(const struct raft *raft)
+{
+	return REPLICATE_HEARTBEATS_ROUND * rtt_heartbeat_ns(raft);
+}
+
 void replicate_heartbeat(struct raft *raft)
 {
 	raft->heartbeat_deadline_raw_ns =

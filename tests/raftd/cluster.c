@@ -470,6 +470,9 @@ static struct node *node_make(struct cluster *cluster, uint32_t id)
 	const struct cluster_options *options = &cluster->options;
 	struct node *node = &cluster->nodes[id - 1];
 	int64_t first_count = cluster->first_count;
+	int64_t election_timeout_ns = options->election_timeout_ns
+					      ? options->election_timeout_ns
+					      : 100 * NS_PER_MS;
 
 	node->id = id;
 	node->cluster = cluster;
@@ -485,8 +488,8 @@ static struct node *node_make(struct cluster *cluster, uint32_t id)
 	node->config = (struct raft_config){
 		.self = id,
 		.seed = id,
-		.election_timeout_min_ns = 100 * NS_PER_MS,
-		.election_timeout_max_ns = 100 * NS_PER_MS,
+		.election_timeout_min_ns = election_timeout_ns,
+		.election_timeout_max_ns = election_timeout_ns,
 		.heartbeat_min_ns = 20 * NS_PER_MS,
 		.lease_ns = options->lease_ns,
 		.max_rate_ppb = options->max_rate_ppb,

@@ -26,6 +26,7 @@ struct cluster;
 
 struct cluster_options {
 	uint32_t node_count;
+	int64_t election_timeout_ns; /* 0: 100 ms; heartbeats take 20 */
 	int64_t lease_ns;
 	uint64_t log_entries_max;
 	uint32_t inflight_entries_max;

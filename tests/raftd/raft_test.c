@@ -1009,6 +1009,32 @@ static void a_vote_tells_whom_its_voter_supported_before(void **state)
 	raft_free(raft);
 }
 
+/* Answers are asked for with every third heartbeat: rarer than an election. */
+static void a_learner_of_an_idle_cluster_is_promoted(void **state)
+{
+	struct cluster *cluster = cluster_new(&(struct cluster_options){
+		.node_count = 3,
+		.election_timeout_ns = 50 * NS_PER_MS,
+		.lease_ns = 50 * NS_PER_MS,
+		.log_entries_max = 1000,
+		.inflight_entries_max = 100,
+		.max_rate_ppb = 200000,
+	});
+
+	(void)state;
+	cluster_run(cluster, 10 * NS_PER_SEC);
+	assert_int_equal(cluster_view(cluster, 1).role, RAFT_LEADER);
+	cluster_join(cluster);
+	cluster_filling(cluster, 4, true);
+	cluster_configure(cluster, 1, RAFT_CHANGE_ADD, 4, 0);
+	cluster_run(cluster, NS_PER_SEC);
+	assert_int_equal(cluster_view(cluster, 4).standing, RAFT_LEARNER);
+	cluster_filling(cluster, 4, false);
+	cluster_run(cluster, NS_PER_SEC);
+	assert_int_equal(cluster_view(cluster, 4).standing, RAFT_VOTER);
+	cluster_free(cluster);
+}
+
 int main(void)
 {
 	check_report = report;
@@ -1037,6 +1063,7 @@ int main(void)
 		cmocka_unit_test(
 			a_joiner_promises_nothing_before_it_is_a_member),
 		cmocka_unit_test(who_forgot_that_it_voted_is_no_voter_again),
+		cmocka_unit_test(a_learner_of_an_idle_cluster_is_promoted),
 		cmocka_unit_test(a_vote_tells_whom_its_voter_supported_before),
 		cmocka_unit_test(
 			a_leader_in_between_is_remembered_by_who_voted_for_it),
