@@ -16,7 +16,8 @@ field() { python3 -c "import json; print(json.load(open('$1'))['$2'])"; }
 before=$(index)
 timeout 30 "$B/raftfs-bench" raft put --endpoints "$all" --clients 4 \
 	--seconds 2 --size 300 >"$W/put"
-ok "put: $(cat "$W/put")" $?
+status=$?
+ok "put: $(cat "$W/put")" "$status"
 [ "$(field "$W/put" ops)" -gt 100 ] && [ "$(field "$W/put" errors)" = 0 ] &&
 	[ $(($(index) - before)) -ge "$(field "$W/put" ops)" ]
 ok "there are as many entries in the log" $?
@@ -24,7 +25,8 @@ for op in lread sread; do
 	before=$(index)
 	timeout 30 "$B/raftfs-bench" raft $op --endpoints "$all" --clients 4 \
 		--seconds 2 >"$W/$op"
-	ok "$op: $(cat "$W/$op")" $?
+	status=$?
+	ok "$op: $(cat "$W/$op")" "$status"
 	[ "$(field "$W/$op" ops)" -gt 1000 ] &&
 		[ $(($(index) - before)) -lt 200 ]
 	ok "$op puts next to nothing into the log" $?
@@ -45,7 +47,8 @@ sleep 1
 resumed=$(uptime_ns)
 for n in 1 2 3; do resume $n; done
 wait "$bench"
-ok "and ends: $(tail -n 1 "$W/times")" $?
+status=$?
+ok "and ends: $(tail -n 1 "$W/times")" "$status"
 exec 5>&-
 read -r write_ns read_ns <<<"$(tail -n 1 "$W/times")"
 [ "$write_ns" -gt "$resumed" ] && [ "$read_ns" -gt "$resumed" ]

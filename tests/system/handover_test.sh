@@ -40,7 +40,8 @@ wait $writer
 said "$old" 'handing leadership to .*disk is much slower'
 ok "and says why" $?
 [ "$(cat "$W/slow_pace")" -ge 20 ]
-ok "writes went on: $(cat "$W/slow_pace") in 8 s" $?
+status=$?
+ok "writes went on: $(cat "$W/slow_pace") in 8 s" "$status"
 
 new=$(leader_by $via)
 ! out=$(timeout 20 "$B/raftfs" -c "$W/n$new/raftfs.conf" leader transfer \

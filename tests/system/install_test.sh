@@ -96,15 +96,18 @@ for page in "$D"/usr/share/man/man*/*; do
 	section=${page##*.}
 	[ "$(basename "$(dirname "$page")")" = "man$section" ] &&
 		mandoc -T utf8 "$page" >"$W/page" && [ -s "$W/page" ]
-	ok "$(basename "$page") is a manual of section $section" $?
+	status=$?
+	ok "$(basename "$page") is a manual of section $section" "$status"
 	while read -r _ name number _; do
 		[ -f "$D/usr/share/man/man$number/$name.$number" ]
-		ok "$(basename "$page"): $name($number) exists" $?
+		status=$?
+		ok "$(basename "$page"): $name($number) exists" "$status"
 	done < <(grep -hE '^\.Xr (raftfs|rfsclock)' "$page" | sort -u)
 done
 for program in "$D"/usr/bin/* "$D"/usr/sbin/*; do
 	ls "$D"/usr/share/man/man*/"$(basename "$program")".[0-9] >/dev/null
-	ok "$(basename "$program") has a manual" $?
+	status=$?
+	ok "$(basename "$program") has a manual" "$status"
 done
 bash -n "$D/usr/share/bash-completion/completions/raftfs"
 ok "the completion is shell" $?

@@ -23,7 +23,8 @@ for round in 1 2 3 4; do
 done
 for n in 1 2 3; do
 	wait "${writers[$((n - 1))]}"
-	ok "writer on n$n: $(cat "$W/writer$n")" $?
+	status=$?
+	ok "writer on n$n: $(cat "$W/writer$n")" "$status"
 done
 for n in 1 2 3; do
 	for via in 1 2 3; do

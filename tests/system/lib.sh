@@ -285,10 +285,11 @@ load() { # seconds
 }
 
 prove_load() {
-	local n via
+	local n via status
 	for n in $(seq 1 "$NODES"); do
 		wait "${writers[$((n - 1))]}"
-		ok "writer on n$n: $(cat "$W/writer$n")" $?
+		status=$?
+		ok "writer on n$n: $(cat "$W/writer$n")" "$status"
 	done
 	for via in $(seq 1 "$NODES"); do
 		for n in $(seq 1 "$NODES"); do

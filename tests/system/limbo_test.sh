@@ -54,7 +54,8 @@ rfs "$new" ls -l / >"$W/listing" &&
 ok "what it may change is told when it is settled" $?
 resume "$old"
 wait "$writer"
-ok "the writer goes on: $(cat "$W/writer")" $?
+status=$?
+ok "the writer goes on: $(cat "$W/writer")" "$status"
 for via in 1 2 3; do
 	"$B/tests/system/writer" "$W/n$via/run/files.sock" /moving verify \
 		"$W/acked"

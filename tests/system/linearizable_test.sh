@@ -41,7 +41,8 @@ wait "$clients"
 ok "all clients end, and every node shows every register" $?
 cat "$W/history.log"
 "$history" check "$W/history" >"$W/verdict"
-ok "$(tail -n 1 "$W/verdict")" $?
+status=$?
+ok "$(tail -n 1 "$W/verdict")" "$status"
 head -n 20 "$W/verdict"
 by_lease=$(for n in 1 2 3; do
 	reads_by_lease "$n"

@@ -122,7 +122,8 @@ grep -q "n4: learner (joins), not connected" "$W/add.err"
 ok "add waits for the new node, and says so" $?
 start 4
 wait $adding
-ok "and ends when it votes: $(cat "$W/add.out")" $?
+status=$?
+ok "and ends when it votes: $(cat "$W/add.out")" "$status"
 list_is 4 "$three,n4 voter"
 ok "the new node knows itself a member" $?
 wait_until 20 rfs 4 get /big "$W/big4" && cmp -s "$W/big" "$W/big4"
@@ -182,7 +183,8 @@ newcomer "$lost" m7 7 "$other"
 start_newcomer "$lost" m7
 members "$other" replace "n$lost" m7 --config "$W/m7/raftfs.conf" \
 	>"$W/replace.out" 2>&1
-ok "replaced: $(tail -n 1 "$W/replace.out")" $?
+status=$?
+ok "replaced: $(tail -n 1 "$W/replace.out")" "$status"
 wait_until 20 timeout 20 "$B/raftfs" -s "$W/m7/run/files.sock" get /big \
 	"$W/big7" && cmp -s "$W/big" "$W/big7"
 ok "the new machine serves what the lost one held" $?
@@ -196,7 +198,7 @@ three_left=$(for n in 1 2 3 4 5; do
 done)
 mapfile -t left <<<"$three_left"
 crash "${left[0]}"
-members "${left[1]}" remove "n${left[0]}" 2>/dev/null
+members "${left[1]}" remove "n${left[0]}"
 ok "a dead voter is removed" $?
 crash "${left[1]}"
 wait_until 20 rfs "${left[2]}" put "$SELF" /two-of-three
@@ -240,12 +242,12 @@ has_forgotten() {
 }
 wait_until 20 has_forgotten
 ok "a voter without its log says that it needs a new id" $?
-members "${left[1]}" remove "n${left[2]}" 2>/dev/null
+members "${left[1]}" remove "n${left[2]}"
 ok "and can be removed" $?
 stop "${left[2]}"
 newcomer "${left[2]}" m8 8 "${left[1]}"
 start_newcomer "${left[2]}" m8
-members "${left[1]}" add m8 --config "$W/m8/raftfs.conf" >/dev/null 2>&1
+members "${left[1]}" add m8 --config "$W/m8/raftfs.conf"
 ok "to come back under another" $?
 
 # Leadership is handed over by way of any node. A leader may refuse one whose

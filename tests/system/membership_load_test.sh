@@ -85,12 +85,14 @@ members_are() {
 ok "the members are n$stays, n4, n5 and n6" $?
 
 wait "$writer"
-ok "the writer ends: $(cat "$W/writer")" $?
+status=$?
+ok "the writer ends: $(cat "$W/writer")" "$status"
 wait "$clients"
 ok "all clients end, and every member shows every register" $?
 cat "$W/history.log"
 "$history" check "$W/history" >"$W/verdict"
-ok "$(tail -n 1 "$W/verdict")" $?
+status=$?
+ok "$(tail -n 1 "$W/verdict")" "$status"
 head -n 20 "$W/verdict"
 for n in "$stays" 4 5 6; do
 	"$B/tests/system/writer" "$(sock "$n")" /records verify "$W/acked"
