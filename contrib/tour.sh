@@ -110,7 +110,8 @@ leader=$("$raftfs" -d "$DIR" leader | head -n 1)
 "$raftfs" cluster kill "$leader" --dir "$DIR"
 held "killed raftd of the leader, $leader" $?
 wait "$writer"
-held "writer: $(cat "$DIR/gap.out")" $?
+status=$?
+held "writer: $(cat "$DIR/gap.out")" "$status"
 "$B/tests/system/writer" "$s2" /gap verify "$log"
 held "nothing acknowledged was lost" $?
 

@@ -163,11 +163,27 @@ def check_units(files):
                             f"{match.group(1)} has no unit in its name")
 
 
+STATUS_LOST = re.compile(r'\$\([^(].* "?\$\?"?\s*$')
+
+
+def check_statuses(files):
+    """In `ok "$(cat x)" $?` the status is that of cat: it cannot fail."""
+    for path in files:
+        if not path.endswith(".sh"):
+            continue
+        with open(path, encoding="utf-8") as source:
+            for number, line in enumerate(source, 1):
+                if STATUS_LOST.search(line):
+                    finding(path, number,
+                            "$? is the status of $(...) on this line")
+
+
 def main():
     files = tracked()
     check_cycles(check_includes(files, permissions()))
     check_first_lines(files)
     check_contracts(files)
+    check_statuses(files)
     check_units(files)
     for text in findings:
         print(text)
