@@ -282,8 +282,10 @@ static enum rfs_err explain(const struct loop *loop, enum rfs_err err,
 				      "%s is not decided yet",
 				      membership->index,
 				      membership->joint ? " (joint)" : "");
-		return refuse(err, "the leader is new and has committed "
-				   "nothing yet: ask again");
+		/* It passes in a moment, so who asked asks again. */
+		return refuse(RFS_ERR_NOT_LEADER,
+			      "the leader is new and has committed nothing "
+			      "yet: ask again");
 	case RFS_ERR_EXIST:
 		return refuse(err, "%s is a voter already",
 			      roster_name(roster, configure->node));
