@@ -169,9 +169,13 @@ void replicate_advance_commit(struct raft *raft)
 
 	uint64_t reached = members_reached(&raft->members, match);
 
+	/* Nothing waits, or nothing any more: a follower may have lost what it
+	 * had (repair.c), and the members may have changed. */
 	if (reached <= raft->commit_index ||
-	    log_term_at(&raft->log, reached) != raft->term)
+	    log_term_at(&raft->log, reached) != raft->term) {
+		raft->c1_deadline_raw_ns = RAFT_NEVER;
 		return;
+	}
 	if (commit_lease_settled(raft))
 		raft_set_commit(raft, reached);
 }
