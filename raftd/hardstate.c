@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include "common/bytes.h"
 #include "common/check.h"
 #include "common/crc32c.h"
+#include "common/os/directory.h"
 #include "common/os/log.h"
 
 #define MAGIC	     0x48534652u /* "RFSH" */
@@ -142,20 +142,6 @@ static enum rfs_err read_copies(struct hardstate_file *file,
 	return hardstate_write(file, state);
 }
 
-static enum rfs_err sync_directory_of(const char *path)
-{
-	char copy[512];
-	int fd, failed;
-
-	snprintf(copy, sizeof(copy), "%s", path);
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return RFS_ERR_IO;
-	failed = fsync(fd);
-	close(fd);
-	return failed ? RFS_ERR_IO : RFS_ERR_OK;
-}
-
 /* A new file is complete under another name before it gets its own. */
 static enum rfs_err create(struct hardstate_file *file)
 {
@@ -170,7 +156,7 @@ static enum rfs_err create(struct hardstate_file *file)
 	    write(file->fd, zeros, sizeof(zeros)) != (ssize_t)sizeof(zeros) ||
 	    write_copies(file, &none) != RFS_ERR_OK || fsync(file->fd) != 0 ||
 	    rename(temporary, file->path) != 0 ||
-	    sync_directory_of(file->path) != RFS_ERR_OK) {
+	    directory_sync_of(file->path) != 0) {
 		log_errno("hardstate: creating %s", file->path);
 		return RFS_ERR_IO;
 	}

@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "common/os/directory.h"
 #include "common/os/log.h"
 
 #define PATH_BYTES 512
@@ -73,20 +73,6 @@ static bool says_already(const char *path, const char *text, size_t bytes)
 	return same;
 }
 
-static int sync_directory_of(const char *path)
-{
-	char copy[PATH_BYTES];
-	int fd, failed;
-
-	snprintf(copy, sizeof(copy), "%s", path);
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	failed = fsync(fd);
-	close(fd);
-	return failed;
-}
-
 static enum rfs_err replace(const char *path, const char *text, size_t bytes)
 {
 	char temporary[PATH_BYTES];
@@ -97,7 +83,7 @@ static enum rfs_err replace(const char *path, const char *text, size_t bytes)
 	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0 || write(fd, text, bytes) != (ssize_t)bytes ||
 	    fsync(fd) != 0 || rename(temporary, path) != 0 ||
-	    sync_directory_of(path) != 0) {
+	    directory_sync_of(path) != 0) {
 		err = errno == ENOSPC ? RFS_ERR_NOSPC : RFS_ERR_IO;
 		log_errno("members: writing %s", path);
 	}

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <openssl/evp.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include "common/bytes.h"
 #include "common/check.h"
 #include "common/crc32c.h"
+#include "common/os/directory.h"
 #include "common/os/log.h"
 
 #define MAGIC	   0x54534652u /* "RFST" */
@@ -107,20 +107,6 @@ static enum rfs_err decode(const uint8_t *image, size_t bytes,
 	return RFS_ERR_OK;
 }
 
-static int sync_directory_of(const char *path)
-{
-	char copy[512];
-	int fd, failed;
-
-	snprintf(copy, sizeof(copy), "%s", path);
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	failed = fsync(fd);
-	close(fd);
-	return failed;
-}
-
 enum rfs_err snapfile_save_meta(const char *path,
 				const struct snapfile_meta *meta)
 {
@@ -136,7 +122,7 @@ enum rfs_err snapfile_save_meta(const char *path,
 	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0 || write(fd, image, sizeof(image)) != sizeof(image) ||
 	    fsync(fd) != 0 || rename(temporary, path) != 0 ||
-	    sync_directory_of(path) != 0) {
+	    directory_sync_of(path) != 0) {
 		err = errno == ENOSPC ? RFS_ERR_NOSPC : RFS_ERR_IO;
 		log_errno("snapshot: writing %s", path);
 	}

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/os/config.h"
+#include "common/os/directory.h"
 #include "common/os/log.h"
 
 #define FORMAT	   "raftfs-epoch 1\n%" PRIu64 "\n"
@@ -40,21 +41,6 @@ uint64_t epochfile_load(const char *path)
 	return 0;
 }
 
-static int sync_directory_of(const char *path)
-{
-	char dir[PATH_BYTES];
-	int fd, failed;
-
-	snprintf(dir, sizeof(dir), "%s", path);
-	*strrchr(dir, '/') = '\0';
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	failed = fsync(fd);
-	close(fd);
-	return failed;
-}
-
 enum rfs_err epochfile_save(const char *path, uint64_t epoch)
 {
 	char temporary[PATH_BYTES], text[TEXT_BYTES];
@@ -66,7 +52,7 @@ enum rfs_err epochfile_save(const char *path, uint64_t epoch)
 	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0 || write(fd, text, (size_t)bytes) != bytes ||
 	    fsync(fd) != 0 || rename(temporary, path) != 0 ||
-	    sync_directory_of(path) != 0) {
+	    directory_sync_of(path) != 0) {
 		log_errno("epoch file %s", path);
 		err = RFS_ERR_IO;
 	}

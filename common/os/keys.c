@@ -7,7 +7,6 @@
 #include "common/os/keys.h"
 
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include <sodium.h>
 
 #include "common/check.h"
+#include "common/os/directory.h"
 #include "common/os/log.h"
 
 #define FILE_HEAD  "raftfs-node-key 1\n"
@@ -82,22 +82,6 @@ enum rfs_err keys_public_parse(const char *text,
 	return RFS_ERR_OK;
 }
 
-/* The new name is durable only once its directory is. */
-static bool sync_directory(const char *path)
-{
-	char copy[4096];
-	int fd;
-	bool done;
-
-	snprintf(copy, sizeof(copy), "%s", path);
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	done = fsync(fd) == 0;
-	close(fd);
-	return done;
-}
-
 enum rfs_err keys_save(const char *path, const struct node_key *key)
 {
 	char text[FILE_BYTES];
@@ -117,7 +101,7 @@ enum rfs_err keys_save(const char *path, const struct node_key *key)
 	length = snprintf(text, sizeof(text), FILE_HEAD "seed %s\npublic %s\n",
 			  seed, public_text);
 	if (write(fd, text, (size_t)length) != length || fsync(fd) != 0 ||
-	    !sync_directory(path)) {
+	    directory_sync_of(path) != 0) {
 		log_errno("key file %s: write", path);
 		unlink(path);
 		err = RFS_ERR_IO;
