@@ -47,6 +47,9 @@ static uint64_t cpu_ns_of(pid_t pid)
 	tasks = opendir(path);
 	CHECK(tasks != NULL);
 	while ((task = readdir(tasks)) != NULL) {
+		/* "..", too, has a schedstat: the first thread's. */
+		if (task->d_name[0] == '.')
+			continue;
 		snprintf(path, sizeof(path), "/proc/%d/task/%.16s/schedstat",
 			 pid, task->d_name);
 		FILE *in = fopen(path, "r");
