@@ -4,6 +4,7 @@
  *	raftload check RAFTD DIR	does it keep what it acknowledged?
  *	raftload bench RAFTD DIR	figures of our own
  *	raftload idle|load|kill|pause RAFTD DIR		one part of them
+ *	raftload put RAFTD DIR N	one client, in turns with its floors
  *	raftload limbo RAFTD DIR	of heirs to a long lease
  *	raftload storm RAFTD DIR S	elections in S seconds of a busy host
  *	raftload etcd-load PREFIX PORT PID...	figures of a running etcd
@@ -25,6 +26,8 @@
 #include "tests/bench/raft/cluster.h"
 #include "tests/bench/raft/driver.h"
 #include "tests/bench/raft/faults.h"
+#include "tests/bench/raft/floors.h"
+#include "tests/bench/raft/lone.h"
 #include "tests/bench/raft/loads.h"
 #include "tests/bench/raft/player.h"
 
@@ -353,21 +356,39 @@ static int run_check(void)
 
 /* ---- figures ---- */
 
+static void measure_floors(struct floors *floors, const char *dir)
+{
+	struct floors now;
+
+	floors_measure(dir, BASE_PORT + 99, 1.0, &now);
+	floors_lower(floors, &now);
+}
+
 static int run_bench(const char *dir)
 {
 	uint32_t leader = cluster_leader(&cluster, LEADER_MS);
-	struct loads_floors floors = { 0 };
+	struct floors floors = { 0 };
 
 	CHECK(leader != CLUSTER_NONE);
-	loads_measure_floors(&floors, dir, BASE_PORT + 99);
+	measure_floors(&floors, dir);
 	faults_run_idle(&cluster);
-	loads_measure_floors(&floors, dir, BASE_PORT + 99);
+	measure_floors(&floors, dir);
 	loads_run_ours(&cluster, leader);
-	loads_measure_floors(&floors, dir, BASE_PORT + 99);
-	loads_tell_floors(&floors);
+	measure_floors(&floors, dir);
+	floors_tell(&floors);
 	faults_run_kills(&cluster, KILLS);
 	faults_run_pauses(&cluster, PAUSES);
 	faults_run_limbo(&cluster, "successor", PAUSES);
+	cluster_stop(&cluster);
+	return 0;
+}
+
+static int run_lone(const char *dir, unsigned int rounds)
+{
+	uint32_t leader = cluster_leader(&cluster, LEADER_MS);
+
+	CHECK(leader != CLUSTER_NONE);
+	lone_run(&cluster, leader, dir, BASE_PORT + 99, rounds);
 	cluster_stop(&cluster);
 	return 0;
 }
@@ -465,6 +486,10 @@ int main(int argc, char **argv)
 		start_part(argv);
 		return run_bench(argv[3]);
 	}
+	if (strcmp(what, "put") == 0 && argc == 5) {
+		start_part(argv);
+		return run_lone(argv[3], (unsigned int)atoi(argv[4]));
+	}
 	if ((is_part(what) && argc == 4) ||
 	    (strcmp(what, "storm") == 0 && argc == 5)) {
 		start_part(argv);
@@ -478,6 +503,7 @@ int main(int argc, char **argv)
 	fprintf(stderr,
 		"usage: raftload check|bench|idle|load|kill|pause|limbo "
 		"RAFTD DIR\n"
+		"       raftload put RAFTD DIR ROUNDS\n"
 		"       raftload storm RAFTD DIR SECONDS\n"
 		"       raftload etcd-load PREFIX PORT PID...\n"
 		"       raftload etcd-gap kill|pause PID PORT...\n");
