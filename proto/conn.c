@@ -60,6 +60,7 @@ struct conn {
 	struct ev_prepare flush;
 	struct ev_idle more; /* active: input is left */
 	struct ev_timer setup;
+	struct ev_timer lazy; /* runs while only what may wait is queued */
 
 	struct buffer in;
 	struct buffer out;
@@ -87,6 +88,7 @@ static void conn_free(struct conn *conn)
 	ev_prepare_stop(conn->loop, &conn->flush);
 	ev_idle_stop(conn->loop, &conn->more);
 	ev_timer_stop(conn->loop, &conn->setup);
+	ev_timer_stop(conn->loop, &conn->lazy);
 	for (unsigned int i = 0; i < conn->out_fd_count; i++)
 		close(conn->out_fds[i].fd);
 	for (unsigned int i = 0; i < conn->in_fd_count; i++)
@@ -281,6 +283,7 @@ static void on_flush(struct ev_loop *loop, struct ev_prepare *w, int revents)
 	(void)loop;
 	(void)revents;
 	ev_prepare_stop(conn->loop, &conn->flush);
+	ev_timer_stop(conn->loop, &conn->lazy);
 	if (conn->state == CONN_OPENING)
 		become_open(conn);
 	if (settle(conn))
@@ -289,6 +292,23 @@ static void on_flush(struct ev_loop *loop, struct ev_prepare *w, int revents)
 		flush_out(conn, BYTES_A_TURN);
 	tell_drained(conn);
 	settle(conn);
+}
+
+/* A prepare watcher that another one starts would wait for the next iteration, a
+ * whole sleep later; so it is fed. */
+static void flush_soon(struct conn *conn)
+{
+	if (conn->state != CONN_OPEN)
+		return;
+	ev_prepare_start(conn->loop, &conn->flush);
+	ev_feed_event(conn->loop, &conn->flush, EV_PREPARE);
+}
+
+static void on_lazy(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	flush_soon(w->data);
 }
 
 static void accept_fds(struct conn *conn, struct msghdr *msg)
@@ -551,11 +571,12 @@ static struct conn *conn_new(struct ev_loop *loop, int fd,
 	/* After everything else of the iteration, so that frames batch. */
 	ev_set_priority(&conn->flush, EV_MINPRI);
 	ev_timer_init(&conn->setup, on_setup_timeout, SETUP_TIMEOUT_SEC, 0.);
+	ev_init(&conn->lazy, on_lazy);
 	ev_idle_init(&conn->more, on_more);
 	/* Others' events of lower priority would put it off for ever. */
 	ev_set_priority(&conn->more, EV_MAXPRI);
 	conn->io.data = conn->flush.data = conn->more.data =
-		conn->setup.data = conn;
+		conn->setup.data = conn->lazy.data = conn;
 	return conn;
 }
 
@@ -681,8 +702,8 @@ static enum rfs_err mark_fd(struct conn *conn, int fd)
 	return RFS_ERR_OK;
 }
 
-enum rfs_err conn_send(struct conn *conn, enum frame_type type,
-		       const ProtobufCMessage *message, int fd)
+static enum rfs_err queue_frame(struct conn *conn, enum frame_type type,
+				const ProtobufCMessage *message, int fd)
 {
 	size_t body = message ? protobuf_c_message_get_packed_size(message) : 0;
 	struct frame_head head = { .body_bytes = (uint32_t)body,
@@ -712,13 +733,40 @@ enum rfs_err conn_send(struct conn *conn, enum frame_type type,
 	if (message)
 		protobuf_c_message_pack(message, at + FRAME_HEAD_BYTES);
 	buffer_commit(&conn->out, FRAME_HEAD_BYTES + body);
-	if (conn->state == CONN_OPEN) {
-		ev_prepare_start(conn->loop, &conn->flush);
-		/* A prepare watcher that another one starts would wait for the
-		 * next iteration, a whole sleep later. */
-		ev_feed_event(conn->loop, &conn->flush, EV_PREPARE);
-	}
 	return RFS_ERR_OK;
+}
+
+enum rfs_err conn_send(struct conn *conn, enum frame_type type,
+		       const ProtobufCMessage *message, int fd)
+{
+	enum rfs_err err = queue_frame(conn, type, message, fd);
+
+	if (err == RFS_ERR_OK)
+		flush_soon(conn);
+	return err;
+}
+
+enum rfs_err conn_send_lazily(struct conn *conn, enum frame_type type,
+			      const ProtobufCMessage *message)
+{
+	enum rfs_err err = queue_frame(conn, type, message, -1);
+
+	if (err != RFS_ERR_OK || ev_is_active(&conn->flush) ||
+	    ev_is_active(&conn->lazy))
+		return err;
+	ev_timer_set(&conn->lazy, CONN_LAZY_MS / 1000., 0.);
+	ev_timer_start(conn->loop, &conn->lazy);
+	return RFS_ERR_OK;
+}
+
+void conn_set_priority(struct conn *conn, int priority)
+{
+	bool active = ev_is_active(&conn->flush);
+
+	ev_prepare_stop(conn->loop, &conn->flush);
+	ev_set_priority(&conn->flush, priority);
+	if (active)
+		ev_prepare_start(conn->loop, &conn->flush);
 }
 
 void conn_limit_frames(struct conn *conn, uint32_t body_bytes_max)

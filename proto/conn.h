@@ -84,6 +84,17 @@ bool conn_peer_uid(const struct conn *conn, uint32_t *uid, uint32_t *gid,
 RFS_MUST_USE enum rfs_err conn_send(struct conn *conn, enum frame_type type,
 				    const ProtobufCMessage *message, int fd);
 
+/* The same for what nobody waits for: it leaves with the next message that is
+ * sent, at the latest CONN_LAZY_MS later. The order of all of them is kept. */
+#define CONN_LAZY_MS 2
+RFS_MUST_USE enum rfs_err
+conn_send_lazily(struct conn *conn, enum frame_type type,
+		 const ProtobufCMessage *message);
+
+/* Whose messages leave first at the end of a turn: EV_MINPRI (as it begins) to
+ * EV_MAXPRI. For a new connection. */
+void conn_set_priority(struct conn *conn, int priority);
+
 /* Larger frames than this that come in are INVALID from here on. At most, and
  * at first, FRAME_BODY_BYTES_MAX. */
 void conn_limit_frames(struct conn *conn, uint32_t body_bytes_max);

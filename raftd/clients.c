@@ -16,6 +16,7 @@
 #define FRAMES_IN_FLIGHT   256
 #define PROPOSAL_BYTES_MAX (FRAME_BODY_BYTES_MAX / 2) /* fits any frame */
 #define READ_SLOTS	   8192
+#define LINK_PRIORITY	   (EV_MINPRI + 2) /* before peers: somebody waits */
 
 /* A LocalCommitted on its way: gone when `last_index` is applied. */
 struct sent_frame {
@@ -159,7 +160,14 @@ void clients_proposed(struct clients *clients,
 	reply.err = done->err;
 	reply.index = done->index;
 	reply.term = done->term;
-	send(clients, FRAME_LOCAL_PROPOSE_DONE, &reply.base, -1);
+	/* Where it stands is of no use before it is committed, and that will be
+	 * said over this link: one wake-up for both. */
+	if (done->err != RFS_ERR_OK)
+		send(clients, FRAME_LOCAL_PROPOSE_DONE, &reply.base, -1);
+	else if (clients->conn != NULL &&
+		 conn_send_lazily(clients->conn, FRAME_LOCAL_PROPOSE_DONE,
+				  &reply.base) == RFS_ERR_FULL)
+		give_up(clients, "it does not read");
 }
 
 static void answer_read(struct clients *clients, uint64_t id, enum rfs_err err,
@@ -530,6 +538,8 @@ void clients_link(struct clients *clients, int fd)
 				   clients);
 	if (clients->conn == NULL)
 		log_error("storaged: no memory for a link");
+	else
+		conn_set_priority(clients->conn, LINK_PRIORITY);
 }
 
 bool clients_attached(const struct clients *clients)

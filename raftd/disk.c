@@ -53,6 +53,7 @@ struct disk {
 	void *ctx;
 
 	ev_async progress;
+	ev_prepare begin; /* active: something was added in this turn */
 	ev_timer retry;
 	struct spare_chore spare;
 	bool spare_wanted; /* a chore is under way */
@@ -267,10 +268,35 @@ static void *reserve(struct batch *batch, size_t bytes)
 	return batch->data + batch->bytes - bytes;
 }
 
+/* Woken inside, the thread would only run into the mutex. */
 static void release(struct disk *disk)
 {
-	pthread_cond_signal(&disk->wake);
 	pthread_mutex_unlock(&disk->mutex);
+	pthread_cond_signal(&disk->wake);
+}
+
+void disk_begin(struct disk *disk)
+{
+	if (!ev_is_active(&disk->begin))
+		return;
+	ev_prepare_stop(disk->ev, &disk->begin);
+	pthread_cond_signal(&disk->wake);
+}
+
+/* At the lowest priority: after the connections. */
+static void on_begin(struct ev_loop *ev, ev_prepare *watcher, int revents)
+{
+	(void)ev;
+	(void)revents;
+	disk_begin(watcher->data);
+}
+
+/* Fed, for one that is started by another of its kind would be late. */
+static void begin_soon(struct disk *disk)
+{
+	pthread_mutex_unlock(&disk->mutex);
+	ev_prepare_start(disk->ev, &disk->begin);
+	ev_feed_event(disk->ev, &disk->begin, EV_PREPARE);
 }
 
 void disk_truncate(struct disk *disk, uint64_t from_index)
@@ -280,7 +306,7 @@ void disk_truncate(struct disk *disk, uint64_t from_index)
 	wal_encode_truncate(from_index,
 			    reserve(&disk->filling, WAL_RECORD_HEAD_BYTES));
 	disk->filling.last_index = 0;
-	release(disk);
+	begin_soon(disk);
 }
 
 void disk_reset(struct disk *disk, const struct raft_snapshot_meta *meta)
@@ -289,7 +315,7 @@ void disk_reset(struct disk *disk, const struct raft_snapshot_meta *meta)
 	pthread_mutex_lock(&disk->mutex);
 	wal_encode_reset(meta, reserve(&disk->filling, WAL_RECORD_HEAD_BYTES));
 	disk->filling.last_index = 0;
-	release(disk);
+	begin_soon(disk);
 }
 
 void disk_append(struct disk *disk, const struct raft_entry *entries,
@@ -305,7 +331,7 @@ void disk_append(struct disk *disk, const struct raft_entry *entries,
 	disk->filling.last_index = entries[count - 1].index;
 	disk->filling.last_term = entries[count - 1].term;
 	disk->filling.generation = disk->generation;
-	release(disk);
+	begin_soon(disk);
 }
 
 void disk_compact(struct disk *disk, uint64_t index)
@@ -501,6 +527,9 @@ struct disk *disk_new(struct ev_loop *ev, struct chores *chores,
 	ev_async_init(&disk->progress, on_progress);
 	disk->progress.data = disk;
 	ev_async_start(ev, &disk->progress);
+	ev_prepare_init(&disk->begin, on_begin);
+	ev_set_priority(&disk->begin, EV_MINPRI);
+	disk->begin.data = disk;
 	ev_timer_init(&disk->retry, on_retry, SPARE_RETRY_SEC, 0.);
 	disk->retry.data = disk;
 	if (pthread_create(&disk->thread, NULL, run, disk) != 0) {
@@ -524,6 +553,7 @@ void disk_free(struct disk *disk)
 	release(disk);
 	pthread_join(disk->thread, NULL);
 	ev_async_stop(disk->ev, &disk->progress);
+	ev_prepare_stop(disk->ev, &disk->begin);
 	ev_timer_stop(disk->ev, &disk->retry);
 	if (disk->spare_fd >= 0)
 		close(disk->spare_fd);

@@ -43,6 +43,10 @@ struct disk *disk_new(struct ev_loop *ev, struct chores *chores,
 		      struct wal *wal, const char *dir, uint64_t segment_bytes,
 		      disk_persisted *persisted, void *ctx);
 
+/* What was added is written at the end of the loop's turn, after what the turn
+ * sends; disk_begin() has it begun at once. */
+void disk_begin(struct disk *disk);
+
 /* In the order of the calls. Copied. */
 void disk_truncate(struct disk *disk, uint64_t from_index);
 void disk_reset(struct disk *disk, const struct raft_snapshot_meta *meta);

@@ -113,6 +113,9 @@ static void write_log(struct loop *loop, const struct raft_effects *effects)
 		PROBE2(append, effects->append[0].index,
 		       effects->append_count);
 	disk_append(loop->disk, effects->append, effects->append_count);
+	/* Others' disks first, when there is something to send them. */
+	if (effects->send_count == 0)
+		disk_begin(loop->disk);
 }
 
 static void send_messages(struct loop *loop,

@@ -32,6 +32,7 @@
 #define HELLO_BYTES_MAX	  4096 /* before it is known who it is */
 #define HELLO_SEC	  3.0
 #define MESSAGE_BYTES_MAX (FRAME_BODY_BYTES_MAX - 4096)
+#define PEER_PRIORITY	  (EV_MINPRI + 1) /* before our own disk begins */
 
 struct peer {
 	struct peers *peers;
@@ -285,6 +286,8 @@ static void dial(struct peer *peer)
 				  QUEUE_BYTES, &out_events, peer);
 	if (peer->out == NULL)
 		hang_up(peer);
+	else
+		conn_set_priority(peer->out, PEER_PRIORITY);
 }
 
 static void on_redial(struct ev_loop *ev, ev_timer *timer, int revents)

@@ -190,7 +190,10 @@ static void tell_applied(struct consensus *c)
 	if (!c->attached || applied.index == c->told_applied)
 		return;
 	c->told_applied = applied.index;
-	send_frame(c, FRAME_LOCAL_APPLIED, &applied.base, -1);
+	/* Nobody waits for it. */
+	if (conn_send_lazily(c->link, FRAME_LOCAL_APPLIED, &applied.base) ==
+	    RFS_ERR_FULL)
+		log_warn("raftd link: full");
 }
 
 static void drop_arrived(struct consensus *c, const struct arrived *until)

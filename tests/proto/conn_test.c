@@ -194,6 +194,53 @@ static void frames_arrive_whole_and_in_order(void **state)
 	assert_int_equal(w->b.last_bytes, 5);
 }
 
+static void say_lazily(struct end *end, uint64_t offset)
+{
+	DistributedFs__SnapshotChunk chunk =
+		DISTRIBUTED_FS__SNAPSHOT_CHUNK__INIT;
+
+	chunk.offset = offset;
+	assert_int_equal(conn_send_lazily(end->conn, FRAME_PEER_SNAPSHOT_CHUNK,
+					  &chunk.base),
+			 RFS_ERR_OK);
+}
+
+static void what_may_wait_leaves_with_what_may_not_and_in_order(void **state)
+{
+	struct world *w = *state;
+
+	w->b.want_frames = 1;
+	assert_int_equal(send_chunk(&w->a, 1, 0, -1), RFS_ERR_OK);
+	run(w->loop);
+
+	say_lazily(&w->a, 2);
+	assert_int_equal(ev_pending_count(w->loop), 0);
+	assert_true(conn_queued_bytes(w->a.conn) > 0);
+	assert_int_equal(send_chunk(&w->a, 3, 0, -1), RFS_ERR_OK);
+	assert_int_equal(ev_pending_count(w->loop), 1);
+	w->b.want_frames = 3;
+	run(w->loop);
+	assert_int_equal(w->b.frames, 3);
+	assert_int_equal(w->b.last_offset, 3);
+}
+
+static void what_may_wait_leaves_by_itself_in_the_end(void **state)
+{
+	struct world *w = *state;
+
+	say_lazily(&w->a, 1); /* still opening */
+	w->b.want_frames = 1;
+	run(w->loop);
+	assert_int_equal(w->b.last_offset, 1);
+	for (uint64_t i = 2; i < 5; i++) {
+		say_lazily(&w->a, i);
+		w->b.want_frames++;
+		run(w->loop);
+		assert_int_equal(w->b.last_offset, i);
+	}
+	assert_int_equal(w->b.frames, 4);
+}
+
 static void a_descriptor_arrives_with_its_own_frame(void **state)
 {
 	struct world *w = *state;
@@ -453,6 +500,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			an_oversized_frame_is_refused_before_it_is_read,
 			unix_pair, tear_down),
+		cmocka_unit_test_setup_teardown(
+			what_may_wait_leaves_with_what_may_not_and_in_order,
+			unix_pair, tear_down),
+		cmocka_unit_test_setup_teardown(
+			what_may_wait_leaves_by_itself_in_the_end, unix_pair,
+			tear_down),
 		cmocka_unit_test(nodes_with_pinned_keys_talk),
 		cmocka_unit_test(a_server_with_another_key_is_refused),
 		cmocka_unit_test(a_client_with_an_unknown_key_is_refused),

@@ -271,6 +271,11 @@ static void proposals_that_come_together_go_together(void **state)
 	turn(f);
 	assert_int_equal(f->batch_count, 1);
 	assert_int_equal(f->last_batch, 200);
+	/* Where they stand is told together too, with the next word. */
+	for (int ms = 0; ms < 5000 && f->proposals_answered < 200; ms++) {
+		usleep(1000);
+		turn(f);
+	}
 	assert_int_equal(f->proposals_answered, 200);
 }
 

@@ -312,7 +312,10 @@ static void take_committed(struct player *player, const struct frame *frame)
 		apply(player, committed->entries[i]);
 	distributed_fs__local_committed__free_unpacked(committed, NULL);
 	applied.index = player->state->applied;
-	tell(player->link, FRAME_LOCAL_APPLIED, &applied, -1);
+	if (player->link != NULL &&
+	    conn_send_lazily(player->link, FRAME_LOCAL_APPLIED,
+			     &applied.base) != RFS_ERR_OK)
+		log_warn("what is applied was not told");
 	answer_parked(player);
 }
 
