@@ -7,12 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/os/clock.h"
 #include "common/os/log.h"
 #include "common/units.h"
+#include "timesyncd/stamps.h"
 
 /* The host's clock at frequency 0 is raw to within so much (rounding of the
- * kernel's tick), and the two readings of a line are so far apart at most. */
+ * kernel's tick). */
 #define WALL_RATE_SLACK_PPB 10000
 
 enum rfs_err boundlog_open(struct boundlog *log, const char *path)
@@ -49,7 +49,7 @@ static int64_t larger(int64_t a, int64_t b)
 
 void boundlog_line(const struct boundlog *log,
 		   const struct timesync_clock *clock, int64_t raw_ns,
-		   int64_t wall_ns, char *text, size_t size)
+		   int64_t wall_ns, int64_t half_ns, char *text, size_t size)
 {
 	struct interval now = timesync_clock_at(clock, raw_ns);
 	int64_t middle_ns, bound_ns, growth_ppb;
@@ -65,7 +65,8 @@ void boundlog_line(const struct boundlog *log,
 		/* The truth stays where it is; the clock that is judged is
 		 * another, at another rate. */
 		bound_ns = larger(magnitude(wall_ns - now.low_ns),
-				  magnitude(now.high_ns - wall_ns));
+				  magnitude(now.high_ns - wall_ns)) +
+			   half_ns;
 		growth_ppb += WALL_RATE_SLACK_PPB + log->wall_rate_ppb -
 			      magnitude(clock->drift_ppb);
 		middle_ns = wall_ns;
@@ -79,14 +80,14 @@ void boundlog_line(const struct boundlog *log,
 void boundlog_add(struct boundlog *log, const struct timesync_clock *clock)
 {
 	char text[128];
-	int64_t raw_ns, raw_after_ns, wall_ns;
+	struct stamps now;
+	int64_t half_ns;
 
 	if (!log->open)
 		return;
-	raw_ns = clock_raw_ns();
-	wall_ns = clock_wall_ns();
-	raw_after_ns = clock_raw_ns();
-	boundlog_line(log, clock, raw_ns + (raw_after_ns - raw_ns) / 2, wall_ns,
+	stamps_read(&now);
+	half_ns = (now.raw_after_ns - now.raw_ns + 1) / 2;
+	boundlog_line(log, clock, now.raw_ns + half_ns, now.wall_ns, half_ns,
 		      text, sizeof(text));
 	if (write(log->fd, text, strlen(text)) < 0) {
 		log_errno("bound log: no more of it");

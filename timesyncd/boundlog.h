@@ -31,9 +31,10 @@ void boundlog_close(struct boundlog *log);
 
 void boundlog_add(struct boundlog *log, const struct timesync_clock *clock);
 
-/* One line into text; as of raw_ns, when the host's clock said wall_ns. */
+/* One line into text; as of raw_ns, within half_ns of which the host's clock
+ * said wall_ns. */
 void boundlog_line(const struct boundlog *log,
 		   const struct timesync_clock *clock, int64_t raw_ns,
-		   int64_t wall_ns, char *text, size_t size);
+		   int64_t wall_ns, int64_t half_ns, char *text, size_t size);
 
 #endif

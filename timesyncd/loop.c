@@ -60,6 +60,17 @@ static void steer_host_clock(struct daemon *daemon,
 		sysclock_pace_ppb(&daemon->steer.sysclock);
 }
 
+/* Between two publications. */
+static void steer_now(struct daemon *daemon)
+{
+	const struct timesync_clock *clock = timesync_clock(daemon->timesync);
+
+	if (!daemon->steer.on)
+		return;
+	steer_host_clock(daemon, clock);
+	boundlog_add(&daemon->boundlog, clock);
+}
+
 static void ask(struct daemon *daemon, uint32_t id)
 {
 	if (reference_is_id(id))
@@ -134,6 +145,17 @@ static void look_at_consensus(struct daemon *daemon)
 		step(daemon, &event);
 }
 
+static void note_wall_step(struct daemon *daemon, const struct stamps *now)
+{
+	log_notice("somebody set the wall clock by about %+.3f ms; cluster "
+		   "time is not affected",
+		   (double)((now->wall_ns - daemon->last.wall_ns) -
+			    (now->raw_ns - daemon->last.raw_ns)) /
+			   1e6);
+	steer_was_set(&daemon->steer);
+	steer_now(daemon);
+}
+
 /* A break must be known before anything else is believed. */
 static void look_at_clocks(struct daemon *daemon)
 {
@@ -144,11 +166,7 @@ static void look_at_clocks(struct daemon *daemon)
 	stamps_read(&now);
 	finding = stamps_compare(&daemon->last, &now);
 	if (finding == STAMPS_WALL_STEPPED)
-		log_notice("somebody set the wall clock by about %+.3f ms; "
-			   "cluster time is not affected",
-			   (double)((now.wall_ns - daemon->last.wall_ns) -
-				    (now.raw_ns - daemon->last.raw_ns)) /
-				   1e6);
+		note_wall_step(daemon, &now);
 	daemon->last = now;
 	if (finding == STAMPS_RAW_DISRUPTED)
 		step(daemon, &event);
@@ -262,11 +280,8 @@ static void on_look(struct ev_loop *loop, ev_timer *timer, int events)
 	look_at_consensus(daemon);
 	if (daemon->meshed)
 		look_at_mesh(daemon);
-	if (daemon->steer.sysclock.fast) {
-		steer_host_clock(daemon, timesync_clock(daemon->timesync));
-		boundlog_add(&daemon->boundlog,
-			     timesync_clock(daemon->timesync));
-	}
+	if (daemon->steer.sysclock.hurry)
+		steer_now(daemon);
 }
 
 static void on_second(struct ev_loop *loop, ev_timer *timer, int events)

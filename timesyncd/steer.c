@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <time.h>
 
-#include "common/os/clock.h"
 #include "common/os/log.h"
 #include "timesyncd/stamps.h"
 
@@ -68,16 +67,21 @@ static void carry_out(struct steer *steer,
 void steer_follow(struct steer *steer, const struct timesync_clock *clock)
 {
 	struct sysclock_orders orders;
-	int64_t raw_ns, raw_after_ns, wall_ns;
+	struct stamps now;
+	int64_t half_ns;
 
 	if (!steer->on)
 		return;
-	raw_ns = clock_raw_ns();
-	wall_ns = clock_wall_ns();
-	raw_after_ns = clock_raw_ns();
-	sysclock_follow(&steer->sysclock, clock,
-			raw_ns + (raw_after_ns - raw_ns) / 2, wall_ns, &orders);
+	stamps_read(&now);
+	half_ns = (now.raw_after_ns - now.raw_ns + 1) / 2;
+	sysclock_follow(&steer->sysclock, clock, now.raw_ns + half_ns,
+			now.wall_ns, half_ns, &orders);
 	carry_out(steer, &orders);
+}
+
+void steer_was_set(struct steer *steer)
+{
+	sysclock_was_set(&steer->sysclock);
 }
 
 void steer_leave(struct steer *steer, const struct timesync_clock *clock)

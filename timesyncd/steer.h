@@ -25,6 +25,9 @@ void steer_init(struct steer *steer, int64_t max_slew_ppb, struct story story,
  * believed (stamps_believe()). */
 void steer_follow(struct steer *steer, const struct timesync_clock *clock);
 
+/* Somebody else set the clock: steer_follow() looks at it at once. */
+void steer_was_set(struct steer *steer);
+
 /* Leave the clock at cluster time's rate. */
 void steer_leave(struct steer *steer, const struct timesync_clock *clock);
 

@@ -7,7 +7,7 @@
 
 #define LOOK_EVERY_NS (900 * NS_PER_MS)
 #define LOOK_FAST_NS  (200 * NS_PER_MS)
-#define FAR_NS	      NS_PER_SEC
+#define TOO_FAR_NS    NS_PER_SEC
 #define SLEW_SHARE    0.5 /* of the difference, per second */
 #define FAST_SHARE    3.0
 #define LEARN_SHARE   0.125
@@ -48,12 +48,30 @@ static void learn_base(struct sysclock *s, int64_t raw_ns, int64_t wall_ns)
 
 static void note_far(struct sysclock *s, int64_t away_ns)
 {
-	bool too_far = llabs(away_ns) > FAR_NS;
+	bool too_far = llabs(away_ns) > TOO_FAR_NS;
 
 	if (too_far && !s->too_far)
 		story(&s->story, "this host's clock is %.3f s off and is not "
 		      "slewed so far: set it once", (double)away_ns / -1e9);
 	s->too_far = too_far;
+}
+
+/* Begun far away and ended near, so that what lies between is slewed in either
+ * way, and no reading that was a little late starts it. */
+static bool is_hurry(const struct sysclock *s, int64_t away_ns)
+{
+	if (s->too_far)
+		return false;
+	return llabs(away_ns) >
+	       (s->hurry ? SYSCLOCK_NEAR_NS : SYSCLOCK_FAR_NS);
+}
+
+static void take_rate(struct sysclock *s, double rate_ppb, double limit_ppb)
+{
+	bool was_fast = llabs(s->rate_ppb) > SYSCLOCK_RATE_MAX_PPB;
+
+	s->rate_ppb = llround(clip(rate_ppb, limit_ppb));
+	s->fast = was_fast || llabs(s->rate_ppb) > SYSCLOCK_RATE_MAX_PPB;
 }
 
 static void set_rate(struct sysclock *s, const struct timesync_clock *clock,
@@ -63,16 +81,15 @@ static void set_rate(struct sysclock *s, const struct timesync_clock *clock,
 	double limit_ppb = SYSCLOCK_RATE_MAX_PPB;
 	double slew_ppb = clip((double)away_ns * SLEW_SHARE,
 			       (double)s->max_slew_ppb);
-	bool was_fast = llabs(s->rate_ppb) > SYSCLOCK_RATE_MAX_PPB;
 
+	s->hurry = is_hurry(s, away_ns);
 	if (s->too_far) {
 		slew_ppb = 0;
-	} else if (llabs(away_ns) > SYSCLOCK_NEAR_NS) {
+	} else if (s->hurry) {
 		limit_ppb = SYSCLOCK_RATE_FAST_PPB;
 		slew_ppb = (double)away_ns * FAST_SHARE;
 	}
-	s->rate_ppb = llround(clip(own_ppb + slew_ppb, limit_ppb));
-	s->fast = was_fast || llabs(s->rate_ppb) > SYSCLOCK_RATE_MAX_PPB;
+	take_rate(s, own_ppb + slew_ppb, limit_ppb);
 }
 
 /* No bound: go on at cluster time's last rate, without the slew. The kernel
@@ -80,6 +97,7 @@ static void set_rate(struct sysclock *s, const struct timesync_clock *clock,
 static void coast(struct sysclock *s, const struct timesync_clock *clock,
 		  struct sysclock_orders *orders)
 {
+	s->hurry = false;
 	if (!s->steering && clock->quality != TIMESYNC_DISRUPTED)
 		return;
 	s->steering = false;
@@ -88,7 +106,7 @@ static void coast(struct sysclock *s, const struct timesync_clock *clock,
 }
 
 void sysclock_follow(struct sysclock *s, const struct timesync_clock *clock,
-		     int64_t raw_ns, int64_t wall_ns,
+		     int64_t raw_ns, int64_t wall_ns, int64_t half_ns,
 		     struct sysclock_orders *orders)
 {
 	struct interval now = timesync_clock_at(clock, raw_ns);
@@ -96,7 +114,7 @@ void sysclock_follow(struct sysclock *s, const struct timesync_clock *clock,
 
 	*orders = (struct sysclock_orders){ 0 };
 	if (s->looked && raw_ns - s->raw_ns <
-				 (s->fast ? LOOK_FAST_NS : LOOK_EVERY_NS))
+				 (s->hurry ? LOOK_FAST_NS : LOOK_EVERY_NS))
 		return;
 	if (s->looked)
 		learn_base(s, raw_ns, wall_ns);
@@ -104,9 +122,8 @@ void sysclock_follow(struct sysclock *s, const struct timesync_clock *clock,
 	s->raw_ns = raw_ns;
 	s->wall_ns = wall_ns;
 	if (interval_is_empty(now)) {
-		s->rate_ppb = llround(clip((double)clock->drift_ppb -
-						   s->base_ppb,
-					   SYSCLOCK_RATE_MAX_PPB));
+		take_rate(s, (double)clock->drift_ppb - s->base_ppb,
+			  SYSCLOCK_RATE_MAX_PPB);
 		coast(s, clock, orders);
 		return;
 	}
@@ -121,9 +138,14 @@ void sysclock_follow(struct sysclock *s, const struct timesync_clock *clock,
 		.set = true,
 		.rate_ppb = s->rate_ppb,
 		.synchronised = !s->too_far,
-		.maxerror_us = error_ns / 1000 + 1,
+		.maxerror_us = (error_ns + half_ns) / 1000 + 1,
 		.esterror_us = llabs(away_ns) / 1000 + 1,
 	};
+}
+
+void sysclock_was_set(struct sysclock *s)
+{
+	s->looked = false;
 }
 
 void sysclock_leave(struct sysclock *s, const struct timesync_clock *clock,
@@ -131,6 +153,7 @@ void sysclock_leave(struct sysclock *s, const struct timesync_clock *clock,
 {
 	s->rate_ppb = llround(clip((double)clock->drift_ppb - s->base_ppb,
 				   SYSCLOCK_RATE_MAX_PPB));
+	s->hurry = false;
 	s->fast = false;
 	*orders = (struct sysclock_orders){ .set = s->steering,
 					    .rate_ppb = s->rate_ppb };

@@ -3,11 +3,12 @@
  *
  * About once a second the difference is looked at, and the rate set to cluster
  * time's own plus a slew that takes away half of the difference in a second, or
- * as much as max_slew allows. More than SYSCLOCK_NEAR_NS, at the start or after
- * somebody set the clock, goes faster, by 1 % at most, with looks five times a
- * second: a kernel that nobody corrects any more goes on at its last rate. What the kernel's clock does at frequency 0 (its
- * tick is rounded) is learnt on the way. A difference beyond a second is not
- * slewed: it means that somebody has to set the clock.
+ * as much as max_slew allows. More than SYSCLOCK_FAR_NS, at the start or after
+ * somebody set the clock, goes in a hurry, by 5 % at most, down to
+ * SYSCLOCK_NEAR_NS, with looks five times a second: a kernel that nobody
+ * corrects any more goes on at its last rate. What the kernel's clock does at
+ * frequency 0 (its tick is rounded) is learnt on the way. A difference beyond a
+ * second is not slewed: it means that somebody has to set the clock.
  *
  * maxerror is what is certain: the distance to the far end of the interval.
  */
@@ -22,8 +23,9 @@
 
 /* Faster, and conversions of kernel stamps do not hold (docs/CLOCK.md). */
 #define SYSCLOCK_RATE_MAX_PPB 900000
-#define SYSCLOCK_RATE_FAST_PPB 10000000
-#define SYSCLOCK_NEAR_NS       NS_PER_MS
+#define SYSCLOCK_RATE_FAST_PPB 50000000
+#define SYSCLOCK_FAR_NS	       NS_PER_MS
+#define SYSCLOCK_NEAR_NS       (10 * NS_PER_US)
 
 struct sysclock {
 	int64_t max_slew_ppb;
@@ -33,6 +35,7 @@ struct sysclock {
 	int64_t raw_ns, wall_ns; /* at the last look */
 	bool steering; /* what was ordered last had a slew in it */
 	bool too_far;  /* told */
+	bool hurry;    /* looks are wanted five times a second */
 	bool fast; /* the rate is, or was until the last look, beyond
 		    * SYSCLOCK_RATE_MAX_PPB */
 	struct story story;
@@ -49,11 +52,16 @@ struct sysclock_orders {
 void sysclock_init(struct sysclock *sysclock, int64_t max_slew_ppb,
 		   int64_t rate_ppb, struct story story);
 
-/* After each publication, and while `fast` a few times a second; wall_ns was
- * read at raw_ns. */
+/* After each publication, and while in a `hurry` a few times a second; wall_ns
+ * was read at raw_ns, to within half_ns. */
 void sysclock_follow(struct sysclock *sysclock,
 		     const struct timesync_clock *clock, int64_t raw_ns,
-		     int64_t wall_ns, struct sysclock_orders *orders);
+		     int64_t wall_ns, int64_t half_ns,
+		     struct sysclock_orders *orders);
+
+/* Somebody set the host's clock: look at it at once, and learn nothing from
+ * what lies between. */
+void sysclock_was_set(struct sysclock *sysclock);
 
 /* The last orders before nobody gives any: no slew. */
 void sysclock_leave(struct sysclock *sysclock,
