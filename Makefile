@@ -42,6 +42,10 @@ objs = $(patsubst %.c,$B/%.o,$(wildcard $(addsuffix /*.c,$(1))))
 PROTO_GEN := $(patsubst proto/%.proto,$B/proto/%.pb-c.c,$(wildcard proto/*.proto))
 PROTO_HDR := $(PROTO_GEN:.c=.h)
 
+# What is left out where there is no libnghttp2 (client/grpc/grpc.mk).
+HAVE_GRPC := $(shell pkg-config --exists libnghttp2 2>/dev/null && echo yes)
+GRPC_OFF  := $(if $(HAVE_GRPC),,client/grpc/% tests/grpc/% tests/fuzz/h2_fuzz.c)
+
 # Every archive a program or a test may want, upper layers first.
 BASE_LIBS := $B/shm.a $B/proto.a $B/common-os.a $B/common.a
 
@@ -109,7 +113,7 @@ $B/%-core.pure: $B/%-core.a $B/common.a
 
 # Tests: tests/DIR/X_test.c is one cmocka program; what other files of the
 # folder define is linked with it where it is used.
-TEST_SRC  := $(wildcard tests/*/*_test.c)
+TEST_SRC  := $(filter-out $(GRPC_OFF),$(wildcard tests/*/*_test.c))
 TEST_BIN  := $(TEST_SRC:%.c=$B/%)
 TEST_LIBS := $(DAEMONS:%=$B/%-shell.a) $(DAEMONS:%=$B/%-core.a) \
 	$B/client-cli.a $B/client-mount.a $B/client-lib.a $(BASE_LIBS)
@@ -168,5 +172,5 @@ mutants: $B/raftfs-sim $(filter $B/tests/raftd/%,$(TEST_BIN)) \
 clean:
 	rm -rf $B
 
--include tests/targets.mk bpf/bpf.mk
+-include tests/targets.mk bpf/bpf.mk client/grpc/grpc.mk
 -include $(shell find $B -name '*.d' 2>/dev/null)

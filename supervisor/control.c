@@ -58,13 +58,17 @@ enum rfs_err supervisor_answer(void *ctx,
 	if (request->kind != DISTRIBUTED_FS__CONTROL_KIND__CONTROL_STATUS)
 		return RFS_ERR_NOTSUP;
 	distributed_fs__supervisor_status__init(&status_reply);
+	status_reply.n_children = 0;
 	for (int i = 0; i < ORDER_CHILDREN; i++) {
-		fill_child(&supervisor->children[i], now_ns, &child_replies[i]);
-		child_pointers[i] = &child_replies[i];
+		DistributedFs__ChildStatus *child = &child_replies[i];
+
+		if (!supervisor_wants(supervisor, (enum order_child)i))
+			continue;
+		fill_child(&supervisor->children[i], now_ns, child);
+		child_pointers[status_reply.n_children++] = child;
 	}
 	status_reply.node = supervisor->config.self;
 	status_reply.pid = getpid();
-	status_reply.n_children = ORDER_CHILDREN;
 	status_reply.children = child_pointers;
 	status_reply.n_warnings = fill_warnings(supervisor);
 	status_reply.warnings = warning_pointers;

@@ -42,12 +42,13 @@
 #define RAFTD_NICE	 (-10) /* heartbeats are little work, and urgent */
 
 const char *const supervisor_names[ORDER_CHILDREN] = { "timesyncd", "raftd",
-						       "storaged" };
+						       "storaged", "grpc" };
 
 static const char *const programs[ORDER_CHILDREN] = {
 	"raftfs-timesyncd",
 	"raftfs-raftd",
 	"raftfs-storaged",
+	"raftfs-grpc",
 };
 
 static void step(struct child *child, enum supervise_event event);
@@ -76,20 +77,30 @@ static void get_states(const struct supervisor *supervisor,
 		states[i] = supervisor->children[i].life.state;
 }
 
+bool supervisor_wants(const struct supervisor *supervisor,
+		      enum order_child which)
+{
+	return which != ORDER_GRPC || supervisor->config.grpc.port != 0;
+}
+
 /* To the init system, whenever the picture changed. */
 static void tell_health(struct supervisor *supervisor)
 {
 	enum supervise_state states[ORDER_CHILDREN];
 	enum order_health health;
-	char text[160];
+	char text[192];
 
 	get_states(supervisor, states);
 	health = order_health(states);
 	snprintf(text, sizeof(text),
-		 "STATUS=timesyncd %s, raftd %s, storaged %s",
+		 "STATUS=timesyncd %s, raftd %s, storaged %s%s%s",
 		 supervise_state_name(states[ORDER_TIMESYNCD]),
 		 supervise_state_name(states[ORDER_RAFTD]),
-		 supervise_state_name(states[ORDER_STORAGED]));
+		 supervise_state_name(states[ORDER_STORAGED]),
+		 supervisor_wants(supervisor, ORDER_GRPC) ? ", grpc " : "",
+		 supervisor_wants(supervisor, ORDER_GRPC) ?
+			 supervise_state_name(states[ORDER_GRPC]) :
+			 "");
 	process_notify(text);
 	if (health == supervisor->health)
 		return;
@@ -215,19 +226,26 @@ static void on_exited(struct ev_loop *loop, ev_io *watcher, int events)
 			 supervise_state_name(child->life.state));
 	if (child->supervisor->stopping)
 		stop_next(child->supervisor);
+	else if (order_is_optional(child->which) &&
+		 supervisor_wants(child->supervisor, child->which))
+		step(child, SUPERVISE_EV_START); /* again, since its STOP */
 }
 
 /* What a child needs that is no longer root: nothing, but for timesyncd where it
- * sets this host's clock or serves NTP on its own port. */
+ * sets this host's clock, and for who serves strangers on a port of the
+ * privileged. */
 static uint64_t capabilities_of(const struct child *child)
 {
 	const struct config *config = &child->supervisor->config;
-	uint16_t port = config->time_sync.serve_ntp;
+	uint16_t port = child->which == ORDER_GRPC ?
+				config->grpc.port :
+				config->time_sync.serve_ntp;
 	uint64_t wanted = 0;
 
-	if (child->which != ORDER_TIMESYNCD)
+	if (child->which != ORDER_TIMESYNCD && child->which != ORDER_GRPC)
 		return 0;
-	if (config->time_sync.discipline_system_clock)
+	if (child->which == ORDER_TIMESYNCD &&
+	    config->time_sync.discipline_system_clock)
 		wanted |= UINT64_C(1) << CAP_SYS_TIME;
 	if (port != 0 && port < FIRST_OPEN_PORT)
 		wanted |= UINT64_C(1) << CAP_NET_BIND_SERVICE;
@@ -451,6 +469,23 @@ static enum rfs_err reload(struct supervisor *supervisor)
 	return supervisor_install(supervisor, &fresh);
 }
 
+/* What is wanted and does not run starts, also what was held; what is not
+ * wanted any more stops. */
+static void follow_config(struct supervisor *supervisor)
+{
+	for (int i = 0; i < ORDER_CHILDREN; i++) {
+		struct child *child = &supervisor->children[i];
+
+		if (!supervisor_wants(supervisor, child->which)) {
+			step(child, SUPERVISE_EV_STOP);
+			continue;
+		}
+		step(child, SUPERVISE_EV_RESUME);
+		if (order_is_optional(child->which))
+			step(child, SUPERVISE_EV_START);
+	}
+}
+
 static void on_reload(struct ev_loop *loop, ev_signal *watcher, int events)
 {
 	struct supervisor *supervisor = watcher->data;
@@ -464,8 +499,7 @@ static void on_reload(struct ev_loop *loop, ev_signal *watcher, int events)
 		return;
 	}
 	log_notice("configuration reloaded");
-	for (int i = 0; i < ORDER_CHILDREN; i++)
-		step(&supervisor->children[i], SUPERVISE_EV_RESUME);
+	follow_config(supervisor);
 }
 
 /* As process 1 orphans of our children become ours: reap them, and leave the
@@ -624,8 +658,10 @@ int supervisor_run(const struct config *config, const struct node_key *key,
 		return EXIT_FAILURE;
 	}
 	watch(&supervisor);
-	for (int i = 0; i < ORDER_CHILDREN; i++)
-		step(&supervisor.children[i], SUPERVISE_EV_START);
+	for (int i = 0; i < ORDER_CHILDREN; i++) {
+		if (supervisor_wants(&supervisor, (enum order_child)i))
+			step(&supervisor.children[i], SUPERVISE_EV_START);
+	}
 	probes_start(&supervisor);
 	if (started != NULL)
 		started(ctx);

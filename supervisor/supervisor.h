@@ -1,4 +1,4 @@
-/* The supervisor's state: three children and what they share. One thread. */
+/* The supervisor's state: its children and what they share. One thread. */
 #ifndef RAFTFS_SUPERVISOR_SUPERVISOR_H
 #define RAFTFS_SUPERVISOR_SUPERVISOR_H
 
@@ -84,6 +84,10 @@ int supervisor_run(const struct config *config, const struct node_key *key,
  * nothing changed. */
 RFS_MUST_USE enum rfs_err supervisor_install(struct supervisor *supervisor,
 					     const struct config *fresh);
+
+/* Whether the configuration in force asks for this child. */
+bool supervisor_wants(const struct supervisor *supervisor,
+		      enum order_child which);
 
 /* The answer to raftfs(1) on the control socket. */
 enum rfs_err supervisor_answer(void *ctx,

@@ -37,8 +37,8 @@ tidy:
 
 .PHONY: lint lint-c lint-sh lint-man
 lint: lint-c lint-sh lint-man
-LINT_C := $(wildcard common/*.c common/os/*.c shm/*.c proto/*.c */core/*.c \
-	supervisor/*.c timesyncd/*.c raftd/*.c storaged/*.c client/*/*.c)
+LINT_C := $(filter-out $(GRPC_OFF),$(wildcard common/*.c common/os/*.c shm/*.c proto/*.c */core/*.c \
+	supervisor/*.c timesyncd/*.c raftd/*.c storaged/*.c client/*/*.c))
 
 # Messages come from clang-tidy and cppcheck as file:line; silence is good.
 # check-full looks deep.
@@ -62,7 +62,7 @@ system: all
 # Fuzzing: each tests/fuzz/X_fuzz.c for SECONDS, built with clang's libFuzzer
 # in a build directory of its own. What breaks is kept under $B/fuzz/found.
 SECONDS  ?= 20
-FUZZ_BIN := $(patsubst %.c,$B/%,$(wildcard tests/fuzz/*_fuzz.c))
+FUZZ_BIN := $(patsubst %.c,$B/%,$(filter-out $(GRPC_OFF),$(wildcard tests/fuzz/*_fuzz.c)))
 FUZZ_MAKE = $(MAKE) --no-print-directory B=$B/fuzz CC=$(CLANG) \
 	SAN=fuzzer-no-link,address,undefined CFLAGS='-O1 -g'
 
@@ -90,6 +90,7 @@ VERSION    := 0.1.0
 INSTALL    := install
 LIBDIR     ?= $(PREFIX)/lib
 D_MAN      = $(DESTDIR)$(PREFIX)/share/man
+D_SHARE    = $(DESTDIR)$(PREFIX)/share/raftfs
 D_DOC      = $(DESTDIR)$(PREFIX)/share/doc/raftfs
 D_INCLUDE  = $(DESTDIR)$(PREFIX)/include/raftfs
 D_COMPLETE = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
@@ -98,7 +99,8 @@ D_SYSTEMD  = $(DESTDIR)$(PREFIX)/lib/systemd/system
 EXTRA_CFLAGS += -DRAFTFS_VERSION='"$(VERSION)"' \
 	-DRAFTFS_SBINDIR='"$(PREFIX)/sbin"'
 PROGRAMS    := $(addprefix $B/,raftfs raftfs-mount raftfs-bench)
-DAEMON_BINS := $(DAEMONS:%=$B/raftfs-%)
+DAEMON_BINS := $(DAEMONS:%=$B/raftfs-%) $(if $(HAVE_GRPC),$B/raftfs-grpc)
+PUBLIC_PROTO := $(addprefix proto/,time_sync.proto raft_status.proto health.proto)
 SHARED      := $(addprefix $B/,libraftfs.so libraftfs-clock.so)
 in_place     = sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; \
 	s|@VERSION@|$(VERSION)|; s|/usr/sbin|$(PREFIX)/sbin|'
@@ -129,6 +131,8 @@ install-dev: $(SHARED)
 	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(D_INCLUDE)/common
 	$(INSTALL) -m 644 client/lib/raftfs.h shm/rfsclock.h $(D_INCLUDE)
 	$(INSTALL) -m 644 common/err.h $(D_INCLUDE)/common
+	$(INSTALL) -d $(D_SHARE)
+	$(INSTALL) -m 644 $(PUBLIC_PROTO) $(D_SHARE)
 	for lib in raftfs raftfs-clock; do \
 		ln -sf lib$$lib.so.0 $(DESTDIR)$(LIBDIR)/lib$$lib.so && \
 		$(in_place) contrib/$$lib.pc.in \

@@ -174,7 +174,24 @@ static void look_for_leader(struct bench *bench)
 		    bench->size / 2 + 1);
 }
 
-static void look_at_children(struct bench *bench, const struct ask_node *node)
+/* It only looks at the others. */
+static bool is_optional(const DistributedFs__ChildStatus *child)
+{
+	return strcmp(child->name, "grpc") == 0;
+}
+
+static const char *effect_without(const DistributedFs__ChildStatus *child)
+{
+	if (is_optional(child))
+		return "gRPC clients get no answer here; files are not "
+		       "concerned";
+	if (strcmp(child->name, "timesyncd") == 0)
+		return "this node reads by quorum, not by lease";
+	return "this node serves nothing until it is back";
+}
+
+static void look_at_children(struct bench *bench, const struct ask_node *node,
+			     bool optional)
 {
 	const DistributedFs__SupervisorStatus *status =
 		node->supervisor == NULL ? NULL : node->supervisor->supervisor;
@@ -185,13 +202,10 @@ static void look_at_children(struct bench *bench, const struct ask_node *node)
 		const DistributedFs__ChildStatus *child = status->children[i];
 		struct judge_fault *fault;
 
-		if (strcmp(child->state, "ready") == 0)
+		if (strcmp(child->state, "ready") == 0 ||
+		    is_optional(child) != optional)
 			continue;
-		fault = add_fault(bench, strcmp(child->name, "timesyncd") == 0
-						 ? "this node reads by quorum, "
-						   "not by lease"
-						 : "this node serves nothing "
-						   "until it is back");
+		fault = add_fault(bench, effect_without(child));
 		if (fault == NULL)
 			return;
 		SAY(fault->fault, "%s: %s is %s (%u restarts%s%s)",
@@ -503,7 +517,7 @@ void judge(const struct ask_nodes *nodes, const char *target,
 	for (size_t i = 0; i < nodes->count; i++)
 		look_for_silence(&bench, &nodes->node[i]);
 	for (size_t i = 0; i < nodes->count; i++)
-		look_at_children(&bench, &nodes->node[i]);
+		look_at_children(&bench, &nodes->node[i], false);
 	for (size_t i = 0; i < nodes->count; i++)
 		look_at_unasked(&bench, &nodes->node[i]);
 	look_at_peers(&bench);
@@ -518,5 +532,8 @@ void judge(const struct ask_nodes *nodes, const char *target,
 		verdict->exit = CLI_NO_QUORUM;
 	else if (verdict->fault_count > 0)
 		verdict->exit = CLI_FAILED;
+	/* Said, but nothing that counts is the worse for it. */
+	for (size_t i = 0; i < nodes->count; i++)
+		look_at_children(&bench, &nodes->node[i], true);
 	summarize(&bench);
 }

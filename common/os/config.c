@@ -286,6 +286,11 @@ static void check_together(struct config_scan *scan,
 		       config->supervisor.watchdog_ns >= 3 * NS_PER_SEC,
 	       "supervisor", "watchdog",
 	       "must be 0, or at least 3 s: daemons beat once a second");
+	demand(scan,
+	       (config->grpc.certificate[0] == '\0') ==
+		       (config->grpc.key[0] == '\0'),
+	       "grpc", config->grpc.key[0] == '\0' ? "certificate" : "key",
+	       "grpc.certificate and grpc.key go together");
 	demand(scan, !config->join || config->node_count > 1, "", "join",
 	       "needs the node section of a member to ask");
 	check_nodes(scan, config->nodes);

@@ -113,6 +113,15 @@ struct config {
 		int64_t session_timeout_ns;
 	} storage;
 
+	/* The gRPC face. PEM files; client_ca: who may connect. */
+	struct {
+		char address[64];
+		uint16_t port; /* TCP; 0: off */
+		char certificate[CONFIG_PATH_MAX]; /* empty: one of its own */
+		char key[CONFIG_PATH_MAX];
+		char client_ca[CONFIG_PATH_MAX]; /* empty: everybody */
+	} grpc;
+
 	struct {
 		char user[CONFIG_NAME_MAX]; /* children's; empty: as started */
 		bool cgroups;

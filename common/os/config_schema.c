@@ -118,6 +118,12 @@ const struct option config_options[] = {
 	OPT(storage, "session_timeout", session_timeout_ns, D, OPTION_AGREED,
 	    SEC, DAY, "60s"),
 
+	OPT(grpc, "address", address, OPTION_ADDRESS, 0, 0, 0, "127.0.0.1"),
+	OPT(grpc, "port", port, OPTION_PORT, 0, 0, 65535, "0"),
+	OPT(grpc, "certificate", certificate, OPTION_PATH, 0, 0, 255, ""),
+	OPT(grpc, "key", key, OPTION_PATH, 0, 0, 255, ""),
+	OPT(grpc, "client_ca", client_ca, OPTION_PATH, 0, 0, 255, ""),
+
 	OPT(supervisor, "user", user, OPTION_NAME, OPTION_FIXED, 0, 0, ""),
 	OPT(supervisor, "cgroups", cgroups, OPTION_BOOL, OPTION_FIXED, 0, 0,
 	    "true"),
@@ -231,7 +237,8 @@ static bool parse_string(const struct option *option, const char *text,
 			"only letters, digits, '.', '_' and '-' make a name");
 	if (length == 0 && (option->flags & OPTION_REQUIRED))
 		return fail(reason, "may not be empty");
-	if (option->kind == OPTION_PATH) {
+	if (option->kind == OPTION_PATH &&
+	    (length > 0 || option->min > 0)) {
 		if (text[0] != '/')
 			return fail(reason, "must be an absolute path");
 		if ((double)length > option->max) {

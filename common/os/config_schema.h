@@ -15,7 +15,7 @@
 enum option_kind {
 	OPTION_TEXT,	 /* char[], printable */
 	OPTION_NAME,	 /* char[], letters, digits and . _ - */
-	OPTION_PATH,	 /* char[], absolute */
+	OPTION_PATH,	 /* char[], absolute; or empty where min is 0 */
 	OPTION_ADDRESS,	 /* char[], numeric IPv4 or IPv6, kept canonical */
 	OPTION_KEY,	 /* uint8_t[32], base64 in the file */
 	OPTION_U32,	 /* uint32_t */

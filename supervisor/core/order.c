@@ -13,7 +13,14 @@ static const enum order_role roles[ORDER_CHILDREN][ORDER_THINGS] = {
 	[ORDER_TIMESYNCD] = { ORDER_WRITER, ORDER_READER, ORDER_NONE },
 	[ORDER_RAFTD] = { ORDER_READER, ORDER_WRITER, ORDER_END },
 	[ORDER_STORAGED] = { ORDER_READER, ORDER_READER, ORDER_END },
+	/* It reads the file view of the clock, as any program may. */
+	[ORDER_GRPC] = { ORDER_NONE, ORDER_NONE, ORDER_NONE },
 };
+
+bool order_is_optional(enum order_child child)
+{
+	return child == ORDER_GRPC;
+}
 
 enum order_role order_role(enum order_child child, enum order_thing thing)
 {
@@ -43,12 +50,17 @@ enum order_health
 order_health(const enum supervise_state states[ORDER_CHILDREN])
 {
 	int counts[SUPERVISE_STATES] = { 0 };
+	int needed = 0;
 
-	for (int i = 0; i < ORDER_CHILDREN; i++)
+	for (int i = 0; i < ORDER_CHILDREN; i++) {
+		if (order_is_optional((enum order_child)i))
+			continue;
 		counts[states[i]]++;
-	if (counts[SUPERVISE_READY] == ORDER_CHILDREN)
+		needed++;
+	}
+	if (counts[SUPERVISE_READY] == needed)
 		return ORDER_ALL_READY;
-	if (counts[SUPERVISE_DOWN] == ORDER_CHILDREN)
+	if (counts[SUPERVISE_DOWN] == needed)
 		return ORDER_STOPPED;
 	return counts[SUPERVISE_HELD] > 0 ? ORDER_DEGRADED : ORDER_COMING_UP;
 }

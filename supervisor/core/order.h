@@ -8,13 +8,19 @@
 
 #include "supervisor/core/supervise.h"
 
-/* In the order of starting: time, then agreement, then files. */
+/* In the order of starting: time, then agreement, then files; then what only
+ * looks at them, where it is wanted. */
 enum order_child {
 	ORDER_TIMESYNCD,
 	ORDER_RAFTD,
 	ORDER_STORAGED,
+	ORDER_GRPC,
 	ORDER_CHILDREN
 };
+
+/* Whether a node is a node without it: no more than a line of status comes of
+ * its failure. */
+bool order_is_optional(enum order_child child);
 
 /* What children share through the supervisor. */
 enum order_thing {
@@ -48,6 +54,7 @@ enum order_health {
 	ORDER_STOPPED,
 };
 
+/* Of the children that are not optional. */
 enum order_health
 order_health(const enum supervise_state states[ORDER_CHILDREN]);
 

@@ -286,6 +286,29 @@ static void a_held_child_a_bad_clock_and_a_full_disk_are_faults(void **state)
 	assert_non_null(strstr(verdict.line, "clock UNSYNCED"));
 }
 
+static void a_held_grpc_face_is_told_and_harms_nobody(void **state)
+{
+	DistributedFs__ChildStatus grpc = DISTRIBUTED_FS__CHILD_STATUS__INIT;
+	DistributedFs__ChildStatus *children[4];
+	struct judge_verdict verdict;
+	struct scene s;
+
+	(void)state;
+	draw(&s);
+	grpc.name = (char *)"grpc";
+	grpc.state = (char *)"held";
+	memcpy(children, s.children[0], sizeof(s.children[0]));
+	children[3] = &grpc;
+	s.supervisors[0].children = children;
+	s.supervisors[0].n_children = 4;
+	judge(&s.nodes, "-d run", &verdict);
+	assert_int_equal(verdict.exit, CLI_OK);
+	assert_int_equal(strncmp(verdict.line, "healthy", 7), 0);
+	assert_int_equal(verdict.fault_count, 1);
+	assert_non_null(strstr(verdict.faults[0].fault, "grpc is held"));
+	assert_non_null(strstr(verdict.faults[0].effect, "files are not"));
+}
+
 static void one_node_speaks_for_its_peers(void **state)
 {
 	(void)state;
@@ -358,6 +381,7 @@ int main(void)
 		cmocka_unit_test(an_election_is_no_quorum_for_now),
 		cmocka_unit_test(
 			a_held_child_a_bad_clock_and_a_full_disk_are_faults),
+		cmocka_unit_test(a_held_grpc_face_is_told_and_harms_nobody),
 		cmocka_unit_test(one_node_speaks_for_its_peers),
 		cmocka_unit_test(the_highest_term_names_the_leader),
 		cmocka_unit_test(more_faults_than_fit_are_counted),

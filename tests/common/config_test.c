@@ -388,6 +388,35 @@ static void a_reload_may_not_change_what_is_fixed(void **state)
 	assert_null(config_reload_blocker(&a, &b)); /* nodes come and go */
 }
 
+static void the_grpc_face_is_off_until_it_has_a_port(void **state)
+{
+	static struct config off;
+	static struct config on;
+
+	(void)state;
+	assert_int_equal(load(HEAD NODES, &off), RFS_ERR_OK);
+	assert_int_equal(off.grpc.port, 0);
+	assert_string_equal(off.grpc.address, "127.0.0.1");
+	assert_int_equal(load(HEAD NODES
+			      "grpc {\n port = 7447\n certificate = \"/c\"\n"
+			      " key = \"/k\"\n client_ca = \"\"\n}",
+			      &on),
+			 RFS_ERR_OK);
+	assert_int_equal(on.grpc.port, 7447);
+	assert_string_equal(on.grpc.key, "/k");
+	assert_null(config_reload_blocker(&off, &on));
+	refuses(HEAD NODES "grpc {\n certificate = \"/c\"\n}",
+		"a.conf:28: grpc.certificate: grpc.certificate and grpc.key go "
+		"together");
+	refuses(HEAD NODES "grpc {\n key = \"/k\"\n}",
+		"a.conf:28: grpc.key: grpc.certificate and grpc.key go "
+		"together");
+	refuses(HEAD NODES "grpc {\n key = \"k.pem\"\n}",
+		"a.conf:28: grpc.key: must be an absolute path");
+	refuses(HEAD NODES "grpc {\n address = \"0.0.0.0\"\n}",
+		"a.conf:28: grpc.address: must be an address peers can reach");
+}
+
 static void a_node_that_joins_needs_somebody_to_ask(void **state)
 {
 	static struct config c;
@@ -621,7 +650,7 @@ static void the_sample_shows_the_defaults(void **state)
 	}
 	assert_int_equal(load(text, &shown), RFS_ERR_OK);
 	assert_memory_equal(&plain, &shown, sizeof(plain));
-	assert_int_equal(count, 44);
+	assert_int_equal(count, 49);
 }
 
 static void a_missing_file_is_an_io_error(void **state)
@@ -644,6 +673,7 @@ int main(void)
 		cmocka_unit_test(units_and_quotes_are_understood),
 		cmocka_unit_test(nodes_are_ordered_by_id),
 		cmocka_unit_test(an_unterminated_section_is_refused),
+		cmocka_unit_test(the_grpc_face_is_off_until_it_has_a_port),
 		cmocka_unit_test(a_repeated_option_is_refused),
 		cmocka_unit_test(a_repeated_section_is_refused),
 		cmocka_unit_test(unknown_names_are_refused_with_a_hint),

@@ -15,7 +15,7 @@
 #include "supervisor/cgroups.h"
 #include "supervisor/spawn.h"
 
-static const char *const names[ORDER_CHILDREN] = { "a", "b", "c" };
+static const char *const names[ORDER_CHILDREN] = { "a", "b", "c", "d" };
 static char self[32];
 
 static int set_up(void **state)

@@ -11,9 +11,12 @@ static void they_stop_in_reverse_one_at_a_time(void **state)
 {
 	enum supervise_state states[ORDER_CHILDREN] = { SUPERVISE_READY,
 							SUPERVISE_READY,
+							SUPERVISE_READY,
 							SUPERVISE_READY };
 
 	(void)state;
+	assert_int_equal(order_stop_next(states), ORDER_GRPC);
+	states[ORDER_GRPC] = SUPERVISE_DOWN;
 	assert_int_equal(order_stop_next(states), ORDER_STORAGED);
 	states[ORDER_STORAGED] = SUPERVISE_STOPPING;
 	assert_int_equal(order_stop_next(states), ORDER_STORAGED);
@@ -36,7 +39,8 @@ static void each_page_has_one_writer_who_renews_it(void **state)
 
 			writers += writes;
 			assert_int_equal(order_renews(i, thing), writes);
-			assert_int_not_equal(order_role(i, thing), ORDER_NONE);
+			assert_int_equal(order_role(i, thing) == ORDER_NONE,
+					 order_is_optional(i));
 		}
 		assert_int_equal(writers, 1);
 	}
@@ -81,6 +85,23 @@ static void health_is_that_of_the_worst(void **state)
 				 cases[i].health);
 }
 
+static void what_is_optional_is_no_matter_of_health(void **state)
+{
+	enum supervise_state states[ORDER_CHILDREN] = { SUPERVISE_READY,
+							SUPERVISE_READY,
+							SUPERVISE_READY };
+
+	(void)state;
+	for (int i = 0; i < SUPERVISE_STATES; i++) {
+		states[ORDER_GRPC] = (enum supervise_state)i;
+		assert_int_equal(order_health(states), ORDER_ALL_READY);
+	}
+	assert_true(order_is_optional(ORDER_GRPC));
+	assert_false(order_is_optional(ORDER_TIMESYNCD));
+	assert_false(order_is_optional(ORDER_RAFTD));
+	assert_false(order_is_optional(ORDER_STORAGED));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -88,6 +109,7 @@ int main(void)
 		cmocka_unit_test(each_page_has_one_writer_who_renews_it),
 		cmocka_unit_test(the_link_is_new_at_the_start_of_either_end),
 		cmocka_unit_test(health_is_that_of_the_worst),
+		cmocka_unit_test(what_is_optional_is_no_matter_of_health),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,6 +98,8 @@ run_command() { # page, command
 	here=${here//\/etc\/raftfs\/node.key/$W/node.key}
 	here=${here//\/mnt/$W/mount}
 	here=${here//\/etc\/raftfs\/raftfs.conf/$W/main/n1/raftfs.conf}
+	here=${here//\/usr\/share\/raftfs/$TOP/proto}
+	here=${here//\/usr\/share\/doc\/raftfs/$TOP/contrib}
 	here=${here//cluster up/cluster up --base-port $((PORT + 100))}
 	(cd "$W" && timeout 60 bash -c "$here") >"$W/out" 2>&1
 	local status=$?

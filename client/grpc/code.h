@@ -1,0 +1,16 @@
+/* The outcomes a gRPC call can have: numbers are gRPC's. */
+#ifndef RAFTFS_CLIENT_GRPC_CODE_H
+#define RAFTFS_CLIENT_GRPC_CODE_H
+
+enum code {
+	CODE_OK = 0,
+	CODE_INVALID_ARGUMENT = 3,
+	CODE_DEADLINE_EXCEEDED = 4,
+	CODE_NOT_FOUND = 5,
+	CODE_RESOURCE_EXHAUSTED = 8,
+	CODE_UNIMPLEMENTED = 12,
+	CODE_INTERNAL = 13,
+	CODE_UNAVAILABLE = 14,
+};
+
+#endif
