@@ -63,6 +63,16 @@ int64_t links_delay_ns(struct sim *sim, uint32_t from, uint32_t to)
 	return (int64_t)((delay_us + queue_us) * 1e3);
 }
 
+int64_t links_tcp_rtt_ns(const struct sim *sim, uint32_t a, uint32_t b)
+{
+	const struct scenario *s = sim->scenario;
+	double way_us = s->regions ? 1e3 * regional_ms(sim->nodes[a].region,
+						       sim->nodes[b].region)
+				   : s->delay_us;
+
+	return s->probes ? (int64_t)(2e3 * way_us) : 0;
+}
+
 /* What each would have measured: twice the way between the regions. */
 static void choose_among_many(struct sim *sim, struct node *node)
 {

@@ -23,6 +23,7 @@ struct scenario {
 	double burst_us; /* mean queue on ways from node 1 while it lasts */
 	double burst_s, calm_s;
 	double attack_us; /* added on the way from node 1 to 2 while it lasts */
+	bool probes; /* the kernel tells TCP's round trips, which nobody delays */
 	bool regions; /* three: 0.1, 30 and 80 ms */
 	/* oscillators */
 	double wander_ppb;   /* sigma of a step each second */

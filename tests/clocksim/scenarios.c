@@ -32,6 +32,18 @@ static void delay(struct sim *sim, uint32_t second)
 	sim->attacked = second >= FIRST_FAULT_S && second % 240 < 120;
 }
 
+static void delay_always(struct sim *sim, uint32_t second)
+{
+	(void)second;
+	sim->attacked = true;
+}
+
+/* Held up until the slow way would be the usual one, and longer. */
+static void delay_from_then_on(struct sim *sim, uint32_t second)
+{
+	sim->attacked = second >= FIRST_FAULT_S;
+}
+
 /* Up and down again, so that rates stay within rho. */
 static void step_rate(struct sim *sim, uint32_t second)
 {
@@ -191,6 +203,18 @@ const struct scenario scenarios[] = {
 	 .about = "5 ms more one way, for 2 min, every 4 min",
 	 .attack_us = 5000, .target = {.max_us = 50}, .seconds = 3000,
 	 .warm_s = 300, .each_second = delay},
+	{LAN, RHO, EVERY_SECOND, .name = "delayer_ever", .probes = true,
+	 .about = "5 ms more one way from the start; TCP is seen to be faster",
+	 .attack_us = 5000, .target = {.max_us = 50}, .seconds = 1800,
+	 .warm_s = 300, .each_second = delay_always},
+	{LAN, RHO, EVERY_SECOND, .name = "delayer_waits", .probes = true,
+	 .about = "5 ms more one way from 10 min on; TCP is seen to be faster",
+	 .attack_us = 5000, .target = {.max_us = 50}, .seconds = 3000,
+	 .warm_s = 300, .each_second = delay_from_then_on},
+	{LAN, RHO, EVERY_SECOND, .name = "delayer_unseen",
+	 .about = "5 ms more one way from the start; nothing sees TCP",
+	 .attack_us = 5000, .seconds = 1800, .warm_s = 300,
+	 .each_second = delay_always},
 	{LAN, RHO, EVERY_SECOND, .name = "rate_step",
 	 .about = "+-50 ppm at once, every 5 min",
 	 .target = {.max_us = 170, .recover_s = 10}, .seconds = 2400,

@@ -271,6 +271,8 @@ static void take_reply(struct sim *sim, const struct sim_event *reply)
 	event.reply = reply->exchange;
 	event.reply.t1_ns = pending->t1_ns;
 	event.reply.t4_ns = raw(sim, node);
+	event.reply.tcp_rtt_ns =
+		links_tcp_rtt_ns(sim, reply->node, reply->from);
 	if (sim->scenario->ruled)
 		carrier_heard(&node->carrier, reply->from + 1,
 			      &event.reply.server_clock,

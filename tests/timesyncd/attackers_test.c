@@ -236,6 +236,68 @@ static void a_delay_beyond_max_rtt_is_not_listened_to(void **state)
 	end_mesh(mesh);
 }
 
+/* Somebody who picks time packets, from their first on: to node 1's clock. */
+static struct mesh *attacked_mesh(int64_t tcp_rtt_ns)
+{
+	struct mesh *mesh = malloc(sizeof(*mesh));
+
+	assert_non_null(mesh);
+	mesh_init(mesh, 3, 29);
+	mesh->attack_ns = 5 * NS_PER_MS;
+	mesh->tcp_rtt_ns = tcp_rtt_ns;
+	mesh_start_all(mesh);
+	mesh_run(mesh, NS_PER_SEC);
+	mesh_elect(mesh, 0);
+	mesh_run(mesh, 120 * NS_PER_SEC);
+	return mesh;
+}
+
+static void a_delay_from_the_first_packet_on_is_seen_beside_tcp(void **state)
+{
+	(void)state;
+	struct timesync_peer_view views[TIMESYNC_PEERS_MAX];
+	struct mesh *mesh = attacked_mesh(0);
+
+	/* Nothing to compare with: half of the delay, within the bound. */
+	assert_in_range(worst_error_ns(mesh, 60 * NS_PER_SEC), 2 * NS_PER_MS,
+			3 * NS_PER_MS);
+	assert_false(view_of(views, mesh, 1, 0)->doubtful_path);
+	end_mesh(mesh);
+
+	mesh = attacked_mesh(220 * NS_PER_US);
+	assert_true(worst_error_ns(mesh, 60 * NS_PER_SEC) < 50 * NS_PER_US);
+	assert_true(view_of(views, mesh, 1, 0)->doubtful_path);
+	assert_in_range(view_of(views, mesh, 1, 0)->doubt_ns,
+			2400 * NS_PER_US, 2700 * NS_PER_US);
+	assert_false(view_of(views, mesh, 1, 2)->doubtful_path);
+	assert_int_equal(view_of(views, mesh, 2, 0)->doubted, 0);
+
+	mesh->attack_ns = 0;
+	mesh_run(mesh, 60 * NS_PER_SEC);
+	assert_false(view_of(views, mesh, 1, 0)->doubtful_path);
+	assert_int_equal(view_of(views, mesh, 1, 0)->doubt_ns, 0);
+	assert_true(worst_error_ns(mesh, 60 * NS_PER_SEC) < 50 * NS_PER_US);
+	end_mesh(mesh);
+}
+
+/* With two nodes there is no other way round: it follows, as it did without. */
+static void a_doubtful_way_is_followed_where_there_is_no_other(void **state)
+{
+	(void)state;
+	struct mesh *mesh = settled_mesh(2, 31);
+
+	mesh->tcp_rtt_ns = 5 * NS_PER_US;
+	mesh->asymmetry_ns = 5 * NS_PER_MS;
+	mesh_stop(mesh, 1);
+	mesh_start(mesh, 1);
+	mesh_run(mesh, 60 * NS_PER_SEC);
+	mesh_elect(mesh, 0);
+	assert_true(worst_error_ns(mesh, 300 * NS_PER_SEC) < 3 * NS_PER_MS);
+	assert_true(mesh_is_synced(mesh, 1) ||
+		    mesh_clock(mesh, 1)->quality == TIMESYNC_HOLDOVER);
+	end_mesh(mesh);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -249,6 +311,10 @@ int main(void)
 			a_delay_within_the_limit_moves_no_more_than_half_of_it),
 		cmocka_unit_test(a_patient_delayer_is_held_by_the_budget),
 		cmocka_unit_test(a_delay_beyond_max_rtt_is_not_listened_to),
+		cmocka_unit_test(
+			a_delay_from_the_first_packet_on_is_seen_beside_tcp),
+		cmocka_unit_test(
+			a_doubtful_way_is_followed_where_there_is_no_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* The guards: what is too slow to steer, and when slow has become usual; what an
- * hour's slews add up to. */
+/* The guards: what is too slow to steer, and when slow has become usual; what
+ * TCP's round trips give doubts about; what an hour's slews add up to. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -73,6 +73,40 @@ static void a_few_slow_exchanges_are_never_usual(void **state)
 		    GUARD_WINDOW_COUNT * 4 * 3600 * NS_PER_SEC);
 }
 
+static void what_is_far_slower_than_tcp_is_in_doubt(void **state)
+{
+	(void)state;
+	int64_t tcp_ns = 100 * NS_PER_US;
+
+	assert_int_equal(guard_doubt_ns(500 * NS_PER_US, tcp_ns), 0);
+	assert_int_equal(guard_doubt_ns(600 * NS_PER_US, tcp_ns),
+			 250 * NS_PER_US);
+	assert_int_equal(guard_doubt_ns(NS_PER_SEC, 0), 0);
+	assert_int_equal(guard_doubt_ns(NS_PER_SEC, -1), 0);
+	assert_int_equal(guard_doubt_ns(NS_PER_SEC, INT64_MAX), 0);
+}
+
+static void a_doubt_begins_and_ends_with_several_in_a_row(void **state)
+{
+	(void)state;
+	int64_t tcp_ns = 100 * NS_PER_US, slow_ns = NS_PER_MS;
+	struct guard_doubt doubt = { 0 };
+
+	for (uint32_t i = 1; i < GUARD_DOUBT_COUNT; i++)
+		assert_false(guard_doubt_watch(&doubt, slow_ns, tcp_ns));
+	/* One that is not slow, or of which nothing is known, starts anew. */
+	assert_false(guard_doubt_watch(&doubt, tcp_ns, tcp_ns));
+	for (uint32_t i = 1; i < GUARD_DOUBT_COUNT; i++)
+		assert_false(guard_doubt_watch(&doubt, slow_ns, tcp_ns));
+	assert_true(guard_doubt_watch(&doubt, slow_ns, tcp_ns));
+	assert_true(doubt.on);
+	for (uint32_t i = 1; i < GUARD_DOUBT_COUNT; i++)
+		assert_false(guard_doubt_watch(&doubt, slow_ns, 0));
+	assert_true(doubt.on);
+	assert_true(guard_doubt_watch(&doubt, slow_ns, 0));
+	assert_false(doubt.on);
+}
+
 static void a_budget_counts_the_last_hour_and_no_more(void **state)
 {
 	(void)state;
@@ -107,6 +141,8 @@ int main(void)
 		cmocka_unit_test(whatever_comes_first_is_the_measure),
 		cmocka_unit_test(a_way_that_stays_slow_becomes_the_usual_one),
 		cmocka_unit_test(a_few_slow_exchanges_are_never_usual),
+		cmocka_unit_test(what_is_far_slower_than_tcp_is_in_doubt),
+		cmocka_unit_test(a_doubt_begins_and_ends_with_several_in_a_row),
 		cmocka_unit_test(a_budget_counts_the_last_hour_and_no_more),
 		cmocka_unit_test(a_budget_not_asked_for_days_is_empty),
 	};

@@ -76,7 +76,15 @@ static int64_t one_way_ns(struct mesh *mesh, uint32_t from, uint32_t to)
 	double queue = -log(1 - prng_unit(&mesh->prng));
 
 	return mesh->delay_ns + (int64_t)(queue * (double)mesh->jitter_ns) +
-	       (from < to ? mesh->asymmetry_ns : 0);
+	       (from < to ? mesh->asymmetry_ns : 0) +
+	       (from == 0 && to == 1 ? mesh->attack_ns : 0);
+}
+
+static int64_t tcp_rtt_ns(struct mesh *mesh)
+{
+	if (!mesh->tcp_is_random)
+		return mesh->tcp_rtt_ns;
+	return INT64_C(1) << prng_below(&mesh->prng, 40);
 }
 
 static void post(struct mesh *mesh, const struct mesh_packet *packet,
@@ -451,6 +459,7 @@ static void deliver(struct mesh *mesh, const struct mesh_packet *packet)
 		event.type = TIMESYNC_EV_REPLY;
 		event.reply = packet->exchange;
 		event.reply.t4_ns = raw_of(mesh, asker);
+		event.reply.tcp_rtt_ns = tcp_rtt_ns(mesh);
 		if (mesh->seal_ns > 0)
 			refine(mesh, packet);
 		mesh->learnt[asker][asked].number = packet->number;

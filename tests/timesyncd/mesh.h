@@ -78,10 +78,14 @@ struct mesh {
 	uint64_t pending[MESH_NODES_MAX][MESH_NODES_MAX]; /* request under way */
 	bool cut[MESH_NODES_MAX][MESH_NODES_MAX];	  /* from, to */
 	int64_t delay_ns, jitter_ns, asymmetry_ns;
+	int64_t attack_ns; /* more on the way from index 0 to 1 */
 	int64_t seal_ns; /* from T3 to an answer's departure: half to all of it */
 	struct mesh_told answered[MESH_NODES_MAX][MESH_NODES_MAX]; /* by, to */
 	struct mesh_told learnt[MESH_NODES_MAX][MESH_NODES_MAX]; /* by, from */
 	uint64_t refined;
+	/* What the kernel tells of TCP; 0: nothing. Random: anything, each time. */
+	int64_t tcp_rtt_ns;
+	bool tcp_is_random;
 	double loss;
 	int64_t lie_ns;
 	bool two_faced; /* liars tell nodes of odd index the opposite */

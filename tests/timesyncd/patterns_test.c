@@ -122,6 +122,33 @@ static void a_step_is_told_once_the_drift_was_known(void **state)
 			    "node 7: its rate or the way to it changed\n");
 }
 
+static void look_at_path(struct patterns *patterns, bool doubtful,
+			 int64_t delay_us, int64_t second)
+{
+	patterns_watch_path(patterns, doubtful, delay_us * NS_PER_US,
+			    200 * NS_PER_US, second * NS_PER_SEC, 7, &to);
+}
+
+static void a_doubt_about_the_way_is_told_and_its_end_too(void **state)
+{
+	(void)state;
+	struct patterns patterns = {0};
+
+	look_at_path(&patterns, false, 210, 1);
+	assert_string_equal(told, "");
+	look_at_path(&patterns, true, 5200, 2);
+	look_at_path(&patterns, true, 6400, 3);
+	look_at_path(&patterns, true, 5100, 4);
+	look_at_path(&patterns, false, 210, 62);
+	look_at_path(&patterns, false, 215, 63);
+	assert_string_equal(
+		told,
+		"node 7: time packets take 5.200 ms, TCP takes 0.200 ms: "
+		"somebody delays them, or they queue; in doubt\n"
+		"node 7: time packets are no longer far slower than TCP; they "
+		"were for 60 s, up to 6.400 ms\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -134,6 +161,8 @@ int main(void)
 		cmocka_unit_test_setup(a_wander_ends_with_a_summary, silence),
 		cmocka_unit_test_setup(a_step_is_told_once_the_drift_was_known,
 				       silence),
+		cmocka_unit_test_setup(
+			a_doubt_about_the_way_is_told_and_its_end_too, silence),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -630,6 +630,7 @@ static void the_bound_holds_whatever_happens(void **state)
 		mesh->wander_ppb = seed % 3 == 0 ? 100000 : 100;
 		mesh->config.precision_ns = 1;
 		mesh->seal_ns = seed % 2 == 0 ? 50 * NS_PER_US : 0;
+		mesh->tcp_is_random = seed % 4 == 0;
 		mesh_start_all(mesh);
 		mesh_run(mesh, NS_PER_SEC);
 		mesh_elect(mesh, 0);

@@ -29,8 +29,14 @@ void filter_clear(struct filter *filter)
 
 	filter_init(filter, filter->capacity, drift_ppb);
 	filter->drift_known = known;
-	corridor_init(&filter->corridor, drift_ppb,
-		      known ? MEASURED_SPREAD_PPB : UNKNOWN_SPREAD_PPB);
+	filter_estimate_anew(filter);
+}
+
+void filter_estimate_anew(struct filter *filter)
+{
+	corridor_init(&filter->corridor, filter_drift_ppb(filter),
+		      filter->drift_known ? MEASURED_SPREAD_PPB :
+					    UNKNOWN_SPREAD_PPB);
 }
 
 /* i = 0 is the newest. */

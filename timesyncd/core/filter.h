@@ -39,6 +39,9 @@ void filter_init(struct filter *filter, uint32_t capacity,
 /* Forget all samples; the drift stays as the prior. */
 void filter_clear(struct filter *filter);
 
+/* Keep what is proven, and estimate anew: what comes takes another way. */
+void filter_estimate_anew(struct filter *filter);
+
 /* Take one more sample, not older than the last. steers: it may move the
  * estimate; else it only proves, unless nothing else is known. False: it
  * contradicts the others (both intervals in *held and *met); they are dropped,

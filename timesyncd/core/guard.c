@@ -38,6 +38,29 @@ bool guard_path_admits(struct guard_path *path, int64_t delay_ns,
 	return guard_path_allows(path, delay_ns);
 }
 
+int64_t guard_doubt_ns(int64_t delay_ns, int64_t tcp_rtt_ns)
+{
+	if (tcp_rtt_ns <= 0 || tcp_rtt_ns >= delay_ns ||
+	    delay_ns <= GUARD_TIMES * tcp_rtt_ns + GUARD_SLACK_NS)
+		return 0;
+	return (delay_ns - tcp_rtt_ns) / 2;
+}
+
+bool guard_doubt_watch(struct guard_doubt *doubt, int64_t delay_ns,
+		       int64_t tcp_rtt_ns)
+{
+	bool doubtful = guard_doubt_ns(delay_ns, tcp_rtt_ns) != 0;
+
+	if (doubtful == doubt->on)
+		doubt->otherwise = 0;
+	else
+		doubt->otherwise++;
+	if (doubt->otherwise < GUARD_DOUBT_COUNT)
+		return false;
+	*doubt = (struct guard_doubt){ .on = doubtful };
+	return true;
+}
+
 /* Slots between the last one used and this hold nothing. */
 static void turn_to(struct guard_budget *budget, int64_t raw_ns)
 {

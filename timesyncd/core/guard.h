@@ -7,6 +7,14 @@
  * nothing. So a delayer on the path moves an estimate by the least delay and
  * 100 us, or waits until the slow way has become the usual one.
  *
+ * A delayer who was there from the start, or who waits, is told apart by what
+ * the kernel sees on TCP to the same node: packets of the two take one way, so
+ * time packets that take much longer are delayed by somebody who picks them, or
+ * stand in a queue of their own. By how much is the doubt, which counts as one
+ * sigma more of what is estimated by them. A round trip of TCP's only ever
+ * adds doubt: faster than it the packets cannot be believed to be, whatever it
+ * is, and a long one says nothing.
+ *
  * Whatever gets through is slewed, and all slews of any hour together are at
  * most a budget; what is left over stays in the bound. Following the measured
  * drift is no slew: that is capped by max_rate.
@@ -46,6 +54,27 @@ bool guard_path_allows(const struct guard_path *path, int64_t delay_ns);
 /* Take note of one round trip at raw_ns, and the same. */
 bool guard_path_admits(struct guard_path *path, int64_t delay_ns,
 		       int64_t raw_ns);
+
+/* TCP's round trips of longer ago say nothing of the way now. */
+#define GUARD_TCP_AGE_MAX_NS (60 * NS_PER_SEC)
+
+/* How far an estimate by exchanges of this round trip may be off for somebody's
+ * delaying them alone; 0: no reason to think so. tcp_rtt_ns is the least round
+ * trip of TCP to the same node, 0 when not known. */
+int64_t guard_doubt_ns(int64_t delay_ns, int64_t tcp_rtt_ns);
+
+/* One slow packet is none; as many in a row end a doubt as began it. */
+#define GUARD_DOUBT_COUNT 4u
+
+/* All zero: none. */
+struct guard_doubt {
+	bool on;
+	uint32_t otherwise; /* exchanges in a row that say the opposite */
+};
+
+/* After each exchange. True: it begins or ends with this one. */
+bool guard_doubt_watch(struct guard_doubt *doubt, int64_t delay_ns,
+		       int64_t tcp_rtt_ns);
 
 /* Each slot is the twelfth of an hour, and one more is counted than an hour
  * has: at least the last hour. */

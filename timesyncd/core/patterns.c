@@ -71,6 +71,30 @@ static void watch_steps(struct patterns *patterns, const struct filter *filter,
 	patterns->drift_known = filter->drift_known;
 }
 
+void patterns_watch_path(struct patterns *patterns, bool doubtful,
+			 int64_t delay_ns, int64_t tcp_rtt_ns, int64_t raw_ns,
+			 uint32_t id, const struct story *to)
+{
+	if (doubtful && !patterns->doubting) {
+		patterns->doubt_since_ns = raw_ns;
+		patterns->slowest_ns = 0;
+		story(to,
+		      "node %" PRIu32 ": time packets take %.3f ms, TCP takes "
+		      "%.3f ms: somebody delays them, or they queue; in doubt",
+		      id, (double)delay_ns / NS_PER_MS,
+		      (double)tcp_rtt_ns / NS_PER_MS);
+	} else if (!doubtful && patterns->doubting) {
+		story(to,
+		      "node %" PRIu32 ": time packets are no longer far slower "
+		      "than TCP; they were for %" PRId64 " s, up to %.3f ms",
+		      id, (raw_ns - patterns->doubt_since_ns) / NS_PER_SEC,
+		      (double)patterns->slowest_ns / NS_PER_MS);
+	}
+	patterns->doubting = doubtful;
+	if (delay_ns > patterns->slowest_ns)
+		patterns->slowest_ns = delay_ns;
+}
+
 void patterns_watch(struct patterns *patterns, const struct filter *filter,
 		    double drift_limit_ppb, int64_t raw_ns, uint32_t id,
 		    const struct story *to)

@@ -1,6 +1,8 @@
 /* Exchanges of one peer, and its claim about the timeline. */
 #include "timesyncd/core/peer.h"
 
+#include <math.h>
+
 #include "common/units.h"
 
 /* Published clocks older than this are history, not testimony. */
@@ -18,6 +20,7 @@ void peer_init(struct peer *peer, uint32_t id, uint32_t history_size,
 void peer_forget(struct peer *peer)
 {
 	filter_clear(&peer->filter);
+	peer->doubt_ns = 0;
 	peer->claim.valid = false;
 	peer->truechimer = false;
 	peer->contradicted_ns = 0;
@@ -113,6 +116,39 @@ static void note_contradiction(struct peer *peer, int64_t raw_ns)
 	peer->contradicted_ns = raw_ns;
 }
 
+static void note_tcp(struct peer *peer,
+		     const struct timesync_exchange *exchange)
+{
+	bool fresh = exchange->tcp_age_ns >= 0 &&
+		     exchange->tcp_age_ns <= GUARD_TCP_AGE_MAX_NS;
+
+	peer->tcp_rtt_ns = fresh && exchange->tcp_rtt_ns > 0 ?
+				   exchange->tcp_rtt_ns :
+				   0;
+}
+
+/* Whether an exchange that is no slower than usual may steer. In doubt it only
+ * may where nothing better is known: what was measured before the doubt is
+ * better until its own sigma has grown past it. A line through exchanges of
+ * both sorts would show the delay as a drift. */
+static bool trusts_path(struct peer *peer, int64_t delay_ns, int64_t raw_ns)
+{
+	const struct corridor *corridor = &peer->filter.corridor;
+	int64_t doubt_ns = guard_doubt_ns(delay_ns, peer->tcp_rtt_ns);
+	int64_t usual_ns = guard_doubt_ns(guard_path_floor_ns(&peer->path),
+					  peer->tcp_rtt_ns);
+
+	if (doubt_ns != 0 && peer->doubt_ns == 0 && peer->filter.drift_known &&
+	    corridor->upper.count > 0 &&
+	    corridor_sigma_at_ns(corridor, raw_ns) < (double)doubt_ns)
+		return false;
+	if ((doubt_ns != 0) != (peer->doubt_ns != 0))
+		filter_estimate_anew(&peer->filter);
+	/* Of slow ones the least slow tell: more is a queue. */
+	peer->doubt_ns = doubt_ns != 0 && usual_ns != 0 ? usual_ns : doubt_ns;
+	return true;
+}
+
 enum peer_verdict peer_take(struct peer *peer,
 			    const struct timesync_exchange *exchange,
 			    const struct exchange_limits *limits,
@@ -141,7 +177,13 @@ enum peer_verdict peer_take(struct peer *peer,
 	peer->boot = exchange->server_boot;
 	peer->heard_ns = exchange->t4_ns;
 
-	bool steers = guard_path_admits(&peer->path, sample.delay_ns, raw_ns);
+	note_tcp(peer, exchange);
+	peer->delay_ns = sample.delay_ns;
+	peer->doubted += guard_doubt_ns(sample.delay_ns, peer->tcp_rtt_ns) != 0;
+	(void)guard_doubt_watch(&peer->way, sample.delay_ns, peer->tcp_rtt_ns);
+
+	bool steers = guard_path_admits(&peer->path, sample.delay_ns, raw_ns) &&
+		      trusts_path(peer, sample.delay_ns, raw_ns);
 
 	peer->withheld += !steers;
 	if (!filter_add(&peer->filter, &sample, limits->rho_ppb, steers, held,
@@ -170,8 +212,9 @@ enum peer_verdict peer_refine(struct peer *peer,
 		return PEER_REFUSED;
 	peer->refined++;
 	if (filter_add(&peer->filter, &sample, limits->rho_ppb,
-		       guard_path_allows(&peer->path, sample.delay_ns), held,
-		       met))
+		       guard_path_allows(&peer->path, sample.delay_ns) &&
+			       trusts_path(peer, sample.delay_ns, raw_ns),
+		       held, met))
 		return PEER_TAKEN;
 	note_contradiction(peer, raw_ns);
 	return PEER_CONTRADICTED;
@@ -205,4 +248,12 @@ double peer_target_drift_ppb(const struct peer *peer)
 double peer_target_sigma_ns(const struct peer *peer, int64_t raw_ns)
 {
 	return corridor_sigma_at_ns(&peer->filter.corridor, raw_ns);
+}
+
+double peer_target_doubt_ns(const struct peer *peer, int64_t raw_ns)
+{
+	double sigma_ns = peer_target_sigma_ns(peer, raw_ns);
+	double doubt_ns = (double)peer->doubt_ns;
+
+	return sqrt(sigma_ns * sigma_ns + doubt_ns * doubt_ns);
 }

@@ -49,6 +49,11 @@ struct peer {
 	uint64_t rejected, contradictions;
 	uint64_t refined; /* exchanges whose departure was told later */
 	uint64_t withheld; /* taken, but too slow to steer by */
+	int64_t delay_ns;   /* round trip of the last answer */
+	int64_t tcp_rtt_ns; /* of TCP then; 0: not known */
+	int64_t doubt_ns;   /* of the estimate (guard.h) */
+	struct guard_doubt way; /* time packets alone are slow */
+	uint64_t doubted;   /* exchanges */
 };
 
 void peer_init(struct peer *peer, uint32_t id, uint32_t history_size,
@@ -88,7 +93,9 @@ bool peer_bears_witness(const struct peer *peer, uint64_t epoch,
 int64_t peer_target_at(const struct peer *peer, int64_t raw_ns);
 double peer_target_drift_ppb(const struct peer *peer);
 
-/* One sigma of that estimate: the exchange's and the peer's own. */
+/* One sigma of that estimate, as far as noise goes, and with the doubt about
+ * the way. */
 double peer_target_sigma_ns(const struct peer *peer, int64_t raw_ns);
+double peer_target_doubt_ns(const struct peer *peer, int64_t raw_ns);
 
 #endif

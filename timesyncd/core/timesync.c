@@ -317,25 +317,27 @@ static struct estimate estimate_by(const struct peer *peer, int64_t raw_ns)
 	return (struct estimate){
 		.offset_ns = peer_target_at(peer, raw_ns),
 		.drift_ppb = peer_target_drift_ppb(peer),
-		.sigma_ns = peer_target_sigma_ns(peer, raw_ns),
+		.sigma_ns = peer_target_doubt_ns(peer, raw_ns),
 	};
 }
 
 /* The same by another way round the loop: as of its last answer, for its line
  * bends every second, and from there with the guide's drift. What it says it
- * measured about as well as the guide was measured here: an error more. */
+ * measured about as well as the guide was measured here: an error more. A doubt
+ * about our way to the guide is none about its way there. */
 static struct estimate estimate_beside(const struct peer *peer, int64_t raw_ns,
-				       const struct estimate *guide)
+				       const struct peer *guide)
 {
 	double age_ns = (double)(raw_ns - peer->heard_ns);
-	double sigma_ns = peer_target_sigma_ns(peer, raw_ns);
+	double drift_ppb = peer_target_drift_ppb(guide);
+	double here_ns = peer_target_doubt_ns(peer, raw_ns);
+	double there_ns = peer_target_sigma_ns(guide, raw_ns);
 
 	return (struct estimate){
 		.offset_ns = peer_target_at(peer, peer->heard_ns) +
-			     llround(age_ns * guide->drift_ppb / 1e9),
-		.drift_ppb = guide->drift_ppb,
-		.sigma_ns = sqrt(sigma_ns * sigma_ns +
-				 guide->sigma_ns * guide->sigma_ns),
+			     llround(age_ns * drift_ppb / 1e9),
+		.drift_ppb = drift_ppb,
+		.sigma_ns = sqrt(here_ns * here_ns + there_ns * there_ns),
 	};
 }
 
@@ -358,7 +360,7 @@ static struct estimate estimate_all(const struct timesync *t, int64_t raw_ns,
 		    stratum_of(peer) > strata ||
 		    peer->clock.quality != TIMESYNC_SYNCED)
 			continue;
-		all[count] = estimate_beside(peer, raw_ns, &all[0]);
+		all[count] = estimate_beside(peer, raw_ns, guide);
 		count++;
 	}
 	return combine_estimates(all, count);
@@ -545,6 +547,13 @@ static bool is_better_guide(const struct peer *a, struct interval claim_a,
 	       claim_b.high_ns - claim_b.low_ns;
 }
 
+/* For a leader whose way here is in doubt: one that measures it itself. */
+static bool may_stand_in(const struct peer *peer)
+{
+	return !peer->way.on && peer->clock.stratum == 2 &&
+	       peer->clock.quality == TIMESYNC_SYNCED;
+}
+
 /* The witness to follow: the leader, else the one with fewest nodes between,
  * so that estimates never follow each other in a circle; of those the one that
  * knows best. */
@@ -553,18 +562,22 @@ static const struct peer *find_guide(const struct timesync *t, int leader,
 				     uint32_t agreeing_mask)
 {
 	uint32_t best = TIMESYNC_PEERS_MAX;
+	bool led = leader >= 0 && (agreeing_mask >> leader & 1) != 0;
 
-	if (leader >= 0 && (agreeing_mask >> leader & 1) != 0)
+	if (led && !t->peers[leader].way.on)
 		return &t->peers[leader];
 	for (uint32_t i = 0; i < t->peer_count; i++) {
-		if ((agreeing_mask >> i & 1) == 0)
+		if ((agreeing_mask >> i & 1) == 0 ||
+		    (led && !may_stand_in(&t->peers[i])))
 			continue;
 		if (best == TIMESYNC_PEERS_MAX ||
 		    is_better_guide(&t->peers[i], voices[i].claim,
 				    &t->peers[best], voices[best].claim))
 			best = i;
 	}
-	return best < TIMESYNC_PEERS_MAX ? &t->peers[best] : NULL;
+	if (best == TIMESYNC_PEERS_MAX)
+		return led ? &t->peers[leader] : NULL;
+	return &t->peers[best];
 }
 
 static void keep_truth(struct timesync *t, int64_t raw_ns,
@@ -753,6 +766,16 @@ static void on_contradiction(struct timesync *t, int64_t raw_ns,
 		hurry_all(t, raw_ns);
 }
 
+static void tell_patterns(struct timesync *t, int64_t raw_ns, struct peer *peer)
+{
+	patterns_watch(&peer->patterns, &peer->filter,
+		       t->config.drift_threshold * 1e6, raw_ns, peer->id,
+		       &t->config.story);
+	patterns_watch_path(&peer->patterns, peer->way.on, peer->delay_ns,
+			    peer->tcp_rtt_ns, raw_ns, peer->id,
+			    &t->config.story);
+}
+
 static void on_reply(struct timesync *t, int64_t raw_ns,
 		     const struct timesync_exchange *exchange)
 {
@@ -765,7 +788,9 @@ static void on_reply(struct timesync *t, int64_t raw_ns,
 	switch (peer_take(peer, exchange, &t->limits, t->trust_since_ns, raw_ns,
 			  &held, &met)) {
 	case PEER_REFUSED:
+		break;
 	case PEER_TAKEN:
+		tell_patterns(t, raw_ns, peer);
 		break;
 	case PEER_RESTARTED:
 		story(&t->config.story, "node %" PRIu32 " has a new clock",
@@ -775,9 +800,6 @@ static void on_reply(struct timesync *t, int64_t raw_ns,
 		on_contradiction(t, raw_ns, peer, held, met);
 		break;
 	}
-	patterns_watch(&peer->patterns, &peer->filter,
-		       t->config.drift_threshold * 1e6, raw_ns, peer->id,
-		       &t->config.story);
 	heed_surprise(peer, raw_ns);
 	if (peer->id == t->epoch.leader && !t->epoch.carried &&
 	    peer->clock.quality == TIMESYNC_DISRUPTED &&
@@ -1017,6 +1039,10 @@ static void fill_view(struct timesync_peer_view *view, const struct peer *peer)
 		.contradictions = peer->contradictions,
 		.withheld = peer->withheld,
 		.refined = peer->refined,
+		.tcp_rtt_ns = peer->tcp_rtt_ns,
+		.doubt_ns = peer->doubt_ns,
+		.doubted = peer->doubted,
+		.doubtful_path = peer->way.on,
 		.floor_ns = peer->heard_ns != 0 ?
 				    guard_path_floor_ns(&peer->path) :
 				    0,

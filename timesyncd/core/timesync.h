@@ -69,6 +69,10 @@ struct timesync_exchange {
 	struct timesync_clock server_clock;
 	uint64_t server_boot; /* changes when its raw clock may have restarted */
 	uint32_t server_hears; /* core/carrier.h; not looked at by the core */
+	/* The least round trip of TCP to the peer that the kernel saw of late,
+	 * and how long ago it last looked; 0: not known (core/guard.h). */
+	int64_t tcp_rtt_ns;
+	int64_t tcp_age_ns;
 };
 
 enum timesync_event_type {
@@ -179,6 +183,11 @@ struct timesync_peer_view {
 	uint64_t refined;  /* departure told by the next answer */
 	uint64_t withheld; /* too slow to steer by (core/guard.h) */
 	int64_t floor_ns; /* least delay of late; 0: none yet */
+	int64_t tcp_rtt_ns; /* of TCP; 0: not known, or too long ago */
+	int64_t doubt_ns; /* what the estimate may be off by if somebody delays
+			   * time packets alone; 0: TCP is as slow */
+	uint64_t doubted; /* exchanges far slower than TCP */
+	bool doubtful_path; /* several of them in a row */
 	uint64_t contradictions; /* answers that no raw clock within rho of
 				  * ours could have given after the others */
 	uint32_t points;   /* exchanges the estimate rests on */
