@@ -63,6 +63,7 @@ $B/$(1)-shell.a: $(filter-out %/main.o,$(call objs,$(1)))
 $B/raftfs-$(1): $B/$(1)/main.o $B/$(1)-shell.a $B/$(1)-core.a $(BASE_LIBS)
 endef
 $(foreach d,$(DAEMONS),$(eval $(call daemon,$(d))))
+$B/supervisor-shell.a: $B/bpf/pins.o
 
 # What a person touches: the library, the command, the mount.
 all: $B/raftfs $B/raftfs-mount $B/raftfs-bench $B/libraftfs.so $B/libraftfs-clock.so

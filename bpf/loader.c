@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bpf/path_rtt.h"
 #include "bpf/pins.h"
 #include "bpf/rtt_sync.h"
 #include "bpf/rtt_sync.skel.h"
@@ -18,6 +19,7 @@
 #include "bpf/rtt_tcp.skel.h"
 #include "common/os/log.h"
 
+_Static_assert(2 * CONFIG_NODES_MAX <= PATH_RTT_ROWS, "rows for all");
 _Static_assert(PROBE_NAME_BYTES == CONFIG_NAME_MAX, "names fit");
 
 /* libbpf explains at length; its last line before a failure says why. */
@@ -65,26 +67,35 @@ static bool endpoint_key(const char *address, uint16_t port,
 
 /* The rows a reader will see exist from the start, all zero. */
 static int add_tcp_peer(struct rtt_tcp_bpf *skel, enum probe_daemon daemon,
-			const struct config_node *node, uint16_t port)
+			const struct config_node *node, uint16_t port,
+			uint32_t row)
 {
-	struct rtt_stats zero = { 0 };
-	struct peer_key row = peer_key(daemon, node->name);
-	struct endpoint_key endpoint;
+	const struct rtt_stats zero = { 0 };
+	const struct path_rtt path = { .node = node->id };
+	const struct endpoint whose = { .peer = peer_key(daemon, node->name),
+					.path_row = row };
+	struct endpoint_key where;
 	int error;
 
-	if (!endpoint_key(node->address, port, &endpoint))
+	if (!endpoint_key(node->address, port, &where))
 		return -EINVAL;
-	error = bpf_map__update_elem(skel->maps.rtt_tcp, &row, sizeof(row),
-				     &zero, sizeof(zero), BPF_ANY);
+	error = bpf_map__update_elem(skel->maps.rtt_tcp, &whose.peer,
+				     sizeof(whose.peer), &zero, sizeof(zero),
+				     BPF_ANY);
 	if (error == 0)
-		error = bpf_map__update_elem(skel->maps.endpoints, &endpoint,
-					     sizeof(endpoint), &row,
-					     sizeof(row), BPF_ANY);
+		error = bpf_map__update_elem(skel->maps.path_rtt, &row,
+					     sizeof(row), &path, sizeof(path),
+					     BPF_ANY);
+	if (error == 0)
+		error = bpf_map__update_elem(skel->maps.endpoints, &where,
+					     sizeof(where), &whose,
+					     sizeof(whose), BPF_ANY);
 	return error;
 }
 
 static int fill_tcp_peers(struct rtt_tcp_bpf *skel, const struct config *config)
 {
+	uint32_t row = 0;
 	int error = 0;
 
 	for (uint32_t i = 0; i < config->node_count && error == 0; i++) {
@@ -92,10 +103,11 @@ static int fill_tcp_peers(struct rtt_tcp_bpf *skel, const struct config *config)
 
 		if (i == config->self_index)
 			continue;
-		error = add_tcp_peer(skel, DAEMON_RAFTD, node, node->raft_port);
+		error = add_tcp_peer(skel, DAEMON_RAFTD, node, node->raft_port,
+				     row++);
 		if (error == 0)
 			error = add_tcp_peer(skel, DAEMON_STORAGED, node,
-					     node->storage_port);
+					     node->storage_port, row++);
 	}
 	return error;
 }
@@ -123,6 +135,12 @@ static int attach(struct bpf_program *program, const char *cgroup,
 	return error;
 }
 
+/* From now on only the program writes it, whoever holds a descriptor. */
+static int freeze(struct bpf_map *map)
+{
+	return bpf_map_freeze(bpf_map__fd(map));
+}
+
 static int pin_map(struct bpf_map *map, const char *node)
 {
 	char path[512];
@@ -139,15 +157,17 @@ static enum rfs_err rtt_tcp_up(const struct config *config, const char *cgroup)
 
 	if (!skel)
 		return off("rtt_tcp", "load it");
-	if (fill_tcp_peers(skel, config) != 0)
+	if (fill_tcp_peers(skel, config) != 0 ||
+	    freeze(skel->maps.path_rtt) != 0)
 		err = off("rtt_tcp", "tell it the peers");
 	else if (attach(skel->progs.watch_rtt, cgroup, "raftd", self,
 			"rtt_tcp_raftd") != 0 ||
 		 attach(skel->progs.watch_rtt, cgroup, "storaged", self,
 			"rtt_tcp_storaged") != 0)
 		err = off("rtt_tcp", "attach it to the cgroups");
-	else if (pin_map(skel->maps.rtt_tcp, self) != 0)
-		err = off("rtt_tcp", "pin its map");
+	else if (pin_map(skel->maps.rtt_tcp, self) != 0 ||
+		 pin_map(skel->maps.path_rtt, self) != 0)
+		err = off("rtt_tcp", "pin its maps");
 	rtt_tcp_bpf__destroy(skel);
 	return err;
 }

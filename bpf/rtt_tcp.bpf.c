@@ -5,8 +5,10 @@
  *         per connection once its peer is recognised, so others cost nothing.
  * Maps    rtt_tcp (pinned): `bpftool map dump pinned .../rtt_tcp`
  *         endpoints: where peers listen; the loader fills it.
+ *         path_rtt (pinned): the least of each connection, for timesyncd,
+ *         which compares it with its own packets' (bpf/path_rtt.h).
  * Scope   connections this node dialled, IPv4 and IPv6.
- * Cost    per RTT sample two lookups, five adds and a bucket scan.
+ * Cost    per RTT sample three lookups, five adds and a bucket scan.
  * Loss    rows are made by the loader: none can be missing. Adds of one row
  *         from several CPUs are atomic; min, max and last may lose a race.
  */
@@ -14,6 +16,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "bpf/path_rtt.h"
 #include "bpf/rtt_tcp.h"
 #include "bpf/stats.bpf.h"
 
@@ -24,8 +27,16 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 2 * PROBE_PEERS_MAX);
 	__type(key, struct endpoint_key);
-	__type(value, struct peer_key);
+	__type(value, struct endpoint);
 } endpoints SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, PATH_RTT_ROWS);
+	__type(key, __u32);
+	__type(value, struct path_rtt);
+} path_rtt SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -34,7 +45,7 @@ struct {
 	__type(value, struct rtt_stats);
 } rtt_tcp SEC(".maps");
 
-static __always_inline struct peer_key *peer_of(struct bpf_sock_ops *ops)
+static __always_inline struct endpoint *peer_of(struct bpf_sock_ops *ops)
 {
 	struct endpoint_key key = {};
 
@@ -61,17 +72,30 @@ static __always_inline struct peer_key *peer_of(struct bpf_sock_ops *ops)
 	return bpf_map_lookup_elem(&endpoints, &key);
 }
 
+/* rtt_min is all ones until the first sample of the window. */
+static __always_inline void note_path(struct bpf_sock_ops *ops, __u32 row)
+{
+	struct bpf_sock *sk = ops->sk;
+	struct bpf_tcp_sock *tcp = sk ? bpf_tcp_sock(sk) : NULL;
+	struct path_rtt *path = bpf_map_lookup_elem(&path_rtt, &row);
+
+	if (!tcp || !path || tcp->rtt_min == ~0u)
+		return;
+	*(volatile __u64 *)&path->least_us = tcp->rtt_min;
+	*(volatile __u64 *)&path->at_ns = bpf_ktime_get_boot_ns();
+}
+
 SEC("sockops")
 int watch_rtt(struct bpf_sock_ops *ops)
 {
-	struct peer_key *peer;
+	struct endpoint *endpoint;
 	struct rtt_stats *stats;
 
 	if (ops->op != BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB &&
 	    ops->op != BPF_SOCK_OPS_RTT_CB)
 		return 1;
-	peer = peer_of(ops);
-	if (!peer)
+	endpoint = peer_of(ops);
+	if (!endpoint)
 		return 1;
 	if (ops->op == BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB) {
 		bpf_sock_ops_cb_flags_set(ops,
@@ -79,9 +103,10 @@ int watch_rtt(struct bpf_sock_ops *ops)
 						  BPF_SOCK_OPS_RTT_CB_FLAG);
 		return 1;
 	}
-	stats = bpf_map_lookup_elem(&rtt_tcp, peer);
+	stats = bpf_map_lookup_elem(&rtt_tcp, &endpoint->peer);
 	if (stats)
 		stats_add(stats, ops->srtt_us >> 3);
+	note_path(ops, endpoint->path_row);
 	return 1;
 }
 

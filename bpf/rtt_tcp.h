@@ -13,6 +13,12 @@ struct endpoint_key {
 	__u16 reserved;	  /* zero */
 };
 
+/* Whose they are. */
+struct endpoint {
+	struct peer_key peer;
+	__u32 path_row; /* of bpf/path_rtt.h */
+};
+
 struct rtt_stats {
 	__u64 count;
 	__u64 sum_us;
@@ -24,6 +30,7 @@ struct rtt_stats {
 };
 
 _Static_assert(sizeof(struct endpoint_key) == 20, "as bpftool shows it");
+_Static_assert(sizeof(struct endpoint) == 40, "no padding");
 _Static_assert(sizeof(struct rtt_stats) == 40 + 8 * PROBE_BUCKETS, "likewise");
 
 #endif

@@ -28,6 +28,9 @@ enum handout_kind {
 	HANDOUT_LINK,		/* [raftd, storaged] stream socket to each other;
 				 * a new one replaces the old (one side restarted) */
 	HANDOUT_START,		/* [all, last of the first batch] no descriptor */
+	HANDOUT_PATHS,		/* [timesyncd, when the probes count, and each
+				 * start then] TCP's round trips, read-only:
+				 * bpf/path_rtt.h */
 };
 
 /* The datagram. Native byte order: both ends are on one host. */

@@ -618,6 +618,7 @@ void loop_handout(struct loop *loop, const struct handout *handout, int fd)
 	case HANDOUT_START:
 	case HANDOUT_CLOCK_WRITER:
 	case HANDOUT_CONS_READER:
+	case HANDOUT_PATHS:
 		break;
 	}
 	if (fd >= 0)

@@ -94,6 +94,13 @@ static void hand_siblings(struct supervisor *supervisor, enum order_child which,
 	pages_retire(page_of(supervisor, thing));
 }
 
+void handouts_paths(struct supervisor *supervisor)
+{
+	if (supervisor->paths_fd >= 0)
+		hand(&supervisor->children[ORDER_TIMESYNCD], HANDOUT_PATHS, 0,
+		     supervisor->paths_fd);
+}
+
 enum rfs_err handouts_start(struct supervisor *supervisor,
 			    enum order_child which)
 {
@@ -106,6 +113,8 @@ enum rfs_err handouts_start(struct supervisor *supervisor,
 	     supervisor->config_fd);
 	hand_page(child, ORDER_CLOCK_PAGE);
 	hand_page(child, ORDER_CONS_PAGE);
+	if (which == ORDER_TIMESYNCD)
+		handouts_paths(supervisor);
 	if (order_renews(which, ORDER_LINK))
 		hand_link(supervisor);
 	hand(child, HANDOUT_START, 0, -1);

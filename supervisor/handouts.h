@@ -10,6 +10,9 @@
 RFS_MUST_USE enum rfs_err handouts_start(struct supervisor *supervisor,
 					 enum order_child which);
 
+/* TCP's round trips, to timesyncd, once the probes count. */
+void handouts_paths(struct supervisor *supervisor);
+
 /* The configuration again, to all who run. */
 void handouts_config(struct supervisor *supervisor);
 

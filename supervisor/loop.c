@@ -608,6 +608,8 @@ static void close_all(struct supervisor *supervisor)
 	}
 	if (supervisor->config_fd >= 0)
 		close(supervisor->config_fd);
+	if (supervisor->paths_fd >= 0)
+		close(supervisor->paths_fd);
 	cgroups_close(&supervisor->cgroups, supervisor_names);
 	pages_fini(&supervisor->clock);
 	pages_fini(&supervisor->cons);
@@ -627,6 +629,7 @@ static void init(struct supervisor *supervisor, const struct config *config,
 	supervisor->config_fd = -1;
 	supervisor->config_generation = 1;
 	supervisor->notify_fd = -1;
+	supervisor->paths_fd = -1;
 	supervisor->health = ORDER_STOPPED;
 	supervisor->started_ns = clock_raw_ns();
 	supervisor->cgroups.lock_fd = -1;

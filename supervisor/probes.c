@@ -2,14 +2,19 @@
  * to load BPF. */
 #include "supervisor/probes.h"
 
+#include <linux/bpf.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bpf/path_rtt.h"
+#include "bpf/pins.h"
 #include "common/os/log.h"
+#include "supervisor/handouts.h"
 #include "supervisor/spawn.h"
 
 #define LOADER "raftfs-bpf"
@@ -29,6 +34,21 @@ static void forget(struct supervisor *supervisor)
 	supervisor->probes_pid = 0;
 }
 
+/* A reader of what the probes count needs no right but the descriptor, and the
+ * loader has frozen the map: nobody writes it but the probe. Without the map it
+ * does without: the loader's own line says why. */
+static void take_paths(struct supervisor *supervisor)
+{
+	char path[512];
+	union bpf_attr attr = { .pathname = (uintptr_t)path };
+
+	pins_path(pins_node(supervisor->cgroups.path), PATH_RTT_MAP, path,
+		  sizeof(path));
+	supervisor->paths_fd =
+		(int)syscall(SYS_bpf, BPF_OBJ_GET, &attr, sizeof(attr));
+	handouts_paths(supervisor);
+}
+
 static void on_exit_of_loader(struct ev_loop *loop, ev_io *watcher, int events)
 {
 	struct supervisor *supervisor = watcher->data;
@@ -41,6 +61,7 @@ static void on_exit_of_loader(struct ev_loop *loop, ev_io *watcher, int events)
 	    info.si_pid == 0)
 		return;
 	forget(supervisor);
+	take_paths(supervisor);
 	if (info.si_code != CLD_EXITED || info.si_status != 0)
 		off(supervisor, LOADER " refused; its own line says why");
 }

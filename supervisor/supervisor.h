@@ -66,6 +66,7 @@ struct supervisor {
 	pid_t probes_pid;  /* 0: not running */
 	int probes_pidfd;
 	char probes_warning[160];
+	int paths_fd; /* TCP's round trips, for timesyncd; -1: no probe */
 };
 
 extern const char *const supervisor_names[ORDER_CHILDREN]; /* "raftd" */

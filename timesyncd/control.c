@@ -60,6 +60,10 @@ static void fill_row(DistributedFs__TimesyncPeer *row,
 	row->claims = view->claims;
 	row->claim_low_ns = view->claim.low_ns;
 	row->claim_high_ns = view->claim.high_ns;
+	row->tcp_rtt_ns = view->tcp_rtt_ns;
+	row->doubtful = view->doubtful_path;
+	row->doubt_ns = view->doubt_ns;
+	row->doubted = view->doubted;
 }
 
 static void fill_clock(DistributedFs__TimesyncStatus *status,
@@ -210,6 +214,7 @@ enum rfs_err control_answer_status(void *ctx,
 		fill_row(&answer.rows[i], &views[i], &daemon->config, raw_ns);
 		answer.row_pointers[i] = &answer.rows[i];
 	}
+	answer.status.probed = daemon->paths.rows != NULL;
 	answer.status.n_peers = count;
 	answer.status.peers = answer.row_pointers;
 	reply->timesync = &answer.status;

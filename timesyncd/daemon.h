@@ -14,6 +14,7 @@
 #include "timesyncd/core/timesync.h"
 #include "timesyncd/history.h"
 #include "timesyncd/ntpserve.h"
+#include "timesyncd/paths.h"
 #include "timesyncd/peers.h"
 #include "timesyncd/publish.h"
 #include "timesyncd/references.h"
@@ -32,6 +33,7 @@ struct daemon {
 	struct ntpserve *ntpserve; /* NULL: off */
 	struct publish publish;
 	struct watch watch;
+	struct paths paths; /* TCP's round trips, where the probes count */
 	struct stamps last; /* cross-reading, by the second timer */
 	struct control_server *control;
 	struct history history; /* of what was published */
@@ -41,6 +43,7 @@ struct daemon {
 	int64_t drift_saved_ns;
 	enum timesync_quality quality; /* as last told the supervisor */
 	bool ready;
+	bool paths_told; /* that there are none */
 
 	bool meshed; /* no raftd, no reference: carrier.h decides */
 	struct carrier carrier;

@@ -104,6 +104,9 @@ static enum rfs_err take(struct daemon *daemon, const struct handout *handout,
 				    daemon->config.run_dir);
 	case HANDOUT_CONS_READER:
 		return watch_page(&daemon->watch, fd);
+	case HANDOUT_PATHS:
+		paths_take(&daemon->paths, fd);
+		break;
 	case HANDOUT_CLOCK_READER:
 	case HANDOUT_CONS_WRITER:
 	case HANDOUT_LINK:

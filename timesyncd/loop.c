@@ -24,6 +24,8 @@
 /* Alone there is no consensus page to watch; breaks show on each answer. */
 #define LOOK_ALONE_S	   0.250
 #define DRIFT_SAVE_EVERY_NS (300 * NS_PER_SEC)
+/* The probes are loaded beside us at start, and may take a while. */
+#define PATHS_PATIENCE_NS (30 * NS_PER_SEC)
 
 /* -- the core ------------------------------------------------------------ */
 
@@ -192,6 +194,8 @@ static void host_replied(void *ctx, const struct timesync_exchange *exchange)
 	struct timesync_event event = { .type = TIMESYNC_EV_REPLY,
 					.reply = *exchange };
 
+	paths_least(&daemon->paths, exchange->peer, &event.reply.tcp_rtt_ns,
+		    &event.reply.tcp_age_ns);
 	look_at_clocks(daemon);
 	look_at_consensus(daemon);
 	if (daemon->meshed)
@@ -284,6 +288,18 @@ static void on_look(struct ev_loop *loop, ev_timer *timer, int events)
 		steer_now(daemon);
 }
 
+/* Said once: what would have come, has come by then. */
+static void look_for_paths(struct daemon *daemon)
+{
+	if (daemon->paths_told || daemon->channel_fd < 0 ||
+	    clock_raw_ns() - daemon->started_ns < PATHS_PATIENCE_NS)
+		return;
+	daemon->paths_told = true;
+	if (daemon->paths.rows == NULL)
+		log_notice("no probe of TCP's round trips: a way that delays "
+			   "time packets alone is not told from a slow one");
+}
+
 static void on_second(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct daemon *daemon = timer->data;
@@ -293,6 +309,7 @@ static void on_second(struct ev_loop *loop, ev_timer *timer, int events)
 	process_notify("WATCHDOG=1");
 	history_add(&daemon->history, clock_raw_ns(), clock_wall_ns(),
 		    daemon->timesync);
+	look_for_paths(daemon);
 	if (clock_raw_ns() - daemon->drift_saved_ns > DRIFT_SAVE_EVERY_NS)
 		save_drifts(daemon);
 }
@@ -488,6 +505,7 @@ static void close_all(struct daemon *daemon)
 	peers_free(daemon->peers);
 	timesync_free(daemon->timesync);
 	watch_fini(&daemon->watch);
+	paths_fini(&daemon->paths);
 	publish_fini(&daemon->publish);
 	boundlog_close(&daemon->boundlog);
 }

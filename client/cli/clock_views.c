@@ -80,6 +80,25 @@ static const char *age_of(const DistributedFs__TimesyncPeer *peer,
 	return units_format_duration(peer->age_ns, text, 24);
 }
 
+/* Why it has no vote; or, where it has one, why its way is not trusted. */
+static const char *remark(const DistributedFs__TimesyncPeer *peer,
+			  char text[96])
+{
+	char tcp[24], doubt[24];
+
+	if (peer->why[0] != '\0' || !peer->doubtful)
+		return peer->why;
+	units_format_duration(peer->tcp_rtt_ns, tcp, sizeof(tcp));
+	units_format_duration(peer->doubt_ns, doubt, sizeof(doubt));
+	if (peer->doubt_ns > 0)
+		snprintf(text, 96, "way in doubt: TCP takes %s; +- %s", tcp,
+			 doubt);
+	else
+		snprintf(text, 96,
+			 "way in doubt: TCP takes %s; does not steer", tcp);
+	return text;
+}
+
 /* -- overview ------------------------------------------------------------ */
 
 /* The offset from the raw clock is for programs; people compare with the time
@@ -215,6 +234,8 @@ static void print_tracking(const struct ask_node *node)
 	       clock->packets_in, clock->packets_out, clock->timestamping,
 	       clock->refused_mac, clock->refused_replay, clock->refused_rate,
 	       clock->refused_other);
+	printf("  path check    %s\n",
+	       clock->probed ? "by TCP's round trips" : "off: no probe of TCP");
 	print_cost(clock);
 }
 
@@ -249,19 +270,19 @@ static void print_source(const char *name,
 			 const DistributedFs__TimesyncStatus *clock,
 			 const DistributedFs__TimesyncPeer *peer)
 {
-	char offset[32], delay[24], age[24];
+	char offset[32], delay[24], age[24], doubt[96];
 
 	printf("%c %-8s %-8s %03o %10s %12s %12s  %s\n",
 	       clock_mark(clock, peer), name, peer->name, peer->reach & 0377,
 	       age_of(peer, age), clock_signed(peer->offset_ns, offset),
 	       units_format_duration(peer->delay_ns, delay, sizeof(delay)),
-	       peer->why);
+	       remark(peer, doubt));
 }
 
 void clock_show_sources(const struct ask_nodes *nodes)
 {
 	printf("  %-8s %-8s %3s %10s %12s %12s  %s\n", "node", "source", "rch",
-	       "age", "raw offset", "delay", "why not");
+	       "age", "raw offset", "delay", "why not, or less");
 	each_source(nodes, print_source);
 }
 
@@ -269,23 +290,30 @@ static void print_statistics(const char *name,
 			     const DistributedFs__TimesyncStatus *clock,
 			     const DistributedFs__TimesyncPeer *peer)
 {
-	char jitter[24], span[24];
+	char jitter[24], span[24], tcp[24];
 
 	printf("%c %-8s %-8s %4" PRIu32 " %10s %+10.3f %8.3f %10s %8" PRIu64
-	       " %8" PRIu64 " %8" PRIu64 " %8" PRIu64 " %8" PRIu64 "\n",
+	       " %8" PRIu64 " %8" PRIu64 " %8" PRIu64 " %8" PRIu64 " %8" PRIu64
+	       " %10s\n",
 	       clock_mark(clock, peer), name, peer->name, peer->points,
 	       units_format_duration(peer->span_ns, span, sizeof(span)),
 	       (double)peer->drift_ppb / 1e3, (double)peer->skew_ppb / 1e3,
 	       units_format_duration(peer->jitter_ns, jitter, sizeof(jitter)),
 	       peer->asked, peer->answered, peer->timeouts, peer->rejected,
-	       peer->withheld);
+	       peer->withheld, peer->doubted,
+	       peer->tcp_rtt_ns > 0 ?
+		       units_format_duration(peer->tcp_rtt_ns, tcp,
+					     sizeof(tcp)) :
+		       "-");
 }
 
 void clock_show_sourcestats(const struct ask_nodes *nodes)
 {
-	printf("  %-8s %-8s %4s %10s %10s %8s %10s %8s %8s %8s %8s %8s\n",
+	printf("  %-8s %-8s %4s %10s %10s %8s %10s %8s %8s %8s %8s %8s %8s "
+	       "%10s\n",
 	       "node", "source", "pts", "span", "drift ppm", "skew ppm",
-	       "jitter", "asked", "answered", "timeouts", "refused", "slow");
+	       "jitter", "asked", "answered", "timeouts", "refused", "slow",
+	       "doubted", "tcp rtt");
 	each_source(nodes, print_statistics);
 }
 
@@ -304,7 +332,7 @@ static void print_selection(const char *name,
 		{'?', "none"},
 	};
 	const char *vote = "";
-	char low[32] = "-", high[32] = "-", age[24];
+	char low[32] = "-", high[32] = "-", age[24], doubt[96];
 
 	for (size_t i = 0; i < sizeof(votes) / sizeof(votes[0]); i++)
 		if (votes[i].mark == clock_mark(clock, peer))
@@ -315,7 +343,7 @@ static void print_selection(const char *name,
 	}
 	printf("%c %-8s %-8s %-25s %12s %12s %10s  %s\n",
 	       clock_mark(clock, peer), name, peer->name, vote, low, high,
-	       age_of(peer, age), peer->why);
+	       age_of(peer, age), remark(peer, doubt));
 }
 
 void clock_show_selectdata(const struct ask_nodes *nodes)
