@@ -43,6 +43,19 @@ void attr_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	answer_attr(req, "getattr", ino, err, &attr);
 }
 
+/* The kernel asks for "now" as a time and a bit that makes it now; the
+ * protocol takes one or the other. */
+static uint32_t set_mask(int set)
+{
+	uint32_t mask = (uint32_t)set & SET_MASK;
+
+	if (mask & RAFTFS_SET_ATIME_NOW)
+		mask &= ~(uint32_t)RAFTFS_SET_ATIME;
+	if (mask & RAFTFS_SET_MTIME_NOW)
+		mask &= ~(uint32_t)RAFTFS_SET_MTIME;
+	return mask;
+}
+
 static int64_t ns_of(struct timespec ts)
 {
 	return ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
@@ -69,7 +82,7 @@ void attr_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set,
 	err = files_drain(&mount->files, mount->fs, ino, &wrote);
 	if (err == RFS_ERR_OK)
 		err = raftfs_setattr(mount->fs, mount_who(req), ino, &want,
-				     (uint32_t)set & SET_MASK, &attr);
+				     set_mask(set), &attr);
 	answer_attr(req, "setattr", ino, err, &attr);
 }
 

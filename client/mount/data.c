@@ -20,16 +20,22 @@ static enum rfs_err of_handle(enum rfs_err err)
 
 /* --- opening --- */
 
-/* An empty file needs no log entry to be emptied. */
+/* An empty file too: its times must move. */
 static enum rfs_err empty(struct mount *mount, struct raftfs_who who,
-			  struct raftfs_attr *attr)
+			  uint64_t ino)
 {
 	const struct raftfs_attr nothing = {.size = 0};
+	struct raftfs_attr attr;
 
-	if (attr->size == 0)
-		return RFS_ERR_OK;
-	return raftfs_setattr(mount->fs, who, attr->ino, &nothing,
-			      RAFTFS_SET_SIZE, attr);
+	return raftfs_setattr(mount->fs, who, ino, &nothing, RAFTFS_SET_SIZE,
+			      &attr);
+}
+
+/* The kernel found no such name. If somebody made it since, whether it may be
+ * opened, and as what, has not been asked: at ESTALE the kernel looks again. */
+static enum rfs_err made_since(enum rfs_err err, int flags)
+{
+	return err == RFS_ERR_EXIST && !(flags & O_EXCL) ? RFS_ERR_STALE : err;
 }
 
 void data_create(fuse_req_t req, fuse_ino_t parent, const char *name,
@@ -39,16 +45,12 @@ void data_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 	const struct raftfs_new as = {
 		.who = mount_who(req),
 		.mode = mode,
-		.exclusive = (fi->flags & O_EXCL) != 0,
+		.exclusive = true,
 	};
 	struct fuse_entry_param entry;
 	struct raftfs_attr attr;
-	enum rfs_err err = raftfs_create(mount->fs, parent, name, &as, &attr);
-
-	if (err == RFS_ERR_OK)
-		err = mount_fresh(mount, &attr);
-	if (err == RFS_ERR_OK && (fi->flags & O_TRUNC))
-		err = empty(mount, as.who, &attr);
+	enum rfs_err err = made_since(
+		raftfs_create(mount->fs, parent, name, &as, &attr), fi->flags);
 	struct file *file =
 		err == RFS_ERR_OK ? files_open(&mount->files, attr.ino) : NULL;
 
@@ -66,16 +68,12 @@ void data_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 void data_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct mount *mount = mount_of(req);
-	struct raftfs_attr attr;
 	enum rfs_err err = RFS_ERR_OK;
 	bool wrote;
 
 	(void)files_drain(&mount->files, mount->fs, ino, &wrote);
-	if (fi->flags & O_TRUNC) {
-		err = raftfs_getattr(mount->fs, ino, &attr);
-		if (err == RFS_ERR_OK)
-			err = empty(mount, mount_who(req), &attr);
-	}
+	if (fi->flags & O_TRUNC)
+		err = empty(mount, mount_who(req), ino);
 	struct file *file =
 		err == RFS_ERR_OK ? files_open(&mount->files, ino) : NULL;
 

@@ -80,7 +80,8 @@ void names_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
 	answer_entry(req, "link", ino, err, &attr);
 }
 
-/* A file that is open here must outlive its last name. */
+/* A file that is open here must outlive its last name; which one that is, two
+ * removals at once could both miss. */
 static enum rfs_err keep_if_open(struct mount *mount, uint64_t parent,
 				 const char *name)
 {
@@ -94,7 +95,7 @@ static enum rfs_err keep_if_open(struct mount *mount, uint64_t parent,
 		return RFS_ERR_OK; /* the operation itself will say so */
 	if (err != RFS_ERR_OK)
 		return err;
-	if (S_ISDIR(attr.mode) || attr.nlink > 1)
+	if (S_ISDIR(attr.mode))
 		return RFS_ERR_OK;
 	return files_pin(&mount->files, mount->fs, attr.ino);
 }

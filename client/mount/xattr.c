@@ -2,7 +2,8 @@
  *
  * The kernel asks for security.capability before every write; no file here has
  * one, and none can be given one, so that question is answered on the spot.
- * ACLs are not kept in this version: the mode bits decide.
+ * ACLs are not kept in this version: the mode bits decide. Other names than
+ * those of the spaces that xattr(7) knows are refused, as by local systems.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,12 +12,17 @@
 #include "client/mount/mount.h"
 
 #define CAPABILITY "security.capability"
-#define ACL_PREFIX "system.posix_acl_"
+
+static const char *const spaces[] = {"user.", "trusted.", "security."};
 
 static bool is_unsupported(const char *name)
 {
-	return strcmp(name, CAPABILITY) == 0 ||
-	       strncmp(name, ACL_PREFIX, strlen(ACL_PREFIX)) == 0;
+	if (strcmp(name, CAPABILITY) == 0)
+		return true;
+	for (size_t i = 0; i < sizeof(spaces) / sizeof(spaces[0]); i++)
+		if (strncmp(name, spaces[i], strlen(spaces[i])) == 0)
+			return false;
+	return true;
 }
 
 void xattr_set(fuse_req_t req, fuse_ino_t ino, const char *name,
@@ -82,11 +88,12 @@ void xattr_list(fuse_req_t req, fuse_ino_t ino, size_t bytes)
 
 void xattr_remove(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
-	enum rfs_err err =
-		is_unsupported(name)
-			? RFS_ERR_NODATA
-			: raftfs_removexattr(mount_of(req)->fs, mount_who(req),
-					     ino, name);
-
-	mount_reply(req, "removexattr", ino, err);
+	if (is_unsupported(name)) {
+		fuse_reply_err(req, strcmp(name, CAPABILITY) == 0 ? ENODATA
+								  : EOPNOTSUPP);
+		return;
+	}
+	mount_reply(req, "removexattr", ino,
+		    raftfs_removexattr(mount_of(req)->fs, mount_who(req), ino,
+				       name));
 }
