@@ -194,7 +194,7 @@ static void append_follow(struct raft *raft, const struct raft_message *m)
 	CHECK(m->term == raft->term);
 	if (new)
 		become_follower(raft, m->term, m->from);
-	detector_heard(&raft->detector, new, raft->now.raw_ns);
+	detector_heard(&raft->detector, m->term, raft->now.raw_ns);
 	raft->fitness.rank = m->append.rank;
 	leader->lost = false;
 	leader->led_term = m->term;

@@ -20,16 +20,20 @@ static void end_block(struct detector *detector, int64_t raw_ns)
 		detector->high_ns = latency_high_ns(longest, 990);
 }
 
-void detector_heard(struct detector *detector, bool new_leader, int64_t raw_ns)
+void detector_heard(struct detector *detector, uint64_t term, int64_t raw_ns)
 {
 	int64_t silence_ns = raw_ns - detector->heard_raw_ns;
 
 	detector->heard_raw_ns = raw_ns;
-	if (new_leader) {
+	if (term != detector->term) {
+		detector->term = term;
 		detector->block_from_raw_ns = raw_ns;
 		detector->block_longest_ns = 0;
+		detector->most_ns = 0;
 		return;
 	}
+	if (silence_ns > detector->most_ns)
+		detector->most_ns = silence_ns;
 	if (silence_ns > detector->block_longest_ns)
 		detector->block_longest_ns = silence_ns;
 	if (raw_ns - detector->block_from_raw_ns >= DETECTOR_BLOCK_NS)

@@ -13,23 +13,23 @@
 #ifndef RAFTFS_RAFTD_CORE_DETECTOR_H
 #define RAFTFS_RAFTD_CORE_DETECTOR_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/latency.h"
 
 struct detector {
 	struct latency longest; /* of each block */
-	int64_t heard_raw_ns;	/* 0: nothing from this leader yet */
+	uint64_t term;		/* whose leader was heard last */
+	int64_t heard_raw_ns;
 	int64_t block_from_raw_ns;
 	int64_t block_longest_ns;
 	int64_t high_ns; /* of the blocks; 0: too few */
+	int64_t most_ns; /* the longest of all, of this leader */
 };
 
-/* A message of the leader that is followed; the first one, if `new_leader`: it
- * ends no silence. */
-void detector_heard(struct detector *detector, bool new_leader,
-		    int64_t raw_ns);
+/* A message of that term's leader. The first one ends no silence; one that
+ * comes after it was given up does. */
+void detector_heard(struct detector *detector, uint64_t term, int64_t raw_ns);
 
 /* Longer than this it is not silent while it lives; 0: not known yet. */
 int64_t detector_limit_ns(const struct detector *detector);
