@@ -22,6 +22,13 @@ static char *name_of(const struct loop *loop, uint32_t node)
 static const char *const role_names[] = { "follower", "pre-candidate",
 					  "candidate", "leader" };
 
+static const char *const rtt_from[] = {
+	[RAFT_RTT_ANSWERS] = "answers",
+	[RAFT_RTT_TCP] = "tcp",
+	[RAFT_RTT_EXCHANGE] = "exchange",
+	[RAFT_RTT_UNKNOWN] = "unknown",
+};
+
 static void fill_peer(const struct loop *loop,
 		      const struct raft_peer_view *view,
 		      DistributedFs__RaftPeer *peer)
@@ -37,6 +44,7 @@ static void fill_peer(const struct loop *loop,
 	peer->match_index = view->match_index;
 	peer->next_index = view->next_index;
 	peer->rtt_ns = view->rtt_ns;
+	peer->rtt_from = (char *)rtt_from[view->rtt_from];
 	peer->heard_ns = view->last_heard_raw_ns > 0 ?
 				 clock_raw_ns() - view->last_heard_raw_ns :
 				 -1;
@@ -70,6 +78,7 @@ static void fill_why(const struct loop *loop, const struct raft_view *view,
 	raft->election_timeout_why = why->timeout;
 	raft->rtt_quorum_ns = view->rtt_quorum_ns;
 	raft->leader_silence_ns = view->leader_silence_ns;
+	raft->leader_silence_max_ns = view->leader_silence_max_ns;
 	raft->heartbeat_why = why->heartbeat;
 	raft->slots_why = why->slots;
 	raft->lease_why = why->lease;

@@ -7,11 +7,18 @@
 
 #define DURATION_BYTES 24
 
+static const char *known(int64_t ns, char text[DURATION_BYTES])
+{
+	return ns > 0 ? units_format_duration(ns, text, DURATION_BYTES) :
+			"unknown";
+}
+
 static void explain_timeout(const struct raft_view *view,
 			    const struct config *config, struct explain *out)
 {
 	char rtt[DURATION_BYTES], silence[DURATION_BYTES];
 	char floor[DURATION_BYTES], ceiling[DURATION_BYTES];
+	char most[DURATION_BYTES];
 	static const char *const from[] = {
 		[RAFT_TIMEOUT_FLOOR] = "the floor",
 		[RAFT_TIMEOUT_UNMEASURED] = "the ceiling, as long as unmeasured",
@@ -20,19 +27,20 @@ static void explain_timeout(const struct raft_view *view,
 		[RAFT_TIMEOUT_CEILING] = "the ceiling",
 		[RAFT_TIMEOUT_LEARNING] = "three floors, until silences are known",
 	};
+	static const char *const source[] = {
+		[RAFT_RTT_ANSWERS] = " (answers)",
+		[RAFT_RTT_TCP] = " (the kernel's TCP)",
+		[RAFT_RTT_EXCHANGE] = " (the time exchange)",
+		[RAFT_RTT_UNKNOWN] = "",
+	};
 
 	snprintf(out->timeout, sizeof(out->timeout),
-		 "%s; round trip to a quorum %s, usual longest silence %s, "
-		 "floor %s, ceiling %s",
+		 "%s; round trip to a quorum %s%s, usual longest silence %s, "
+		 "longest %s, floor %s, ceiling %s",
 		 from[view->election_timeout_from],
-		 view->rtt_quorum_ns > 0 ?
-			 units_format_duration(view->rtt_quorum_ns, rtt,
-					       sizeof(rtt)) :
-			 "unknown",
-		 view->leader_silence_ns > 0 ?
-			 units_format_duration(view->leader_silence_ns,
-					       silence, sizeof(silence)) :
-			 "unknown",
+		 known(view->rtt_quorum_ns, rtt), source[view->rtt_quorum_from],
+		 known(view->leader_silence_ns, silence),
+		 known(view->leader_silence_max_ns, most),
 		 units_format_duration(config->raft.election_timeout_min_ns,
 				       floor, sizeof(floor)),
 		 units_format_duration(config->raft.election_timeout_max_ns,

@@ -356,11 +356,12 @@ static void on_death(void *ctx, uint32_t node, uint64_t term_led)
 	loop_post(ctx, &event);
 }
 
-static void on_rtt(void *ctx, uint32_t node, int64_t rtt_ns)
+static void on_rtt(void *ctx, uint32_t node, enum raft_rtt_from from,
+		   int64_t rtt_ns)
 {
 	const struct raft_event event = {
 		.type = RAFT_EV_RTT,
-		.rtt = { .peer = node, .rtt_ns = rtt_ns },
+		.rtt = { .peer = node, .rtt_ns = rtt_ns, .from = from },
 	};
 
 	loop_post(ctx, &event);

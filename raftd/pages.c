@@ -94,6 +94,7 @@ void pages_now(struct pages *pages, struct raft_now *now)
 	now->cluster = clock_sample_at(&sample, now->raw_ns);
 	now->usable = !interval_is_empty(now->cluster);
 	now->epoch = sample.epoch;
+	now->exchange_ns = 2 * sample.part_delay_ns;
 }
 
 static bool says_the_same(const struct cons_sample *a,

@@ -17,6 +17,7 @@
 #include "proto/conn.h"
 #include "raftd/convert.h"
 #include "raftd/greeting.h"
+#include "raftd/linkrtt.h"
 #include "raftd/obituary.h"
 
 #define REDIAL_MIN_SEC	  0.05
@@ -24,6 +25,7 @@
 #define PING_FIRST_SEC	  0.05
 #define PING_SEC	  1.0
 #define PING_FIRST_COUNT  20
+#define PINGS_A_LOOK	  10 /* at what the kernel says */
 #define SILENCE_MAX_NS	  (5 * NS_PER_SEC)
 #define USER_TIMEOUT_MS	  5000
 #define QUEUE_BYTES	  (16 * MIB)
@@ -157,6 +159,16 @@ static void show_members(struct peer *peer)
 		log_debug("peer %s: members not shown", peer->node.name);
 }
 
+static void look_at_link(struct peer *peer)
+{
+	struct peers *peers = peer->peers;
+	int64_t least_ns = linkrtt_least_ns(conn_fd(peer->out));
+
+	if (least_ns > 0)
+		peers->events->rtt(peers->ctx, peer->node.id, RAFT_RTT_TCP,
+				   least_ns);
+}
+
 static void become_ready(struct peer *peer, uint64_t incarnation)
 {
 	set_refused(peer, "");
@@ -168,6 +180,7 @@ static void become_ready(struct peer *peer, uint64_t incarnation)
 	ev_timer_set(&peer->ping, 0., PING_FIRST_SEC);
 	ev_timer_start(peer->peers->ev, &peer->ping);
 	show_members(peer);
+	look_at_link(peer);
 }
 
 static void become_refused(struct peer *peer,
@@ -222,7 +235,8 @@ static void ponged(struct peer *peer, const struct frame *frame)
 
 	distributed_fs__ping__free_unpacked(pong, NULL);
 	if (rtt_ns > 0 && rtt_ns < SILENCE_MAX_NS)
-		peers->events->rtt(peers->ctx, peer->node.id, rtt_ns);
+		peers->events->rtt(peers->ctx, peer->node.id, RAFT_RTT_ANSWERS,
+				   rtt_ns);
 }
 
 static void take_control_done(struct peer *peer, const struct frame *frame)
@@ -313,6 +327,8 @@ static void on_ping(struct ev_loop *ev, ev_timer *timer, int revents)
 		timer->repeat = PING_SEC;
 		ev_timer_again(ev, timer);
 	}
+	if (peer->ping_count % PINGS_A_LOOK == 0)
+		look_at_link(peer);
 	ping.raw_ns = clock_raw_ns();
 	/* A full queue means the peer is slow; its silence will tell. */
 	if (conn_send(peer->out, FRAME_PEER_PING, &ping.base, -1) !=

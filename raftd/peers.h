@@ -16,9 +16,9 @@
  * A broken connection is reported as `lost`: a hint that the peer may be dead,
  * long before silence would tell.
  *
- * TCP_INFO's smoothed round trip is not used: on a quiet connection it contains
- * the peer's delayed acknowledgements (40 ms). A ping is answered by the
- * process that would have to vote, which is what election timeouts are about.
+ * A ping is answered by the process that would have to vote, which is what
+ * election timeouts are about. The kernel's figure (linkrtt.h) is there when the
+ * link is, and goes along with every tenth ping.
  */
 #ifndef RAFTFS_RAFTD_PEERS_H
 #define RAFTFS_RAFTD_PEERS_H
@@ -45,7 +45,8 @@ struct peers_events {
 	void (*lost)(void *ctx, uint32_t node);
 	/* The raftd of that node died leading that term (RAFT_EV_DEATH). */
 	void (*death)(void *ctx, uint32_t node, uint64_t term_led);
-	void (*rtt)(void *ctx, uint32_t node, int64_t rtt_ns);
+	void (*rtt)(void *ctx, uint32_t node, enum raft_rtt_from from,
+		    int64_t rtt_ns);
 	/* A peer streams a snapshot to us. */
 	void (*chunk)(void *ctx, uint32_t node,
 		      const DistributedFs__SnapshotChunk *chunk);

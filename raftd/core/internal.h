@@ -76,7 +76,8 @@ struct peer {
 	uint64_t left_index; /* the entry that left it out, which it is still
 			      * to be told; 0: nothing to tell */
 	int64_t left_until_raw_ns; /* told until then; 0: not committed yet */
-	struct rtt rtt;
+	struct rtt rtt;	    /* of what it answered */
+	int64_t tcp_rtt_ns; /* the least of its link; 0: not known */
 	struct rtt disk;    /* from our append to its word that it is durable */
 	uint32_t condition; /* RAFT_UNFIT_*, RAFT_CONTRADICTS: its own word */
 	int64_t heard_raw_ns;
@@ -267,8 +268,13 @@ const char *slots_why_not(const struct raft *raft, int64_t timeout_ns);
 void rtt_note(struct rtt *rtt, int64_t sample_ns, int64_t slack_ns);
 /* What nearly all samples stay below; 0: there is none. */
 int64_t rtt_high_ns(const struct rtt *rtt);
+/* RAFT_EV_RTT. */
+void rtt_measured(struct raft *raft, struct peer *peer,
+		  enum raft_rtt_from from, int64_t sample_ns);
+enum raft_rtt_from rtt_from(const struct raft *raft, const struct peer *peer);
 /* High side of the round trip to the slowest member we need; 0: unknown. */
 int64_t rtt_over_quorum_ns(const struct raft *raft);
+enum raft_rtt_from rtt_quorum_from(const struct raft *raft); /* its source */
 int64_t rtt_election_timeout_ns(const struct raft *raft);
 /* What it follows from at present. */
 enum raft_timeout_from rtt_timeout_from(const struct raft *raft);

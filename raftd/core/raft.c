@@ -303,8 +303,7 @@ static void raft_rtt(struct raft *raft, const struct raft_event *event)
 		raft->counters.messages_dropped++;
 		return;
 	}
-	rtt_note(&peer->rtt, event->rtt.rtt_ns, 0);
-	election_measured(raft);
+	rtt_measured(raft, peer, event->rtt.from, event->rtt.rtt_ns);
 }
 
 static void raft_transfer(struct raft *raft, uint32_t peer)
@@ -531,7 +530,9 @@ static struct raft_peer_view raft_view_peer(const struct raft *raft,
 		.voter = members_votes(&raft->members, at),
 		.match_index = peer->progress.match_index,
 		.next_index = peer->progress.next_index,
-		.rtt_ns = peer->rtt.smoothed_ns,
+		.rtt_ns = peer->rtt.smoothed_ns ? peer->rtt.smoothed_ns :
+						  peer->tcp_rtt_ns,
+		.rtt_from = rtt_from(raft, peer),
 		.last_heard_raw_ns = peer->heard_raw_ns,
 		.disk_ns = peer->disk.smoothed_ns,
 		.condition = peer->condition,
@@ -543,6 +544,7 @@ static struct raft_peer_view raft_view_peer(const struct raft *raft,
 		view.match_index = raft->durable_index;
 		view.next_index = log_last_index(&raft->log) + 1;
 		view.last_heard_raw_ns = raft->now.raw_ns;
+		view.rtt_from = RAFT_RTT_UNKNOWN;
 	}
 	return view;
 }
@@ -575,7 +577,9 @@ void raft_view(const struct raft *raft, struct raft_view *view)
 		.election_timeout_ns = rtt_election_timeout_ns(raft),
 		.election_timeout_from = rtt_timeout_from(raft),
 		.rtt_quorum_ns = rtt_over_quorum_ns(raft),
+		.rtt_quorum_from = rtt_quorum_from(raft),
 		.leader_silence_ns = raft->detector.high_ns,
+		.leader_silence_max_ns = raft->detector.most_ns,
 		.slots_why = slots_why_not(raft, rtt_election_timeout_ns(raft)),
 		.heartbeat_ns = rtt_heartbeat_ns(raft),
 		.disk_ns = raft->disk.smoothed_ns,

@@ -128,6 +128,8 @@ struct raft_now {
 	bool usable;
 	uint64_t epoch;
 	struct interval cluster;
+	int64_t exchange_ns; /* round trip of the time exchange that the
+			      * interval rests on; 0: unknown */
 	uint32_t disruptions; /* page's counter; a change voids leases (I7).
 			       * Holds while not usable too: the last value
 			       * read, never reset to 0 meanwhile. */
@@ -271,6 +273,14 @@ enum raft_event_type {
 				 * said yet: it has. Voters are not affected */
 };
 
+/* Where a round trip is known from, the best first. */
+enum raft_rtt_from {
+	RAFT_RTT_ANSWERS = 0, /* of messages that the peer's raftd answered */
+	RAFT_RTT_TCP,	      /* the least that the kernel saw on the link */
+	RAFT_RTT_EXCHANGE,    /* of the time exchange, whoever that was with */
+	RAFT_RTT_UNKNOWN,
+};
+
 enum raft_change {
 	RAFT_CHANGE_ADD = 1,	 /* node: as a learner, then a voter */
 	RAFT_CHANGE_ADD_LEARNER, /* node: as a learner, for good */
@@ -332,6 +342,7 @@ struct raft_event {
 		struct {
 			uint32_t peer;
 			int64_t rtt_ns;
+			enum raft_rtt_from from; /* ANSWERS, TCP */
 		} rtt;
 		/* DEATH: signed by that node's supervisor, which before saw to
 		 * it that its raftd can act no more and its consensus page
@@ -544,7 +555,9 @@ struct raft_view {
 	int64_t election_timeout_ns;
 	enum raft_timeout_from election_timeout_from;
 	int64_t rtt_quorum_ns;	  /* high side, of the fastest quorum; 0: unknown */
+	enum raft_rtt_from rtt_quorum_from; /* its slowest member's */
 	int64_t leader_silence_ns; /* usual longest; 0: not known yet */
+	int64_t leader_silence_max_ns; /* of this leader, ever; 0: none yet */
 	const char *slots_why; /* elections are randomised because; "" when
 				* this node waits for its slot */
 	int64_t heartbeat_ns;
@@ -563,7 +576,8 @@ struct raft_view {
 		bool voter; /* in either set, when joint */
 		uint64_t match_index;
 		uint64_t next_index;
-		int64_t rtt_ns;		/* smoothed; 0: not measured */
+		int64_t rtt_ns;		/* smoothed, of answers; else TCP's */
+		enum raft_rtt_from rtt_from;
 		int64_t last_heard_raw_ns;
 		int64_t disk_ns;    /* until an entry is durable there; 0 */
 		uint32_t condition; /* RAFT_UNFIT_*, as it said last */

@@ -1,6 +1,11 @@
 /* Timeouts that follow the network that is really there.
  *
- * Per peer a smoothed round trip and its variation (RFC 6298). What matters to
+ * Per peer a smoothed round trip and its variation (RFC 6298), of what the
+ * peer's raftd answered: that is what a vote takes. Before it has answered
+ * anything, the least that the kernel saw on the link to it stands in, and
+ * before there is a link the round trip of the time exchange, each taken as RFC
+ * 6298 takes a first sample. (Not the kernel's smoothed figure: who is only sent
+ * heartbeats delays the acknowledgements, by 40 ms.) What matters to
  * an election is the slowest member of the fastest quorum. What matters to
  * believing in a leader is how regularly it is heard (detector.h). Everything
  * here is raw durations (I12): a broken cluster clock changes nothing.
@@ -43,16 +48,55 @@ int64_t rtt_high_ns(const struct rtt *rtt)
 	return rtt->smoothed_ns + 4 * rtt->variation_ns;
 }
 
+void rtt_measured(struct raft *raft, struct peer *peer,
+		  enum raft_rtt_from from, int64_t sample_ns)
+{
+	if (from == RAFT_RTT_ANSWERS)
+		rtt_note(&peer->rtt, sample_ns, 0);
+	else if (sample_ns > 0 && sample_ns <= RTT_SAMPLE_MAX_NS)
+		peer->tcp_rtt_ns = sample_ns;
+	election_measured(raft);
+}
+
+enum raft_rtt_from rtt_from(const struct raft *raft, const struct peer *peer)
+{
+	if (peer->rtt.smoothed_ns != 0)
+		return RAFT_RTT_ANSWERS;
+	if (peer->tcp_rtt_ns != 0)
+		return RAFT_RTT_TCP;
+	if (raft->now.exchange_ns > 0 &&
+	    raft->now.exchange_ns <= RTT_SAMPLE_MAX_NS)
+		return RAFT_RTT_EXCHANGE;
+	return RAFT_RTT_UNKNOWN;
+}
+
+static int64_t to_peer_ns(const struct raft *raft, const struct peer *peer)
+{
+	struct rtt first = { 0 };
+
+	switch (rtt_from(raft, peer)) {
+	case RAFT_RTT_ANSWERS:
+		return rtt_high_ns(&peer->rtt);
+	case RAFT_RTT_TCP:
+		rtt_note(&first, peer->tcp_rtt_ns, 0);
+		break;
+	case RAFT_RTT_EXCHANGE:
+		rtt_note(&first, raft->now.exchange_ns, 0);
+		break;
+	case RAFT_RTT_UNKNOWN:
+		break;
+	}
+	return rtt_high_ns(&first);
+}
+
 int64_t rtt_over_quorum_ns(const struct raft *raft)
 {
 	uint64_t speed[RAFT_NODES_MAX]; /* faster is higher, as reached() wants */
 
 	for (uint32_t i = 0; i < raft->members.count; i++) {
-		const struct rtt *rtt = &raft->peers[i].rtt;
+		int64_t rtt_ns = to_peer_ns(raft, &raft->peers[i]);
 
-		speed[i] = rtt->smoothed_ns ?
-				   UINT64_MAX - (uint64_t)rtt_high_ns(rtt) :
-				   0;
+		speed[i] = rtt_ns ? UINT64_MAX - (uint64_t)rtt_ns : 0;
 	}
 	if (raft->self_position != MEMBERS_NONE)
 		speed[raft->self_position] = UINT64_MAX;
@@ -60,6 +104,17 @@ int64_t rtt_over_quorum_ns(const struct raft *raft)
 	uint64_t reached = members_reached(&raft->members, speed);
 
 	return reached ? (int64_t)(UINT64_MAX - reached) : 0;
+}
+
+enum raft_rtt_from rtt_quorum_from(const struct raft *raft)
+{
+	int64_t quorum_ns = rtt_over_quorum_ns(raft);
+
+	for (uint32_t i = 0; i < raft->members.count && quorum_ns != 0; i++)
+		if (i != raft->self_position &&
+		    to_peer_ns(raft, &raft->peers[i]) == quorum_ns)
+			return rtt_from(raft, &raft->peers[i]);
+	return RAFT_RTT_UNKNOWN;
 }
 
 /* While nothing was measured the ceiling is the safe guess. */

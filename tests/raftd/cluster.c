@@ -70,6 +70,7 @@ struct cluster {
 	uint64_t message_count;
 	uint64_t entry_count;
 	uint32_t lossy_percent;
+	int64_t exchange_ns;
 	struct prng prng;
 	FILE *lines;
 	char *text;
@@ -206,6 +207,7 @@ static struct raft_now node_now(const struct node *node)
 			cluster->epochs[node->epoch].raw_ns;
 
 	now.usable = true;
+	now.exchange_ns = cluster->exchange_ns;
 	now.epoch = node->epoch;
 	ts_ns += node->wrong_ns;
 	now.cluster = (struct interval){ ts_ns - CLOCK_BOUND_NS,
@@ -715,14 +717,20 @@ void cluster_death(struct cluster *cluster, uint32_t node, uint32_t peer)
 	cluster_notice(cluster, node, peer, dead->term_led);
 }
 
-void cluster_rtt(struct cluster *cluster, uint32_t node, int64_t rtt_ns)
+void cluster_exchange(struct cluster *cluster, int64_t rtt_ns)
+{
+	cluster->exchange_ns = rtt_ns;
+}
+
+void cluster_rtt(struct cluster *cluster, uint32_t node,
+		 enum raft_rtt_from from, int64_t rtt_ns)
 {
 	for (uint32_t i = 1; i <= cluster->options.node_count; i++)
 		if (i != node)
 			node_step(node_at(cluster, node),
 				  &(struct raft_event){
 					  .type = RAFT_EV_RTT,
-					  .rtt = { i, rtt_ns } });
+					  .rtt = { i, rtt_ns, from } });
 }
 
 void cluster_disk(struct cluster *cluster, uint32_t node, int64_t sync_ns)

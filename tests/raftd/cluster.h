@@ -53,7 +53,10 @@ void cluster_death(struct cluster *cluster, uint32_t node, uint32_t peer);
 void cluster_notice(struct cluster *cluster, uint32_t node, uint32_t peer,
 		    uint64_t term_led);
 /* A measurement of all its peers. */
-void cluster_rtt(struct cluster *cluster, uint32_t node, int64_t rtt_ns);
+void cluster_rtt(struct cluster *cluster, uint32_t node,
+		 enum raft_rtt_from from, int64_t rtt_ns);
+/* What all clock pages say of their exchanges from now on. */
+void cluster_exchange(struct cluster *cluster, int64_t rtt_ns);
 /* From now on an entry is durable there after so long. */
 void cluster_disk(struct cluster *cluster, uint32_t node, int64_t sync_ns);
 /* Its clock page is wrong by so much, and does not know. */

@@ -35,16 +35,34 @@ static void the_timeout_names_its_cause_and_all_its_parts(void **state)
 	view.election_timeout_from = RAFT_TIMEOUT_SILENCES;
 	view.rtt_quorum_ns = 600 * NS_PER_US;
 	view.leader_silence_ns = 31 * NS_PER_MS;
+	view.leader_silence_max_ns = 44 * NS_PER_MS;
 	explain(&view, &config, "", NS_PER_SEC, &out);
 	assert_string_equal(out.timeout,
 			    "twice the usual longest silence; round trip to a "
-			    "quorum 600.0 us, usual longest silence 31.00 ms, "
-			    "floor 50.00 ms, ceiling 3.00 s");
+			    "quorum 600.0 us (answers), usual longest silence "
+			    "31.00 ms, longest 44.00 ms, floor 50.00 ms, "
+			    "ceiling 3.00 s");
 	view = following();
 	view.election_timeout_from = RAFT_TIMEOUT_UNMEASURED;
+	view.rtt_quorum_from = RAFT_RTT_UNKNOWN;
 	explain(&view, &config, "", NS_PER_SEC, &out);
 	assert_non_null(strstr(out.timeout, "as long as unmeasured"));
 	assert_non_null(strstr(out.timeout, "round trip to a quorum unknown"));
+}
+
+static void a_round_trip_that_nobody_answered_yet_names_its_source(void **state)
+{
+	struct raft_view view = following();
+	struct explain out;
+
+	(void)state;
+	view.rtt_quorum_ns = 600 * NS_PER_US;
+	view.rtt_quorum_from = RAFT_RTT_TCP;
+	explain(&view, &config, "", NS_PER_SEC, &out);
+	assert_non_null(strstr(out.timeout, "600.0 us (the kernel's TCP),"));
+	view.rtt_quorum_from = RAFT_RTT_EXCHANGE;
+	explain(&view, &config, "", NS_PER_SEC, &out);
+	assert_non_null(strstr(out.timeout, "600.0 us (the time exchange),"));
 }
 
 static void slots_say_the_place_or_why_there_is_none(void **state)
@@ -95,6 +113,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_timeout_names_its_cause_and_all_its_parts),
+		cmocka_unit_test(
+			a_round_trip_that_nobody_answered_yet_names_its_source),
 		cmocka_unit_test(slots_say_the_place_or_why_there_is_none),
 		cmocka_unit_test(the_lease_says_why_it_is_off),
 		cmocka_unit_test(a_hand_over_is_remembered),

@@ -23,7 +23,7 @@ struct side {
 	struct peers *peers;
 	unsigned int message_count;
 	unsigned int lost_count;
-	unsigned int rtt_count;
+	unsigned int rtt_count, tcp_rtt_count;
 	uint64_t removed_index;
 	bool forgotten;
 	size_t shown_bytes;
@@ -68,13 +68,15 @@ static void on_lost(void *ctx, uint32_t node)
 	side->lost_count++;
 }
 
-static void on_rtt(void *ctx, uint32_t node, int64_t rtt_ns)
+static void on_rtt(void *ctx, uint32_t node, enum raft_rtt_from from,
+		   int64_t rtt_ns)
 {
 	struct side *side = ctx;
 
 	(void)node;
 	assert_true(rtt_ns > 0);
-	side->rtt_count++;
+	side->rtt_count += from == RAFT_RTT_ANSWERS;
+	side->tcp_rtt_count += from == RAFT_RTT_TCP;
 }
 
 static void on_members(void *ctx, uint32_t node, const void *image,

@@ -68,10 +68,12 @@ static void on_lost(void *ctx, uint32_t node)
 	questions_lost(&f->questions, node);
 }
 
-static void on_rtt(void *ctx, uint32_t node, int64_t rtt_ns)
+static void on_rtt(void *ctx, uint32_t node, enum raft_rtt_from from,
+		   int64_t rtt_ns)
 {
 	(void)ctx;
 	(void)node;
+	(void)from;
 	(void)rtt_ns;
 }
 

@@ -57,6 +57,68 @@ static void samples_that_make_no_sense_are_ignored(void **state)
 	assert_int_equal(rtt.smoothed_ns, 0);
 }
 
+static void tcp_stands_in_until_the_peer_answers(void **state)
+{
+	struct raft raft = five_nodes();
+	(void)state;
+
+	for (int i = 1; i < 5; i++)
+		rtt_measured(&raft, &raft.peers[i], RAFT_RTT_TCP,
+			     10 * NS_PER_MS);
+	assert_int_equal(rtt_quorum_from(&raft), RAFT_RTT_TCP);
+	/* As a first sample: three times that at most. */
+	assert_int_equal(rtt_over_quorum_ns(&raft), 30 * NS_PER_MS);
+	assert_int_equal(rtt_election_timeout_ns(&raft), 300 * NS_PER_MS);
+	measure(&raft, 1, NS_PER_MS);
+	measure(&raft, 2, NS_PER_MS);
+	assert_int_equal(rtt_quorum_from(&raft), RAFT_RTT_ANSWERS);
+	assert_in_range(rtt_over_quorum_ns(&raft), NS_PER_MS, 2 * NS_PER_MS);
+}
+
+static void tcp_never_overrides_what_the_peer_answered(void **state)
+{
+	struct raft raft = five_nodes();
+	(void)state;
+
+	for (uint32_t i = 1; i < 5; i++)
+		measure(&raft, i, NS_PER_MS);
+	for (int i = 1; i < 5; i++)
+		rtt_measured(&raft, &raft.peers[i], RAFT_RTT_TCP,
+			     90 * NS_PER_MS);
+	assert_int_equal(rtt_quorum_from(&raft), RAFT_RTT_ANSWERS);
+	assert_in_range(rtt_over_quorum_ns(&raft), NS_PER_MS, 2 * NS_PER_MS);
+}
+
+static void the_time_exchange_stands_in_before_there_is_a_link(void **state)
+{
+	struct raft raft = five_nodes();
+	(void)state;
+
+	raft.now.exchange_ns = 4 * NS_PER_MS;
+	assert_int_equal(rtt_quorum_from(&raft), RAFT_RTT_EXCHANGE);
+	assert_int_equal(rtt_over_quorum_ns(&raft), 12 * NS_PER_MS);
+	assert_int_equal(rtt_election_timeout_ns(&raft), 120 * NS_PER_MS);
+	/* One link is not a quorum of five: the rest is as before. */
+	rtt_measured(&raft, &raft.peers[1], RAFT_RTT_TCP, NS_PER_MS);
+	assert_int_equal(rtt_quorum_from(&raft), RAFT_RTT_EXCHANGE);
+	rtt_measured(&raft, &raft.peers[2], RAFT_RTT_TCP, NS_PER_MS);
+	assert_int_equal(rtt_quorum_from(&raft), RAFT_RTT_TCP);
+	raft.now.exchange_ns = 0;
+	assert_int_equal(rtt_quorum_from(&raft), RAFT_RTT_TCP);
+}
+
+static void samples_of_any_source_must_make_sense(void **state)
+{
+	struct raft raft = five_nodes();
+	(void)state;
+
+	rtt_measured(&raft, &raft.peers[1], RAFT_RTT_TCP, -1);
+	rtt_measured(&raft, &raft.peers[2], RAFT_RTT_TCP, INT64_MAX);
+	raft.now.exchange_ns = INT64_MAX;
+	assert_int_equal(rtt_quorum_from(&raft), RAFT_RTT_UNKNOWN);
+	assert_int_equal(rtt_over_quorum_ns(&raft), 0);
+}
+
 static void nothing_measured_means_the_ceiling(void **state)
 {
 	struct raft raft = five_nodes();
@@ -162,6 +224,11 @@ int main(void)
 		cmocka_unit_test(the_first_sample_counts_in_full),
 		cmocka_unit_test(a_steady_network_has_no_variation),
 		cmocka_unit_test(samples_that_make_no_sense_are_ignored),
+		cmocka_unit_test(tcp_stands_in_until_the_peer_answers),
+		cmocka_unit_test(tcp_never_overrides_what_the_peer_answered),
+		cmocka_unit_test(
+			the_time_exchange_stands_in_before_there_is_a_link),
+		cmocka_unit_test(samples_of_any_source_must_make_sense),
 		cmocka_unit_test(nothing_measured_means_the_ceiling),
 		cmocka_unit_test(the_slowest_of_the_fastest_quorum_decides),
 		cmocka_unit_test(floor_and_ceiling_hold),

@@ -161,10 +161,14 @@ static void command_run(struct cluster **cluster, const char *line)
 		cluster_run(*cluster, number(line, "ms", 0) * NS_PER_MS);
 		return;
 	}
-	if (strcmp(verb, "rtt") == 0)
+	if (strcmp(verb, "rtt") == 0 || strcmp(verb, "tcp") == 0)
 		for (uint32_t i = 1; cluster_has(*cluster, i); i++)
 			cluster_rtt(*cluster, i,
+				    verb[0] == 't' ? RAFT_RTT_TCP :
+						     RAFT_RTT_ANSWERS,
 				    number(line, "ms", 0) * NS_PER_MS);
+	else if (strcmp(verb, "exchange") == 0)
+		cluster_exchange(*cluster, number(line, "ms", 0) * NS_PER_MS);
 	else if (strcmp(verb, "propose") == 0)
 		command_propose(*cluster, line);
 	else if (strcmp(verb, "read") == 0)

@@ -263,6 +263,8 @@ void clock_host_reply(struct world *world, struct event *event)
 			  .a = exchange->peer,
 			  .b = (uint64_t)((exchange->t4_ns - exchange->t1_ns) -
 					  (exchange->t3_ns - exchange->t2_ns)),
+			  .c = packet->number % 2 ? RAFT_RTT_TCP
+						  : RAFT_RTT_ANSWERS,
 		  });
 	world_drop(event);
 	step(world, node, &reply);

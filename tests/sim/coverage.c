@@ -65,6 +65,17 @@ static void cover_roles(struct world *world, const struct node *node,
 				   : COVER_QUORUM_LOST);
 }
 
+/* What timeouts and slots are made of, until peers have answered. */
+static void cover_round_trips(struct world *world, const struct node *node)
+{
+	enum raft_rtt_from from = node->host.view.rtt_quorum_from;
+
+	if (from == RAFT_RTT_TCP)
+		world_cover(world, COVER_TIMEOUTS_TCP);
+	else if (from == RAFT_RTT_EXCHANGE)
+		world_cover(world, COVER_TIMEOUTS_EXCHANGE);
+}
+
 static void cover_message(struct world *world, const struct raft_message *m)
 {
 	if (m->type == RAFT_MSG_VOTE_REPLY && !m->vote_reply.granted)
@@ -113,6 +124,7 @@ void coverage_step(struct world *world, struct node *node,
 				world_cover(world, COVER_RELINQUISHED);
 	}
 	cover_roles(world, node, before);
+	cover_round_trips(world, node);
 	for (uint32_t i = 0; i < effects->send_count; i++)
 		cover_message(world, &effects->send[i]);
 	for (uint32_t i = 0; i < effects->proposal_count; i++)

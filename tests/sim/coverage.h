@@ -38,6 +38,8 @@ struct node;
 	X(EXTENSIONS, "leases renewed by an entry (E1)", true)                 \
 	X(RELINQUISHED, "leases given up by an entry (I10)", true)             \
 	X(I7_STEP_DOWNS, "leaders whose own clock broke (I7)", true)           \
+	X(TIMEOUTS_TCP, "steps that went by round trips of TCP", true)          \
+	X(TIMEOUTS_EXCHANGE, "steps that went by that of the exchange", true)   \
 	X(QUORUM_LOST, "leaders that lost their quorum", true)                 \
 	X(PREVOTES_REFUSED, "pre-votes refused", true)                         \
 	X(VOTES_REFUSED, "votes refused", true)                                \

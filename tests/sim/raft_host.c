@@ -28,6 +28,7 @@ static struct raft_now read_clocks(struct world *world, struct node *node)
 
 	if (node_clock_usable(page, raw_ns)) {
 		now.usable = true;
+		now.exchange_ns = 2 * page->part_delay_ns;
 		now.epoch = page->epoch;
 		now.cluster = timesync_clock_at(page, raw_ns);
 		checks_clock(world, node);
@@ -661,7 +662,8 @@ void raft_host_rtt(struct world *world, struct event *event)
 {
 	struct raft_event rtt = {
 		.type = RAFT_EV_RTT,
-		.rtt = {(uint32_t)event->a, (int64_t)event->b}};
+		.rtt = {(uint32_t)event->a, (int64_t)event->b,
+			(enum raft_rtt_from)event->c}};
 
 	step(world, &world->nodes[event->node], &rtt);
 }

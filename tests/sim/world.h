@@ -90,7 +90,7 @@ enum event_kind {
 	EVENT_RAFT_READ,	   /* a: token */
 	EVENT_RAFT_TRANSFER,	   /* a: peer id */
 	EVENT_RAFT_CONFIGURE,	   /* a: change, b: node id, c: replaced id */
-	EVENT_RAFT_RTT,		   /* a: peer id, b: ns */
+	EVENT_RAFT_RTT,		   /* a: peer id, b: ns, c: from */
 	EVENT_RAFT_SNAPSHOT_TAKEN, /* a: index */
 	EVENT_RAFT_SNAPSHOT_INSTALLED, /* a: index */
 	EVENT_RAFT_SNAPSHOT_FAILED,    /* a: peer id */
