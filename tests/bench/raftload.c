@@ -7,6 +7,7 @@
  *	raftload put RAFTD DIR N	one client, in turns with its floors
  *	raftload limbo RAFTD DIR	of heirs to a long lease
  *	raftload storm RAFTD DIR S	elections in S seconds of a busy host
+ *	raftload etcd-storm PREFIX PORT S	writes through it meanwhile
  *	raftload etcd-load PREFIX PORT PID...	figures of a running etcd
  *	raftload etcd-gap kill|pause PID PORT...	us to the first write
  */
@@ -30,11 +31,13 @@
 #include "tests/bench/raft/lone.h"
 #include "tests/bench/raft/loads.h"
 #include "tests/bench/raft/player.h"
+#include "tests/bench/raft/storm.h"
 
 #define BASE_PORT     7600
 #define LEADER_MS     10000
 #define KILLS	      100
 #define PAUSES	      20
+#define STORM_NICE    (-10) /* as its supervisor does */
 
 static struct cluster cluster;
 static int passes, failures;
@@ -409,7 +412,7 @@ static int run_part(const char *what, unsigned int seconds)
 	else if (strcmp(what, "limbo") == 0)
 		faults_run_limbo(&cluster, "limbo", PAUSES);
 	else
-		faults_run_storm(&cluster, seconds);
+		storm_run(&cluster, seconds);
 	cluster_stop(&cluster);
 	return 0;
 }
@@ -417,6 +420,8 @@ static int run_part(const char *what, unsigned int seconds)
 /* The lease of `limbo` is long, so that its heirs have to wait with writes. */
 static void start_part(char **argv)
 {
+	if (strcmp(argv[1], "storm") == 0 && geteuid() == 0)
+		cluster.nice = STORM_NICE;
 	cluster_start(&cluster, argv[3], argv[2], 3, BASE_PORT,
 		      strcmp(argv[1], "limbo") == 0 ? "lease = \"1s\"" : "");
 }
@@ -498,6 +503,11 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(what, "etcd-load") == 0 && argc > 4)
 		return run_etcd_load(argc, argv);
+	if (strcmp(what, "etcd-storm") == 0 && argc == 5) {
+		storm_write(argv[2], &driver_etcd, (uint16_t)atoi(argv[3]),
+			    (unsigned int)atoi(argv[4]));
+		return 0;
+	}
 	if (strcmp(what, "etcd-gap") == 0 && argc > 4)
 		return run_etcd_gap(argc, argv);
 	fprintf(stderr,
@@ -505,6 +515,7 @@ int main(int argc, char **argv)
 		"RAFTD DIR\n"
 		"       raftload put RAFTD DIR ROUNDS\n"
 		"       raftload storm RAFTD DIR SECONDS\n"
+		"       raftload etcd-storm PREFIX PORT SECONDS\n"
 		"       raftload etcd-load PREFIX PORT PID...\n"
 		"       raftload etcd-gap kill|pause PID PORT...\n");
 	return 2;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -193,6 +194,9 @@ void cluster_start_raftd(struct cluster *cluster, uint32_t i)
 			fcntl(HANDOUT_FD, F_SETFD, 0);
 		else
 			dup2(ends[1], HANDOUT_FD);
+		if (cluster->nice != 0 &&
+		    setpriority(PRIO_PROCESS, 0, cluster->nice) != 0)
+			log_errno("nice %d", cluster->nice);
 		execl(cluster->raftd_path, "raftfs-raftd", (char *)NULL);
 		_exit(127);
 	}
@@ -304,9 +308,9 @@ void cluster_start(struct cluster *cluster, const char *dir,
 {
 	pthread_t clock;
 
-	memset(cluster, 0, sizeof(*cluster));
-	cluster->raftd_path = raftd_path;
-	cluster->count = count;
+	*cluster = (struct cluster){ .raftd_path = raftd_path,
+				     .count = count,
+				     .nice = cluster->nice };
 	make_files(cluster, dir, base_port, extra);
 	for (uint32_t i = 0; i < count; i++) {
 		struct cluster_node *node = &cluster->node[i];

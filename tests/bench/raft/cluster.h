@@ -38,6 +38,7 @@ struct cluster {
 	const char *raftd_path;
 	struct cluster_node node[CLUSTER_NODES_MAX];
 	uint32_t count;
+	int nice; /* of raftds; set before cluster_start(), else 0 */
 };
 
 /* Make keys, configuration and directories under dir (emptied first), start

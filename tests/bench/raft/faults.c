@@ -259,39 +259,3 @@ void faults_run_idle(struct cluster *cluster)
 	figure("", figure_percent(most_ns, seconds), "idle.leader_cpu_percent");
 	figure("", (double)syncs / seconds / cluster->count, "idle.fsyncs_s");
 }
-
-/* The term, which every election raises. */
-static uint64_t term_now(const struct cluster *cluster)
-{
-	struct cons_sample sample;
-	uint64_t term = 0;
-
-	for (uint32_t i = 0; i < cluster->count; i++)
-		if (cluster_sample(cluster, i, &sample) && sample.term > term)
-			term = sample.term;
-	return term;
-}
-
-void faults_run_storm(struct cluster *cluster, unsigned int seconds)
-{
-	uint64_t before;
-	int64_t writes = 0, slowest_ns = 0;
-	int64_t until_ns = clock_raw_ns() + seconds * NS_PER_SEC;
-
-	settled_leader(cluster);
-	before = term_now(cluster);
-	while (clock_raw_ns() < until_ns) {
-		uint32_t leader = cluster_leader(cluster, LEADER_MS);
-		int64_t took_ns = driver_once(&driver_player,
-					      port_of(cluster, leader),
-					      DRIVER_PUT, 1, NULL, LEADER_MS);
-
-		writes += took_ns >= 0;
-		if (took_ns > slowest_ns)
-			slowest_ns = took_ns;
-		usleep(20000);
-	}
-	figure("", (double)(term_now(cluster) - before), "storm.elections");
-	figure("", (double)writes, "storm.writes");
-	figure("", (double)slowest_ns / NS_PER_MS, "storm.slowest_ms");
-}

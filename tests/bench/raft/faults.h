@@ -24,8 +24,4 @@ void faults_run_limbo(struct cluster *cluster, const char *prefix,
  * idle.fsyncs_s. */
 void faults_run_idle(struct cluster *cluster);
 
-/* Nothing fails, but the host makes everything late: the storm itself is the
- * caller's. */
-void faults_run_storm(struct cluster *cluster, unsigned int seconds);
-
 #endif
