@@ -6,7 +6,7 @@
 
 world 3
 start 1 2 3
-wait_until 20 leader_by 1
+wait_until 60 serving
 ok "a leader is elected" $?
 all=$W/n1/run/files.sock,$W/n2/run/files.sock,$W/n3/run/files.sock
 index() { status_of 1 | grep -o '"commit_index": *[0-9]*' |

@@ -5,9 +5,9 @@
 
 world 3
 start 1 2 3
-wait_until 20 leader_by 1
+wait_until 60 serving
 ok "a leader is elected" $?
-leader=$(leader_by 1)
+leader=$(await_leader 1)
 wait_until 5 test "$(leader_by 2)$(leader_by 3)" = "$leader$leader"
 ok "all nodes name the same one" $?
 

@@ -6,14 +6,14 @@
 
 world 3
 start 1 2 3
-wait_until 20 leader_by 1
+wait_until 60 serving
 ok "a leader is elected" $?
 mkdir -p "$W/src"
 for i in $(seq 1 30); do head -c $((i * 211)) /dev/urandom >"$W/src/s$i"; done
 for i in 1 2 3; do head -c 2500000 /dev/urandom >"$W/src/big$i"; done
 rfs 1 put -r "$W/src" /tree >/dev/null
 ok "small and large files go in" $?
-victim=$(($(leader_by 1) % 3 + 1))
+victim=$(($(await_leader 1) % 3 + 1))
 store=$W/n$victim/data/storaged
 damage() {
 	python3 - "$store" <<-'EOF'

@@ -5,9 +5,9 @@
 
 world 3
 start 1 2 3
-wait_until 20 leader_by 1
+wait_until 60 serving
 ok "a leader is elected" $?
-leader=$(leader_by 1)
+leader=$(await_leader 1)
 follower=$((leader % 3 + 1))
 rfs 1 put "$SELF" /file
 ok "a file goes in" $?

@@ -15,7 +15,7 @@ world 3
 mount -t tmpfs -o size=64m,mode=700 raftfs-test "$W/n3/data" || exit 1
 mounts+=("$W/n3/data")
 start 1 2 3
-wait_until 20 leader_by 1
+wait_until 60 serving
 ok "a leader is elected" $?
 rfs 1 put "$SELF" /file
 ok "a file goes in" $?

@@ -10,7 +10,7 @@ for n in 1 2 3; do
 	prefix[$n]="env LD_PRELOAD=$B/slowsync.so SLOWSYNC_FILE=$W/n$n/slow"
 done
 start 1 2 3
-wait_until 20 leader_by 1
+wait_until 60 serving
 ok "a leader is elected" $?
 
 # One client's writes through a node in so many seconds.
@@ -28,7 +28,7 @@ said() { # N pattern
 }
 
 # ---- a slow disk ----
-old=$(leader_by 1)
+old=$(await_leader 1)
 via=$((old % 3 + 1))
 pace $via 1 >/dev/null
 echo 200 >"$W/n$old/slow"
@@ -43,7 +43,7 @@ ok "and says why" $?
 status=$?
 ok "writes went on: $(cat "$W/slow_pace") in 8 s" "$status"
 
-new=$(leader_by $via)
+new=$(await_leader $via)
 ! out=$(timeout 20 "$B/raftfs" -c "$W/n$new/raftfs.conf" leader transfer \
 	"n$old" 2>&1) && [[ $out == *"disk is much slower"* ]]
 ok "an operator cannot hand it back: $out" $?
@@ -52,7 +52,7 @@ elsewhere "$old"
 ok "it does not come back by itself" $?
 rm "$W/n$old/slow"
 pace $via 3 >/dev/null
-new=$(leader_by $via)
+new=$(await_leader $via)
 out=$(timeout 20 "$B/raftfs" -c "$W/n$new/raftfs.conf" leader transfer \
 	"n$old" 2>&1)
 ok "with a quick disk it may: $out" $?
@@ -61,7 +61,7 @@ ok "and leads when the command is done" $?
 
 # ---- a storaged that hangs ----
 sleep 6 # hand-overs are seconds apart
-old=$(leader_by 1)
+old=$(await_leader 1)
 via=$((old % 3 + 1))
 pause "$old" storaged
 began=$SECONDS

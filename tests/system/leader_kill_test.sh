@@ -6,7 +6,7 @@
 
 world 3
 start 1 2 3
-wait_until 20 leader_by 1
+wait_until 60 serving
 ok "a leader is elected" $?
 
 writers=()
@@ -17,7 +17,7 @@ for n in 1 2 3; do
 done
 for round in 1 2 3 4; do
 	sleep 2
-	leader=$(leader_by $((round % 3 + 1)))
+	leader=$(await_leader $((round % 3 + 1)))
 	[ -n "$leader" ] && kill_daemon "$leader" raftd
 	ok "round $round: raftd of the leader, n${leader:-?}, killed" $?
 done

@@ -9,6 +9,9 @@
 #	kill_daemon N NAME  kill -9 of one daemon, by pid
 #	rfs N ARGS...       raftfs(1) against node N
 #	reads_by_lease N    how many reads it has answered so
+#	number N FIELD      a number out of its status
+#	serving [N...]      there is a leader, and files at these nodes (all)
+#	await_leader N      the leader, by node N; waits for one
 #	wait_until S CMD... poll until CMD works, at most S seconds
 #	pause N [NAME]      SIGSTOP one daemon, or the whole node
 #	resume N            SIGCONT all of it
@@ -235,6 +238,11 @@ reads_by_lease() { # N: how many its daemons have answered
 		awk -F: '{ sum += $2 } END { print sum + 0 }'
 }
 
+number() { # N field: the first of that name
+	status_of "$1" | grep -o "\"$2\": *[0-9]*" | head -n 1 |
+		grep -o '[0-9]*$'
+}
+
 wait_until() { # seconds command...
 	local end=$((SECONDS + $1))
 	shift
@@ -250,6 +258,25 @@ leader_by() { # N
 	name=$(timeout 10 "$B/raftfs" -c "$W/n$1/raftfs.conf" leader \
 		2>/dev/null | head -n 1)
 	case $name in n[1-9]) echo "${name#n}" ;; *) return 1 ;; esac
+}
+
+# The same, but a moment without one, on a busy host, is waited for.
+await_leader() { # N
+	local end=$((SECONDS + 30))
+	until leader_by "$1"; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.1
+	done
+}
+
+# A leader says nothing of the storaged beside it, nor of those elsewhere.
+serving() { # [N...]
+	local n
+	[ $# -gt 0 ] || set -- "${!supervisor_pid[@]}"
+	leader_by "$1" || return 1
+	for n in "$@"; do
+		rfs "$n" -t 5 ls / || return 1
+	done
 }
 
 cut() { # A B [oneway]

@@ -9,21 +9,17 @@ extra_conf='raft {
 	lease = "8s"
 }'
 
-raft_number() { # N FIELD: of the node's raftd
-	status_of "$1" | tr '{' ',' | tr ',' '\n' | sed -n "s/^\"$2\":\([0-9]*\).*/\1/p" |
-		head -n 1
-}
 leads() { [ "$(leader_by "$1")" = "$1" ]; }
 
 world 3
 start 1 2 3
-wait_until 20 leader_by 1
+wait_until 60 serving
 ok "a leader is elected" $?
-old=$(leader_by 1)
+old=$(await_leader 1)
 new=$((old % 3 + 1))
 third=$((new % 3 + 1))
 uncommitted() { # N: its log is longer than what it knows committed
-	[ "$(raft_number "$1" commit_index)" -lt "$(raft_number "$1" last_index)" ]
+	[ "$(number "$1" commit_index)" -lt "$(number "$1" last_index)" ]
 }
 rfs "$old" mkdir /other
 echo still | rfs "$old" put - /other/still
@@ -33,16 +29,22 @@ writer=$!
 wait_until 10 rfs "$new" stat /moving
 sleep 0.5
 
-# A write reaches the next leader; what that says does not come back.
+# A write reaches the next leader and nobody else; what that says does not come
+# back.
+alone() { [ "$(number "$third" last_index)" -lt "$(number "$new" last_index)" ]; }
+unheard() {
+	[ "$(number "$old" commit_index)" -lt "$(number "$new" last_index)" ]
+}
 cut "$old" "$third"
+wait_until 20 alone
 cut "$old" "$new" oneway
-wait_until 5 uncommitted "$new"
+wait_until 20 unheard
 ok "a write reaches n$new, and n$old does not know" $?
 pause "$old" raftd
 heal
 wait_until 6 leads "$new"
 ok "n$new leads instead of n$old, which stands still" $?
-limbo=$(raft_number "$new" last_index)
+limbo=$(number "$new" last_index)
 
 [ "$(rfs "$new" cat /other/still)" = still ] && uncommitted "$new"
 ok "it reads what the write cannot change, with nothing committed yet" $?
@@ -50,7 +52,7 @@ rfs "$new" ls -l /other >"$W/listing" && grep -q still "$W/listing" &&
 	uncommitted "$new"
 ok "also a directory with all that is in it" $?
 rfs "$new" ls -l / >"$W/listing" &&
-	[ "$(raft_number "$new" commit_index)" -ge "$limbo" ]
+	[ "$(number "$new" commit_index)" -ge "$limbo" ]
 ok "what it may change is told when it is settled" $?
 resume "$old"
 wait "$writer"

@@ -8,7 +8,7 @@
 history=$B/tests/system/history
 world 3
 start 1 2 3
-wait_until 20 leader_by 1
+wait_until 60 serving
 ok "a leader is elected" $?
 
 "$history" run "$W/history" 26 12 "$W"/n{1,2,3}/run/files.sock \

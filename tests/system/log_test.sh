@@ -15,7 +15,7 @@ written() { date -u -d "@$(($1 / 1000000000))" "+%FT%T.$(printf %09d $(($1 % 100
 
 world 3
 start 1 2 3
-wait_until 20 leader_by 1
+wait_until 60 serving
 ok "a leader is elected" $?
 for i in 1 2 3 4; do
 	echo "file $i" | rfs $((i % 3 + 1)) put - "/f$i"
@@ -53,7 +53,7 @@ ok "--follow shows it on another node as it is committed" $?
 kill "$follower" 2>/dev/null
 wait "$follower" 2>/dev/null
 
-leader=$(leader_by 1)
+leader=$(await_leader 1)
 kill_daemon "$leader" raftd
 other=$((leader % 3 + 1))
 wait_until 20 rfs "$other" mkdir /after

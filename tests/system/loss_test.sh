@@ -6,7 +6,7 @@
 
 world 3
 start 1 2 3
-wait_until 20 leader_by 1
+wait_until 60 serving
 ok "a leader is elected" $?
 for n in 1 2 3; do
 	lossy "$n" 10

@@ -70,7 +70,7 @@ start_newcomer() { # N name
 
 world 5 3
 start 1 2 3
-wait_until 20 leader_by 1
+wait_until 60 serving
 ok "three nodes have a leader" $?
 head -c 3000000 /dev/urandom >"$W/big"
 rfs 1 put "$W/big" /big && rfs 2 put "$SELF" /small
@@ -143,7 +143,7 @@ members 5 promote n5 2>/dev/null && list_is 1 "$three,n4 voter,n5 voter"
 ok "promoted, asked by itself, it votes" $?
 
 # A leader may be removed, and is told; it disturbs nobody.
-old=$(leader_by 1)
+old=$(await_leader 1)
 members "$old" remove "n$old" 2>/dev/null
 ok "the leader is removed (n$old)" $?
 for n in 1 2 3 4 5; do [ "$n" = "$old" ] || other=$n; done

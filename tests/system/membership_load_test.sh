@@ -13,7 +13,7 @@ extra_conf='raft {
 }'
 world 6 3
 start 1 2 3
-wait_until 20 leader_by 1
+wait_until 60 serving
 ok "a leader is elected" $?
 
 # More than the log keeps: who comes needs a snapshot, and the large data.
@@ -27,7 +27,7 @@ for i in 1 2 3; do
 done
 ok "trees go in" $?
 
-leader=$(leader_by 1)
+leader=$(await_leader 1)
 lost=$((leader % 3 + 1))
 stays=$((lost % 3 + 1))
 sock() { echo "$W/n$1/run/files.sock"; }

@@ -6,9 +6,9 @@
 
 world 3
 start 1 2 3
-wait_until 20 leader_by 1
+wait_until 60 serving
 ok "a leader is elected" $?
-old=$(leader_by 1)
+old=$(await_leader 1)
 others=$(seq 1 3 | grep -v "$old")
 read -r a b <<<"$(echo "$others" | tr '\n' ' ')"
 rfs "$old" put "$SELF" /before
@@ -71,7 +71,7 @@ ok "what gives way is logged with both stamps" $?
 ok "and nothing that was acknowledged gives way" $?
 
 # One way: the leader's words arrive, the answers do not.
-old=$(leader_by 1)
+old=$(await_leader 1)
 for n in 1 2 3; do
 	[ "$n" = "$old" ] || cut "$old" "$n" oneway
 done

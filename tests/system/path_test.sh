@@ -48,7 +48,7 @@ world 3
 delay 2 1 8
 ok "time packets of n1 reach n2 8 ms late" $?
 start 1 2 3
-wait_until 20 leader_by 1
+wait_until 60 serving
 ok "a leader is elected" $?
 if wait_until 5 grep -q 'probes are off\|probe .* is off' "$W/n2/log"; then
 	echo "off here: $(grep -m 1 'probes\? .*off' "$W/n2/log")"

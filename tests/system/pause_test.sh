@@ -6,7 +6,7 @@
 
 world 3
 start 1 2 3
-wait_until 20 leader_by 1
+wait_until 60 serving
 ok "a leader is elected" $?
 load 12
 
@@ -17,7 +17,7 @@ writes() { # N: through that node, briefly
 for what in raftd ""; do
 	sleep 1
 	wait_until 10 leader_by 1
-	old=$(leader_by 1)
+	old=$(await_leader 1)
 	other=$((old % 3 + 1))
 	# shellcheck disable=SC2086 # nothing: the whole node
 	pause "$old" $what
@@ -37,7 +37,7 @@ replaced() {
 }
 for what in storaged raftd; do
 	wait_until 10 leader_by 1
-	old=$(leader_by 1)
+	old=$(await_leader 1)
 	before=$(child_pid "$old" $what)
 	pause "$old" $what
 	wait_until 20 replaced $what

@@ -24,7 +24,7 @@ for n in 1 2 3; do
 	mounts+=("$W/n$n/data")
 done
 start 1 2 3
-wait_until 20 leader_by 1
+wait_until 60 serving
 ok "a leader is elected" $?
 load 12
 head -c 300000 /dev/urandom >"$W/blob"

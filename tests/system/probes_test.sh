@@ -8,7 +8,7 @@ bpftool=$(command -v bpftool || echo /usr/sbin/bpftool)
 
 world 3
 start 1 2 3
-wait_until 20 leader_by 1
+wait_until 60 serving
 ok "a leader is elected" $?
 rfs 1 put "$SELF" /file
 ok "a file goes in" $?

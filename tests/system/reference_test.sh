@@ -33,7 +33,7 @@ leave() {
 trap leave EXIT
 
 start 1 2 3
-wait_until 20 leader_by 1
+wait_until 60 serving
 ok "a leader is elected" $?
 synced() { status_of "$1" | grep -q '"quality": *"SYNCED"'; }
 for n in 1 2 3; do

@@ -9,7 +9,7 @@ world 3
 mv "$W/n3/node.key" "$W/n3/listed.key"
 "$B/raftfs" keygen "$W/n3/node.key" >/dev/null
 start 1 2 3
-wait_until 20 leader_by 1
+wait_until 60 serving 1 2
 ok "two nodes elect a leader without the third" $?
 rfs 1 put "$SELF" /file
 ok "and hold files" $?

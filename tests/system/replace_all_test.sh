@@ -11,7 +11,7 @@ extra_conf='raft {
 }'
 world 6 3
 start 1 2 3
-wait_until 20 leader_by 1
+wait_until 60 serving
 ok "a leader is elected" $?
 mkdir -p "$W/src"
 for i in $(seq 1 60); do

@@ -10,7 +10,7 @@ extra_conf='raft {
 }'
 world 3
 start 1 2 3
-wait_until 20 leader_by 1
+wait_until 60 serving
 ok "a leader is elected" $?
 mkdir -p "$W/src"
 for i in $(seq 1 150); do
@@ -20,18 +20,32 @@ head -c 2500000 /dev/urandom >"$W/src/big"
 rfs 1 put -r "$W/src" /one >/dev/null
 ok "a tree goes in" $?
 
-leader=$(leader_by 1)
+leader=$(await_leader 1)
 away=$((leader % 3 + 1))
 stop "$away"
+before=$(number "$leader" last_index)
 rfs "$leader" put -r "$W/src" /two >/dev/null
 ok "another one while n$away is down" $?
 for i in 1 2 3; do
 	rfs "$leader" put -r "$W/src" "/more$i" >/dev/null
 	ok "and more than the log keeps ($i)" $?
 done
+# A log keeps more while a follower that is there lags, until the next snapshot.
+is_compacted() { # N
+	[ "$(number "$1" first_index)" -gt "$before" ]
+}
+are_compacted() {
+	is_compacted "$leader" && is_compacted $((6 - leader - away))
+}
+for i in $(seq 4 20); do
+	wait_until 3 are_compacted && break
+	rfs "$leader" put -r "$W/src" "/more$i" >/dev/null
+done
+are_compacted
+ok "whose beginning n$away would need is gone" $?
 start "$away"
 caught_up() { [ "$(rfs "$away" ls /more3 2>/dev/null | wc -l)" -eq 151 ]; }
-wait_until 30 caught_up
+wait_until 60 caught_up
 ok "n$away catches up" $?
 grep -q 'snapshot: received' "$W/n$away/log"
 ok "by snapshot" $?

@@ -10,7 +10,7 @@ extra_conf='raft {
 world 3
 prefix[1]="env LD_PRELOAD=$B/badsector.so BADSECTOR_FILE=$W/bad"
 start 1 2 3
-wait_until 20 leader_by 1
+wait_until 60 serving
 ok "a leader is elected" $?
 for i in 1 2 3 4 5 6 7 8; do echo $i | rfs 1 put - "/f$i" || break; done
 ok "writes go in" $?

@@ -9,7 +9,7 @@ world 3
 prefix[2]="env LD_PRELOAD=$B/skew.so SKEW_RAW_PPM=80 SKEW_WALL_NS=3600000000000"
 prefix[3]="env LD_PRELOAD=$B/skew.so SKEW_RAW_PPM=-80 SKEW_WALL_NS=-600000000000"
 start 1 2 3
-wait_until 20 leader_by 1
+wait_until 60 serving
 ok "a leader is elected" $?
 synced() { status_of "$1" | grep -q '"quality": *"SYNCED"'; }
 for n in 1 2 3; do
@@ -31,7 +31,7 @@ for round in 1 2 3 4 5 6; do
 	rfs "$n" stat --json "/stamp$round" |
 		grep -o '"ctime_ns": *[0-9]*' | grep -o '[0-9]*$' >>"$stamps"
 	if [ "$round" = 2 ] || [ "$round" = 4 ]; then
-		leader=$(leader_by 1)
+		leader=$(await_leader 1)
 		[ -n "$leader" ] && kill_daemon "$leader" raftd
 		wait_until 20 rfs 1 ls /
 	fi

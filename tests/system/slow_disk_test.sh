@@ -10,7 +10,7 @@ for n in 1 2 3; do
 	prefix[$n]="env LD_PRELOAD=$B/slowsync.so SLOWSYNC_FILE=$W/n$n/slow"
 done
 start 1 2 3
-wait_until 20 leader_by 1
+wait_until 60 serving
 ok "a leader is elected" $?
 # Writes that one client gets acknowledged in a time in which a cluster that
 # waits for the slow disk every time can do 10.
@@ -26,7 +26,7 @@ measured() { # N
 		grep -o '[0-9]*$')" -ge 200000000 ]
 }
 
-leader=$(leader_by 1)
+leader=$(await_leader 1)
 slow=$((leader % 3 + 1))
 echo 200 >"$W/n$slow/slow"
 done_=$(pace "$leader" 3)
@@ -37,7 +37,7 @@ ok "and it did have a slow disk" $?
 rm "$W/n$slow/slow"
 
 wait_until 10 leader_by 1
-slow=$(leader_by 1)
+slow=$(await_leader 1)
 echo 200 >"$W/n$slow/slow"
 done_=$(pace $((slow % 3 + 1)) 4)
 [ "${done_:-0}" -ge 2 ]

@@ -10,9 +10,9 @@ extra_conf='raft {
 }'
 world 3
 start 1 2 3
-wait_until 20 leader_by 1
+wait_until 60 serving
 ok "a leader is elected" $?
-away=$(($(leader_by 1) % 3 + 1))
+away=$(($(await_leader 1) % 3 + 1))
 one=$((away % 3 + 1))
 two=$((one % 3 + 1))
 stop "$away"
@@ -21,8 +21,14 @@ for i in $(seq 1 250); do echo "$i" >"$W/src/f$i"; done
 rfs "$one" put -r "$W/src" /tree >/dev/null
 ok "a tree goes in while n$away is down" $?
 snapshots() { find "$W/n$1/data/storaged/snapshots" -name '*.snap'; }
-have_snapshots() { [ "$(snapshots "$one")" ] && [ "$(snapshots "$two")" ]; }
-wait_until 20 have_snapshots
+# So late ones that none is due at the next start: a new one would be good.
+has_snapshot() { # N
+	[ "$(snapshots "$1")" ] &&
+		[ $(($(number "$1" commit_index) - $(number "$1" \
+			snapshot_index))) -lt 90 ]
+}
+have_snapshots() { has_snapshot "$one" && has_snapshot "$two"; }
+wait_until 60 have_snapshots
 ok "the others have snapshots" $?
 
 flip() { # file, offset

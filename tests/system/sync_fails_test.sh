@@ -10,7 +10,7 @@ for n in 1 2 3; do
 	prefix[$n]="env LD_PRELOAD=$B/failsync.so FAILSYNC_FILE=$W/n$n/fail"
 done
 start 1 2 3
-wait_until 20 leader_by 1
+wait_until 60 serving
 ok "a leader is elected" $?
 
 died() { # N, how often
@@ -28,7 +28,7 @@ fails() { # which, N
 }
 load 14
 sleep 1
-leader=$(leader_by 1)
+leader=$(await_leader 1)
 fails "a follower" $((leader % 3 + 1))
 wait_until 10 leader_by 1
 fails "the leader" "$(leader_by 1)"

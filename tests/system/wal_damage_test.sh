@@ -7,11 +7,11 @@
 
 world 3
 start 1 2 3
-wait_until 20 leader_by 1
+wait_until 60 serving
 ok "a leader is elected" $?
 for i in 1 2 3 4 5 6 7 8; do echo $i | rfs 1 put - "/f$i" || break; done
 ok "writes go in" $?
-victim=$(($(leader_by 1) % 3 + 1))
+victim=$(($(await_leader 1) % 3 + 1))
 other=$((victim % 3 + 1))
 third=$((other % 3 + 1))
 wal=$W/n$victim/data/raftd/wal
