@@ -6,7 +6,7 @@ BUILD_DEPS := gcc make pkg-config protobuf-c-compiler libprotobuf-c-dev \
 	libisal-dev libfuse3-dev libcmocka-dev systemtap-sdt-dev libnghttp2-dev
 BPF_DEPS   := clang llvm libbpf-dev linux-libc-dev bpftool
 RUN_DEPS   := fuse3 procps
-CHECK_DEPS := clang clang-tidy cppcheck shellcheck mandoc python3 iproute2 \
+CHECK_DEPS := git clang clang-tidy cppcheck shellcheck mandoc python3 iproute2 \
 	nftables util-linux libc6-dev e2fsprogs xz-utils openssl \
 	python3-grpcio python3-protobuf protobuf-compiler
 # besides, for `make fuzz` and `make check-full`

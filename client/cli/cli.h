@@ -36,7 +36,8 @@ typedef int cli_command(struct cli *cli, int argc, char **argv);
 cli_command command_put, command_get, command_cat, command_ls, command_stat,
 	command_mkdir, command_rm, command_mv, command_cp, command_ln,
 	command_df, command_status, command_clock, command_members,
-	command_leader, command_log, command_keygen, command_cluster, command_config;
+	command_leader, command_log, command_metrics, command_keygen,
+	command_cluster, command_config;
 
 /* Connect. CLI_OK, or the exit code after the reason was printed. */
 RFS_MUST_USE int cli_open(struct cli *cli);

@@ -38,6 +38,8 @@ static const struct usage_command commands[] = {
 	 "name the leader, or hand leadership over"},
 	{"log", command_log, "[--since TIME] [--until TIME] [--follow]",
 	 "what was committed, when, by whom"},
+	{"metrics", command_metrics, "",
+	 "what the daemons of this host count, for Prometheus"},
 	{"keygen", command_keygen, "FILE",
 	 "make a node key; prints the line for raftfs.conf"},
 	{"cluster", command_cluster,

@@ -41,7 +41,7 @@ _raftfs() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	local command='' verb='' target=()
 	local commands='put get cat ls stat mkdir rm mv cp ln df status clock
-		members leader log keygen cluster config'
+		members leader log metrics keygen cluster config'
 
 	COMPREPLY=()
 	_raftfs_target
