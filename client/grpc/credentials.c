@@ -72,7 +72,7 @@ static enum rfs_err use_files(SSL_CTX *context, const char *certificate,
 
 static enum rfs_err use_client_ca(SSL_CTX *context, const char *path)
 {
-	STACK_OF(X509_NAME) *names;
+	STACK_OF(X509_NAME) * names;
 
 	if (path[0] == '\0')
 		return RFS_ERR_OK;
@@ -94,7 +94,8 @@ static SSL_CTX *bare_context(void)
 
 	if (context == NULL)
 		return NULL;
-	SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
+	SSL_CTX_set_options(context, SSL_OP_NO_TICKET |
+					     SSL_OP_NO_RENEGOTIATION |
 					     SSL_OP_NO_COMPRESSION);
 	SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE |
 					  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |

@@ -45,9 +45,9 @@ static void log_finding(void *ctx, const char *text)
 /* All or nothing, but for the door, which may stay where it was. */
 static enum rfs_err apply(struct face *face, const struct config *fresh)
 {
-	bool moved = strcmp(fresh->grpc.address, face->config.grpc.address) !=
-			     0 ||
-		     fresh->grpc.port != face->config.grpc.port;
+	bool moved =
+		strcmp(fresh->grpc.address, face->config.grpc.address) != 0 ||
+		fresh->grpc.port != face->config.grpc.port;
 	SSL_CTX *context;
 	enum rfs_err err = credentials_load(fresh, &context);
 
@@ -80,7 +80,7 @@ static void reload(struct face *face, const struct config *fresh)
 static void on_hung_up(struct ev_loop *loop, ev_signal *watcher, int events)
 {
 	static struct config fresh;
-	const struct config_errors errors = { log_finding, NULL };
+	const struct config_errors errors = {log_finding, NULL};
 	struct face *face = watcher->data;
 
 	(void)loop;
@@ -132,7 +132,7 @@ static void on_stop(struct ev_loop *loop, ev_signal *watcher, int events)
 
 static enum rfs_err take_config(int fd, struct config *config)
 {
-	const struct config_errors errors = { log_finding, NULL };
+	const struct config_errors errors = {log_finding, NULL};
 
 	return config_load_fd(fd, "raftfs.conf", &errors, config);
 }
@@ -235,8 +235,8 @@ static void watch(struct face *face)
 static enum rfs_err open_all(struct face *face)
 {
 	SSL_CTX *context;
-	enum rfs_err err = services_init(&face->services, face->loop,
-					 &face->config);
+	enum rfs_err err =
+		services_init(&face->services, face->loop, &face->config);
 
 	if (err != RFS_ERR_OK)
 		return err;

@@ -43,15 +43,15 @@ enum rfs_err fields_timeout(const char *value, int64_t *timeout_ns)
 	each_ns = unit_ns(value[digits]);
 	if (digits == 0 || each_ns == 0 || value[digits + 1] != '\0')
 		return RFS_ERR_INVALID;
-	*timeout_ns = number > INT64_MAX / each_ns ? INT64_MAX :
-						     number * each_ns;
+	*timeout_ns =
+		number > INT64_MAX / each_ns ? INT64_MAX : number * each_ns;
 	return RFS_ERR_OK;
 }
 
 bool fields_is_grpc(const char *content_type)
 {
-	static const char *const known[] = { "application/grpc+proto",
-					     "application/grpc" };
+	static const char *const known[] = {"application/grpc+proto",
+					    "application/grpc"};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
 		size_t length = strlen(known[i]);

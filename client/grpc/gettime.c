@@ -6,11 +6,11 @@
 
 static const char *quality_name(uint32_t quality)
 {
-	static const char *const names[] = { "UNSYNCED", "HOLDOVER", "SYNCED",
-					     "DISRUPTED" };
+	static const char *const names[] = {"UNSYNCED", "HOLDOVER", "SYNCED",
+					    "DISRUPTED"};
 
-	return quality < sizeof(names) / sizeof(*names) ? names[quality] :
-							  "UNSYNCED";
+	return quality < sizeof(names) / sizeof(*names) ? names[quality]
+							: "UNSYNCED";
 }
 
 /* No time rather than a wrong one; timesyncd knows why. */
@@ -38,8 +38,7 @@ static void guess_offset(const DistributedFs__TimeRequest *request,
 {
 	if (request->client_time == 0 || reply->round_trip_time == 0)
 		return;
-	reply->offset = ((double)(reply->receive_time -
-				  request->client_time) -
+	reply->offset = ((double)(reply->receive_time - request->client_time) -
 			 (double)reply->round_trip_time / 2) /
 			1e9;
 }

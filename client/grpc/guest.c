@@ -18,7 +18,7 @@
 #define OUT_BYTES   16384u
 #define KEEPALIVE_S 30
 /* Between announcing GOAWAY and meaning it: a round trip. */
-#define GOODBYE_NS  (100 * NS_PER_MS)
+#define GOODBYE_NS (100 * NS_PER_MS)
 
 struct guest {
 	struct list_node node;
@@ -36,7 +36,8 @@ struct guest {
 	int64_t goodbye_ns; /* when GOAWAY is meant; INT64_MAX: not, or said */
 	int64_t out_by_ns; /* when it has left, by force; INT64_MAX: it stays */
 	int64_t active_ns;
-	int64_t blocked_ns; /* since when it does not read; INT64_MAX: it does */
+	int64_t blocked_ns; /* since when it does not read; INT64_MAX: it does
+			     */
 	int blocked_on;	    /* EV_WRITE, mostly */
 	size_t out_bytes;
 	size_t out_sent;
@@ -54,7 +55,7 @@ static int64_t now_ns(void *ctx)
 static int64_t rtt_ns(void *ctx)
 {
 	const struct guest *guest = ctx;
-	struct tcp_info info = { 0 };
+	struct tcp_info info = {0};
 	socklen_t bytes = sizeof(info);
 
 	if (getsockopt(guest->fd, IPPROTO_TCP, TCP_INFO, &info, &bytes) != 0)
@@ -112,9 +113,9 @@ static int64_t due_ns(const struct guest *guest)
 {
 	int64_t earliest_ns = h2_deadline_ns(guest->h2);
 	int64_t others_ns[] = {
-		units_add_sat(guest->active_ns, guest->known ?
-							GUEST_IDLE_NS :
-							GUEST_HANDSHAKE_NS),
+		units_add_sat(guest->active_ns, guest->known
+							? GUEST_IDLE_NS
+							: GUEST_HANDSHAKE_NS),
 		units_add_sat(guest->blocked_ns, GUEST_STALL_NS),
 		guest->goodbye_ns,
 		guest->out_by_ns,
@@ -192,8 +193,8 @@ static enum rfs_err receive_some(struct guest *guest)
 		ERR_clear_error();
 		got = SSL_read(guest->ssl, data, sizeof(data));
 		if (got <= 0)
-			return wanted(guest, got) != 0 ? RFS_ERR_BUSY :
-							 RFS_ERR_CLOSED;
+			return wanted(guest, got) != 0 ? RFS_ERR_BUSY
+						       : RFS_ERR_CLOSED;
 		guest->active_ns = clock_raw_ns();
 		if (h2_receive(guest->h2, data, (size_t)got) != RFS_ERR_OK) {
 			(void)send_all(guest); /* why */
@@ -260,11 +261,10 @@ static void shake_hands(struct guest *guest)
 	}
 	events = wanted(guest, result);
 	if (events == 0) {
-		const char *reason =
-			ERR_reason_error_string(ERR_peek_error());
+		const char *reason = ERR_reason_error_string(ERR_peek_error());
 
-		end(guest, reason != NULL ? reason :
-					    "it left during the handshake");
+		end(guest,
+		    reason != NULL ? reason : "it left during the handshake");
 		return;
 	}
 	watch(guest, events);
@@ -333,11 +333,11 @@ static void set_options(int fd)
 	const struct {
 		int level, name, value;
 	} options[] = {
-		{ IPPROTO_TCP, TCP_NODELAY, 1 },
-		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
-		{ IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_S },
-		{ IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_S / 3 },
-		{ IPPROTO_TCP, TCP_USER_TIMEOUT, 2 * KEEPALIVE_S * 1000 },
+		{IPPROTO_TCP, TCP_NODELAY, 1},
+		{SOL_SOCKET, SO_KEEPALIVE, 1},
+		{IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_S},
+		{IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_S / 3},
+		{IPPROTO_TCP, TCP_USER_TIMEOUT, 2 * KEEPALIVE_S * 1000},
 	};
 
 	/* What the kernel does not know it does without. */
@@ -370,8 +370,7 @@ struct guest *guest_new(struct ev_loop *loop, SSL_CTX *context, int fd,
 	}
 	guest->loop = loop;
 	guest->host = host;
-	guest->h2_host =
-		(struct h2_host){ guest, now_ns, rtt_ns, wants_send };
+	guest->h2_host = (struct h2_host){guest, now_ns, rtt_ns, wants_send};
 	guest->fd = fd;
 	guest->active_ns = clock_raw_ns();
 	guest->blocked_ns = INT64_MAX;

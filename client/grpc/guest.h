@@ -39,7 +39,7 @@ void guest_free(struct guest *guest);
 /* Let calls that were taken end, take no more, close. */
 void guest_leave(struct guest *guest);
 
-bool guest_is_known(const struct guest *guest); /* its handshake is done */
+bool guest_is_known(const struct guest *guest);	    /* its handshake is done */
 int64_t guest_active_ns(const struct guest *guest); /* raw; last heard of */
 
 /* For who keeps it, in a list of theirs. */

@@ -56,8 +56,7 @@ static struct guest *least_missed(const struct guests *guests)
 	struct guest *least = NULL;
 	struct list_node *at;
 
-	list_for_each(at, &guests->all)
-	{
+	list_for_each (at, &guests->all) {
 		struct guest *guest = guest_of(at);
 
 		if (least == NULL ||
@@ -105,7 +104,7 @@ struct guests *guests_new(struct ev_loop *loop,
 		return NULL;
 	guests->loop = loop;
 	guests->service = service;
-	guests->host = (struct guest_host){ guests, on_gone };
+	guests->host = (struct guest_host){guests, on_gone};
 	list_init(&guests->all);
 	ev_timer_init(&guests->empty, on_empty, 0., 0.);
 	guests->empty.data = guests;
@@ -119,7 +118,7 @@ void guests_free(struct guests *guests)
 	if (guests == NULL)
 		return;
 	listener_free(guests->door);
-	list_for_each_safe(at, next, &guests->all)
+	list_for_each_safe (at, next, &guests->all)
 		guest_free(guest_of(at));
 	ev_timer_stop(guests->loop, &guests->empty);
 	SSL_CTX_free(guests->context);
@@ -136,8 +135,8 @@ void guests_set_context(struct guests *guests, SSL_CTX *context)
 enum rfs_err guests_listen(struct guests *guests, const char *address,
 			   uint16_t port)
 {
-	struct listener *door = listener_tcp(guests->loop, address, port,
-					     on_accepted, guests);
+	struct listener *door =
+		listener_tcp(guests->loop, address, port, on_accepted, guests);
 
 	if (door == NULL)
 		return RFS_ERR_IO;
@@ -154,8 +153,7 @@ void guests_leave(struct guests *guests, void (*gone)(void *ctx), void *ctx)
 	guests->door = NULL;
 	guests->gone = gone;
 	guests->gone_ctx = ctx;
-	list_for_each_safe(at, next, &guests->all)
-	{
+	list_for_each_safe (at, next, &guests->all) {
 		struct guest *guest = guest_of(at);
 
 		if (guest_is_known(guest)) {

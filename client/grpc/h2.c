@@ -106,8 +106,8 @@ static struct h2_call *call_of(struct h2 *h2, int32_t stream)
 
 static nghttp2_nv field(const char *name, const char *value)
 {
-	return (nghttp2_nv){ (uint8_t *)name, (uint8_t *)value, strlen(name),
-			     strlen(value), NGHTTP2_NV_FLAG_NONE };
+	return (nghttp2_nv){(uint8_t *)name, (uint8_t *)value, strlen(name),
+			    strlen(value), NGHTTP2_NV_FLAG_NONE};
 }
 
 /* nghttp2 is out of memory: the stream, or all of it, cannot go on. */
@@ -128,7 +128,7 @@ static void settle(struct h2_call *call)
 /* HTTP's own refusals, for who does not speak gRPC. */
 static void refuse_http(struct h2_call *call, const char *status)
 {
-	const nghttp2_nv fields[] = { field(":status", status) };
+	const nghttp2_nv fields[] = {field(":status", status)};
 
 	settle(call);
 	check_submitted(call->h2,
@@ -314,8 +314,7 @@ static void refuse_envelope(struct h2_call *call, enum envelope_fault fault)
 			       ENVELOPE_BODY_BYTES_MAX);
 		break;
 	case ENVELOPE_COMPRESSED:
-		h2_call_refuse(call,
-			       named ? CODE_UNIMPLEMENTED : CODE_INTERNAL,
+		h2_call_refuse(call, named ? CODE_UNIMPLEMENTED : CODE_INTERNAL,
 			       "the message is compressed: \"%s\" is not "
 			       "understood",
 			       call->encoding);
@@ -368,9 +367,8 @@ static int on_begin_headers(nghttp2_session *session,
 	    frame->headers.cat != NGHTTP2_HCAT_REQUEST)
 		return 0;
 	call = call_new(h2, frame->hd.stream_id);
-	if (call == NULL ||
-	    nghttp2_session_set_stream_user_data(session, frame->hd.stream_id,
-						 call) != 0)
+	if (call == NULL || nghttp2_session_set_stream_user_data(
+				    session, frame->hd.stream_id, call) != 0)
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	return 0;
 }
@@ -406,12 +404,12 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame,
 		char *to;
 		size_t size;
 	} wanted[] = {
-		{ ":method", call->method, sizeof(call->method) },
-		{ ":path", call->path, sizeof(call->path) },
-		{ "content-type", call->content_type,
-		  sizeof(call->content_type) },
-		{ "grpc-timeout", call->timeout, sizeof(call->timeout) },
-		{ "grpc-encoding", call->encoding, sizeof(call->encoding) },
+		{":method", call->method, sizeof(call->method)},
+		{":path", call->path, sizeof(call->path)},
+		{"content-type", call->content_type,
+		 sizeof(call->content_type)},
+		{"grpc-timeout", call->timeout, sizeof(call->timeout)},
+		{"grpc-encoding", call->encoding, sizeof(call->encoding)},
 	};
 
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {
@@ -441,8 +439,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame,
 	struct h2_call *call;
 
 	(void)session;
-	if (frame->hd.type != NGHTTP2_HEADERS &&
-	    frame->hd.type != NGHTTP2_DATA)
+	if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
 		return 0;
 	call = call_of(user_data, frame->hd.stream_id);
 	if (call == NULL)
@@ -468,9 +465,9 @@ static int on_sent(nghttp2_session *session, const nghttp2_frame *frame,
 		return 0;
 	return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE,
 					 frame->hd.stream_id,
-					 NGHTTP2_NO_ERROR) == 0 ?
-		       0 :
-		       NGHTTP2_ERR_CALLBACK_FAILURE;
+					 NGHTTP2_NO_ERROR) == 0
+		       ? 0
+		       : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 static int on_stream_close(nghttp2_session *session, int32_t stream,
@@ -523,9 +520,9 @@ static nghttp2_session *new_session(struct h2 *h2)
 struct h2 *h2_new(const struct h2_service *service, const struct h2_host *host)
 {
 	static const nghttp2_settings_entry settings[] = {
-		{ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, H2_CALLS_MAX },
-		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, H2_FIELDS_BYTES_MAX },
-		{ NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1 },
+		{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, H2_CALLS_MAX},
+		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, H2_FIELDS_BYTES_MAX},
+		{NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
 	};
 	struct h2 *h2 = calloc(1, sizeof(*h2));
 
@@ -551,7 +548,7 @@ void h2_free(struct h2 *h2)
 
 	if (h2 == NULL)
 		return;
-	list_for_each_safe(at, next, &h2->calls)
+	list_for_each_safe (at, next, &h2->calls)
 		call_free(list_entry(at, struct h2_call, node));
 	nghttp2_session_del(h2->session);
 	free(h2);
@@ -573,8 +570,8 @@ size_t h2_send(struct h2 *h2, uint8_t *buffer, size_t size)
 		size_t part;
 
 		if (h2->rest_bytes == 0) {
-			ssize_t more =
-				nghttp2_session_mem_send(h2->session, &h2->rest);
+			ssize_t more = nghttp2_session_mem_send(h2->session,
+								&h2->rest);
 
 			if (more <= 0) {
 				h2->broken = h2->broken || more < 0;
@@ -582,8 +579,8 @@ size_t h2_send(struct h2 *h2, uint8_t *buffer, size_t size)
 			}
 			h2->rest_bytes = (size_t)more;
 		}
-		part = size - used < h2->rest_bytes ? size - used :
-						      h2->rest_bytes;
+		part = size - used < h2->rest_bytes ? size - used
+						    : h2->rest_bytes;
 		memcpy(buffer + used, h2->rest, part);
 		h2->rest += part;
 		h2->rest_bytes -= part;
@@ -597,8 +594,7 @@ int64_t h2_deadline_ns(const struct h2 *h2)
 	int64_t earliest_ns = INT64_MAX;
 	struct list_node *at;
 
-	list_for_each(at, &h2->calls)
-	{
+	list_for_each (at, &h2->calls) {
 		const struct h2_call *call =
 			list_entry(at, struct h2_call, node);
 
@@ -614,8 +610,7 @@ void h2_tick(struct h2 *h2)
 	struct list_node *at;
 
 	/* Refusing frees nothing: streams close while frames go out. */
-	list_for_each(at, &h2->calls)
-	{
+	list_for_each (at, &h2->calls) {
 		struct h2_call *call = list_entry(at, struct h2_call, node);
 
 		if (!call->answered && call->deadline_ns <= now_ns)
@@ -630,12 +625,11 @@ void h2_announce_goaway(struct h2 *h2)
 
 void h2_goaway(struct h2 *h2)
 {
-	check_submitted(
-		h2, nghttp2_submit_goaway(
-			    h2->session, NGHTTP2_FLAG_NONE,
-			    nghttp2_session_get_last_proc_stream_id(
-				    h2->session),
-			    NGHTTP2_NO_ERROR, NULL, 0));
+	check_submitted(h2, nghttp2_submit_goaway(
+				    h2->session, NGHTTP2_FLAG_NONE,
+				    nghttp2_session_get_last_proc_stream_id(
+					    h2->session),
+				    NGHTTP2_NO_ERROR, NULL, 0));
 }
 
 uint32_t h2_calls(const struct h2 *h2)

@@ -18,9 +18,9 @@
 #include "common/err.h"
 #include "common/list.h"
 
-#define H2_CALLS_MAX	100u /* at once; more are refused as REFUSED_STREAM */
+#define H2_CALLS_MAX	    100u /* at once; more are refused as REFUSED_STREAM */
 #define H2_FIELDS_BYTES_MAX 8192u /* of header fields in one request */
-#define H2_CALL_NS_MAX	INT64_C(10000000000)
+#define H2_CALL_NS_MAX	    INT64_C(10000000000)
 
 struct h2;
 struct h2_call;
@@ -48,8 +48,7 @@ struct h2_host {
 };
 
 /* NULL: out of memory. Both are borrowed until h2_free(). */
-struct h2 *h2_new(const struct h2_service *service,
-		  const struct h2_host *host);
+struct h2 *h2_new(const struct h2_service *service, const struct h2_host *host);
 void h2_free(struct h2 *h2); /* may be NULL; calls that are parked are freed */
 
 /* What the client sent. CLOSED: it broke the protocol; h2_send() may still have
@@ -70,7 +69,7 @@ void h2_announce_goaway(struct h2 *h2);
 void h2_goaway(struct h2 *h2);
 
 uint32_t h2_calls(const struct h2 *h2); /* that have not ended */
-bool h2_over(const struct h2 *h2); /* nothing more will come or go */
+bool h2_over(const struct h2 *h2);	/* nothing more will come or go */
 
 /* ---- for methods ---- */
 

@@ -11,8 +11,8 @@ static void say(struct h2_call *call, struct services *services, bool serves)
 		GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__INIT;
 
 	reply.status =
-		serves ? GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING :
-			 GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__NOT_SERVING;
+		serves ? GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING
+		       : GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__NOT_SERVING;
 	services->answered++;
 	h2_call_reply(call, &reply.base);
 }
@@ -40,8 +40,8 @@ void health_handle(struct h2_call *call, void *ctx, const uint8_t *body,
 		 strcmp(request->service, "distributed_fs.TimeSyncService") ==
 			 0)
 		say(call, services, services_clock(services, &status));
-	else if (strcmp(request->service,
-			"distributed_fs.RaftStatusService") == 0)
+	else if (strcmp(request->service, "distributed_fs.RaftStatusService") ==
+		 0)
 		inquiry_ask(services->raftd, call, answer_raftd);
 	else
 		h2_call_refuse(call, CODE_NOT_FOUND, "no service of that name");

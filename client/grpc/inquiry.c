@@ -45,8 +45,8 @@ static void on_frame(struct conn *conn, void *ctx, const struct frame *frame)
 
 	(void)conn;
 	if (frame->type == FRAME_CONTROL_REPLY)
-		reply = frame_unpack(frame,
-				     &distributed_fs__control_reply__descriptor);
+		reply = frame_unpack(
+			frame, &distributed_fs__control_reply__descriptor);
 	tell_all(inquiry, (const void *)reply);
 	if (reply != NULL)
 		protobuf_c_message_free_unpacked(reply, NULL);
@@ -85,8 +85,8 @@ static int reach(const struct inquiry *inquiry)
 
 static enum rfs_err ask(struct inquiry *inquiry)
 {
-	static const struct conn_events events = { .frame = on_frame,
-						   .closed = on_closed };
+	static const struct conn_events events = {.frame = on_frame,
+						  .closed = on_closed};
 	const DistributedFs__ControlRequest request =
 		DISTRIBUTED_FS__CONTROL_REQUEST__INIT;
 	int fd = reach(inquiry);
@@ -94,8 +94,8 @@ static enum rfs_err ask(struct inquiry *inquiry)
 
 	if (fd < 0)
 		return RFS_ERR_CLOSED;
-	inquiry->conn = conn_adopt(inquiry->loop, fd, QUEUE_BYTES, &events,
-				   inquiry);
+	inquiry->conn =
+		conn_adopt(inquiry->loop, fd, QUEUE_BYTES, &events, inquiry);
 	if (inquiry->conn == NULL)
 		return RFS_ERR_NOMEM;
 	err = conn_send(inquiry->conn, FRAME_CONTROL_REQUEST, &request.base,

@@ -22,8 +22,10 @@ static const char usage[] =
 	"usage: raftfs-grpc\n"
 	"       raftfs-grpc --config FILE\n"
 	"       raftfs-grpc --config FILE --certificate\n"
-	"Tells cluster time and the state of consensus to gRPC clients. In the\n"
-	"first form raftfs-supervisor(8) starts it, in the second it runs by hand\n"
+	"Tells cluster time and the state of consensus to gRPC clients. In "
+	"the\n"
+	"first form raftfs-supervisor(8) starts it, in the second it runs by "
+	"hand\n"
 	"beside a node; the third prints what clients may trust, and exits.\n"
 	"See raftfs-grpc(8).\n";
 
@@ -36,10 +38,10 @@ struct options {
 static bool parse(int argc, char **argv, struct options *options, int *code)
 {
 	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "certificate", no_argument, NULL, 'p' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
+		{"config", required_argument, NULL, 'c'},
+		{"certificate", no_argument, NULL, 'p'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
 	int letter;
 
@@ -80,7 +82,7 @@ static void print_error(void *ctx, const char *text)
 /* A relative path would mean the same file at SIGHUP, but not in messages. */
 static enum rfs_err load_file(const char *path, struct config *config)
 {
-	const struct config_errors errors = { print_error, NULL };
+	const struct config_errors errors = {print_error, NULL};
 	char absolute[4096];
 
 	if (realpath(path, absolute) == NULL)
@@ -117,14 +119,14 @@ static int print_certificate(const struct config *config)
 	if (geteuid() == 0 &&
 	    process_become(config->supervisor.user) != RFS_ERR_OK)
 		return EXIT_FAILURE;
-	return credentials_print(config) == RFS_ERR_OK ? EXIT_SUCCESS :
-							 EXIT_FAILURE;
+	return credentials_print(config) == RFS_ERR_OK ? EXIT_SUCCESS
+						       : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
 {
 	static struct config config;
-	struct options options = { 0 };
+	struct options options = {0};
 	enum rfs_err err;
 	int code;
 
@@ -136,8 +138,8 @@ int main(int argc, char **argv)
 	}
 	process_harden();
 	keys_init();
-	err = options.config != NULL ? load_file(options.config, &config) :
-				       take_first_batch(&config);
+	err = options.config != NULL ? load_file(options.config, &config)
+				     : take_first_batch(&config);
 	if (err != RFS_ERR_OK)
 		return EXIT_FAILURE;
 	log_set_node(config.self);

@@ -25,7 +25,7 @@ void selfcert_fini(struct selfcert *own)
 {
 	X509_free(own->certificate);
 	EVP_PKEY_free(own->key);
-	*own = (struct selfcert){ 0 };
+	*own = (struct selfcert){0};
 }
 
 /* ---- making ---- */
@@ -106,8 +106,7 @@ static bool fits(const struct config *config, const struct selfcert *own)
 	const struct config_node *self = config_self(config);
 
 	return X509_check_private_key(own->certificate, own->key) == 1 &&
-	       X509_check_host(own->certificate, self->name, 0, 0, NULL) ==
-		       1 &&
+	       X509_check_host(own->certificate, self->name, 0, 0, NULL) == 1 &&
 	       X509_check_ip_asc(own->certificate, self->address, 0) == 1 &&
 	       X509_check_ip_asc(own->certificate, config->grpc.address, 0) ==
 		       1;
@@ -174,7 +173,8 @@ static enum rfs_err read_pem(const char *path, struct selfcert *own)
 	fclose(in);
 	if (err == RFS_ERR_OK && own->key == NULL) {
 		log_error("grpc: %s: no private key; remove it, and another is "
-			  "made", path);
+			  "made",
+			  path);
 		err = RFS_ERR_CORRUPT;
 	}
 	ERR_clear_error();
@@ -205,16 +205,16 @@ enum rfs_err selfcert_load(const struct config *config, struct selfcert *own)
 	char path[PATH_BYTES];
 	enum rfs_err err;
 
-	*own = (struct selfcert){ 0 };
+	*own = (struct selfcert){0};
 	snprintf(path, sizeof(path), "%s/grpc", config->data_dir);
 	err = process_make_dir(path);
 	if (err != RFS_ERR_OK)
 		return err;
 	snprintf(path, sizeof(path), "%s/grpc/own.pem", config->data_dir);
 	err = read_pem(path, own);
-	if (err == RFS_ERR_NOENT || (err == RFS_ERR_OK &&
-				     (own->certificate == NULL ||
-				      !fits(config, own))))
+	if (err == RFS_ERR_NOENT ||
+	    (err == RFS_ERR_OK &&
+	     (own->certificate == NULL || !fits(config, own))))
 		err = renew(config, path, own);
 	if (err == RFS_ERR_OK) {
 		snprintf(path, sizeof(path), "%s/%s", config->run_dir,

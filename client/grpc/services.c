@@ -7,9 +7,9 @@
 #include "proto/sockets.h"
 
 static const struct h2_method methods[] = {
-	{ "/distributed_fs.TimeSyncService/GetTime", gettime_handle },
-	{ "/distributed_fs.RaftStatusService/GetStatus", getstatus_handle },
-	{ "/grpc.health.v1.Health/Check", health_handle },
+	{"/distributed_fs.TimeSyncService/GetTime", gettime_handle},
+	{"/distributed_fs.RaftStatusService/GetStatus", getstatus_handle},
+	{"/grpc.health.v1.Health/Check", health_handle},
 };
 
 enum rfs_err services_init(struct services *services, struct ev_loop *loop,
@@ -20,14 +20,14 @@ enum rfs_err services_init(struct services *services, struct ev_loop *loop,
 		.raftd = inquiry_new(loop, config->run_dir, SOCKETS_RAFTD),
 		.timesyncd =
 			inquiry_new(loop, config->run_dir, SOCKETS_TIMESYNCD),
-		.service = { methods, sizeof(methods) / sizeof(*methods),
-			     services },
+		.service = {methods, sizeof(methods) / sizeof(*methods),
+			    services},
 	};
 	snprintf(services->clock_path, sizeof(services->clock_path),
 		 "%s/clock.page", config->run_dir);
-	return services->raftd != NULL && services->timesyncd != NULL ?
-		       RFS_ERR_OK :
-		       RFS_ERR_NOMEM;
+	return services->raftd != NULL && services->timesyncd != NULL
+		       ? RFS_ERR_OK
+		       : RFS_ERR_NOMEM;
 }
 
 void services_fini(struct services *services)

@@ -1,4 +1,5 @@
-/* gRPC's length-prefixed messages, whole and in pieces, and all that is none. */
+/* gRPC's length-prefixed messages, whole and in pieces, and all that is none.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

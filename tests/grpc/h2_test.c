@@ -108,8 +108,8 @@ static void handle_later(struct h2_call *call, void *ctx,
 }
 
 static const struct h2_method methods[] = {
-	{ ECHO, handle_now },
-	{ LATER, handle_later },
+	{ECHO, handle_now},
+	{LATER, handle_later},
 };
 
 /* ---- the client's side ---- */
@@ -121,11 +121,10 @@ static void keep_field(struct seen *seen, const char *name, const char *value)
 		char *to;
 		size_t size;
 	} wanted[] = {
-		{ ":status", seen->status, sizeof(seen->status) },
-		{ "grpc-status", seen->grpc_status, sizeof(seen->grpc_status) },
-		{ "grpc-message", seen->message, sizeof(seen->message) },
-		{ "grpc-accept-encoding", seen->accepts,
-		  sizeof(seen->accepts) },
+		{":status", seen->status, sizeof(seen->status)},
+		{"grpc-status", seen->grpc_status, sizeof(seen->grpc_status)},
+		{"grpc-message", seen->message, sizeof(seen->message)},
+		{"grpc-accept-encoding", seen->accepts, sizeof(seen->accepts)},
 	};
 
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {
@@ -222,14 +221,14 @@ static void converse(struct scene *scene)
 
 		more = bytes > 0;
 		if (bytes > 0)
-			assert_int_equal(h2_receive(scene->h2, data,
-						    (size_t)bytes),
-					 RFS_ERR_OK);
+			assert_int_equal(
+				h2_receive(scene->h2, data, (size_t)bytes),
+				RFS_ERR_OK);
 		got = h2_send(scene->h2, buffer, sizeof(buffer));
 		more |= got > 0;
 		if (got > 0)
-			assert_int_equal(nghttp2_session_mem_recv(
-						 scene->client, buffer, got),
+			assert_int_equal(nghttp2_session_mem_recv(scene->client,
+								  buffer, got),
 					 got);
 	}
 }
@@ -244,29 +243,27 @@ struct request {
 
 static nghttp2_nv field(const char *name, const char *value)
 {
-	return (nghttp2_nv){ (uint8_t *)name, (uint8_t *)value, strlen(name),
-			     strlen(value), NGHTTP2_NV_FLAG_NONE };
+	return (nghttp2_nv){(uint8_t *)name, (uint8_t *)value, strlen(name),
+			    strlen(value), NGHTTP2_NV_FLAG_NONE};
 }
 
 /* Returns the stream; everything is said that can be. */
 static int32_t ask(struct scene *scene, const struct request *request,
 		   const char *body, size_t body_bytes)
 {
-	const nghttp2_data_provider provider = { .read_callback = read_body };
+	const nghttp2_data_provider provider = {.read_callback = read_body};
 	nghttp2_nv fields[8];
 	size_t count = 0;
 	int32_t stream;
 
-	fields[count++] = field(":method", request->method != NULL ?
-						   request->method :
-						   "POST");
+	fields[count++] = field(
+		":method", request->method != NULL ? request->method : "POST");
 	fields[count++] = field(":scheme", "https");
 	fields[count++] = field(":path", request->path);
 	fields[count++] = field(":authority", "n1");
-	fields[count++] = field("content-type",
-				request->content_type != NULL ?
-					request->content_type :
-					"application/grpc");
+	fields[count++] = field("content-type", request->content_type != NULL
+							? request->content_type
+							: "application/grpc");
 	if (request->timeout != NULL)
 		fields[count++] = field("grpc-timeout", request->timeout);
 	if (request->encoding != NULL)
@@ -282,8 +279,8 @@ static int32_t ask(struct scene *scene, const struct request *request,
 
 #define EMPTY "\0\0\0\0\0", 5
 
-static const struct request echo = { .path = ECHO };
-static const struct request later = { .path = LATER };
+static const struct request echo = {.path = ECHO};
+static const struct request later = {.path = LATER};
 
 static int set_up(void **state)
 {
@@ -291,9 +288,9 @@ static int set_up(void **state)
 	nghttp2_session_callbacks *callbacks;
 
 	scene->now_ns = 1000;
-	scene->service = (struct h2_service){ methods, 2, scene };
-	scene->host = (struct h2_host){ scene, test_now, test_rtt,
-					test_wants_send };
+	scene->service = (struct h2_service){methods, 2, scene};
+	scene->host =
+		(struct h2_host){scene, test_now, test_rtt, test_wants_send};
 	list_init(&scene->parked);
 	scene->h2 = h2_new(&scene->service, &scene->host);
 	assert_non_null(scene->h2);
@@ -366,7 +363,7 @@ static void a_reason_is_percent_encoded(void **state)
 static void an_unknown_method_is_unimplemented(void **state)
 {
 	struct scene *scene = *state;
-	const struct request request = { .path = "/test.Echo/None" };
+	const struct request request = {.path = "/test.Echo/None"};
 
 	assert_refused(scene, ask(scene, &request, EMPTY), "12");
 	assert_int_equal(scene->handled, 0);
@@ -375,7 +372,7 @@ static void an_unknown_method_is_unimplemented(void **state)
 static void it_is_refused_while_its_client_still_talks(void **state)
 {
 	struct scene *scene = *state;
-	const struct request request = { .path = "/test.Echo/None" };
+	const struct request request = {.path = "/test.Echo/None"};
 
 	scene->body_open = true;
 	assert_refused(scene, ask(scene, &request, EMPTY), "12");
@@ -384,12 +381,12 @@ static void it_is_refused_while_its_client_still_talks(void **state)
 static void other_content_gets_415_and_other_methods_405(void **state)
 {
 	struct scene *scene = *state;
-	const struct request json = { .path = ECHO,
-				      .content_type = "application/json" };
-	const struct request put = { .path = ECHO, .method = "PUT" };
+	const struct request json = {.path = ECHO,
+				     .content_type = "application/json"};
+	const struct request put = {.path = ECHO, .method = "PUT"};
 
-	assert_string_equal(
-		scene->seen[ask(scene, &json, EMPTY)].status, "415");
+	assert_string_equal(scene->seen[ask(scene, &json, EMPTY)].status,
+			    "415");
 	assert_string_equal(scene->seen[ask(scene, &put, EMPTY)].status, "405");
 	assert_int_equal(scene->handled, 0);
 	assert_int_equal(h2_calls(scene->h2), 0);
@@ -417,7 +414,7 @@ static void a_megabyte_of_it_harms_nobody(void **state)
 static void compression_is_not_understood_and_says_so(void **state)
 {
 	struct scene *scene = *state;
-	const struct request gzip = { .path = ECHO, .encoding = "gzip" };
+	const struct request gzip = {.path = ECHO, .encoding = "gzip"};
 	int32_t stream = ask(scene, &gzip, "\1\0\0\0\1a", 6);
 
 	assert_refused(scene, stream, "12");
@@ -456,7 +453,7 @@ static void a_parked_call_is_answered_later(void **state)
 static void a_deadline_ends_what_waits(void **state)
 {
 	struct scene *scene = *state;
-	const struct request request = { .path = LATER, .timeout = "50m" };
+	const struct request request = {.path = LATER, .timeout = "50m"};
 	int32_t stream = ask(scene, &request, EMPTY);
 
 	assert_int_equal(h2_deadline_ns(scene->h2), 1000 + 50000000);
@@ -490,8 +487,8 @@ static void a_request_that_never_ends_is_ended(void **state)
 static void no_time_is_too_little_and_nonsense_is_none(void **state)
 {
 	struct scene *scene = *state;
-	const struct request none = { .path = ECHO, .timeout = "0m" };
-	const struct request bad = { .path = ECHO, .timeout = "soon" };
+	const struct request none = {.path = ECHO, .timeout = "0m"};
+	const struct request bad = {.path = ECHO, .timeout = "soon"};
 
 	assert_refused(scene, ask(scene, &none, EMPTY), "4");
 	assert_refused(scene, ask(scene, &bad, EMPTY), "3");
@@ -513,7 +510,7 @@ static void a_call_its_client_gave_up_is_forgotten(void **state)
 static void calls_beyond_the_limit_wait_at_the_client(void **state)
 {
 	struct scene *scene = *state;
-	const nghttp2_data_provider provider = { .read_callback = read_body };
+	const nghttp2_data_provider provider = {.read_callback = read_body};
 	const nghttp2_nv fields[] = {
 		field(":method", "POST"),
 		field(":scheme", "https"),
@@ -534,7 +531,7 @@ static void fields_without_end_are_refused(void **state)
 {
 	static char large[3 * H2_FIELDS_BYTES_MAX];
 	struct scene *scene = *state;
-	struct request request = { .path = ECHO, .encoding = large };
+	struct request request = {.path = ECHO, .encoding = large};
 	int32_t stream;
 
 	memset(large, 'x', H2_FIELDS_BYTES_MAX);
