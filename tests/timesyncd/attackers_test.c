@@ -298,6 +298,53 @@ static void a_doubtful_way_is_followed_where_there_is_no_other(void **state)
 	end_mesh(mesh);
 }
 
+static void count_lines(void *ctx, uint32_t id, const char *text)
+{
+	uint32_t *lines = ctx;
+
+	(void)text;
+	lines[id - 1]++;
+}
+
+/* Nobody's attack, but as bad: an oscillator that keeps no promise, so that no
+ * two of its measurements agree. It is not believed in between, asks no more
+ * than others do, and fills nobody's log. */
+static void a_clock_beyond_rho_stays_disrupted_and_costs_little(void **state)
+{
+	(void)state;
+	struct mesh *mesh = settled_mesh(3, 29);
+	uint32_t lines[3] = { 0 };
+	uint64_t requests;
+
+	mesh->quiet = true;
+	mesh->told = count_lines;
+	mesh->told_ctx = lines;
+	mesh->config.max_rate_ppb = 4000000; /* of the world, not the cores */
+	mesh->nodes[2].rate = 1 + 1e-3;
+	mesh_run(mesh, 300 * NS_PER_SEC);
+	requests = mesh->nodes[2].requests;
+	for (int i = 0; i < 600; i++) {
+		mesh_run(mesh, NS_PER_SEC);
+		assert_int_equal(mesh_clock(mesh, 2)->quality,
+				 TIMESYNC_DISRUPTED);
+	}
+	assert_int_equal(mesh_clock(mesh, 1)->disruptions, 0);
+	assert_true(mesh_bound_ns(mesh, 1) < 2 * NS_PER_MS);
+	assert_true(mesh->nodes[2].requests - requests < 1000);
+	for (int i = 0; i < 3; i++)
+		assert_true(lines[i] < 60);
+
+	/* It is repaired, and believed again after a while. */
+	mesh->nodes[2].rate = 1 + 1e-5;
+	mesh_run(mesh, 60 * NS_PER_SEC);
+	assert_false(mesh_is_synced(mesh, 2));
+	mesh_run(mesh, 60 * NS_PER_SEC);
+	assert_true(mesh_is_synced(mesh, 2));
+	assert_true(llabs(mesh_error_ns(mesh, 2)) < 50 * NS_PER_US);
+	mesh_fini(mesh);
+	free(mesh);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -315,6 +362,8 @@ int main(void)
 			a_delay_from_the_first_packet_on_is_seen_beside_tcp),
 		cmocka_unit_test(
 			a_doubtful_way_is_followed_where_there_is_no_other),
+		cmocka_unit_test(
+			a_clock_beyond_rho_stays_disrupted_and_costs_little),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

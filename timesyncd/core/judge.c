@@ -59,7 +59,8 @@ static const char *why_silent(const struct timesync *t, const struct peer *peer)
 	return "not heard lately";
 }
 
-static void name_voices(struct timesync *t, const struct select_voice *voices,
+static void name_voices(struct timesync *t, int64_t raw_ns,
+			const struct select_voice *voices,
 			uint32_t agreeing_mask)
 {
 	static const char falseticker[] =
@@ -71,8 +72,9 @@ static void name_voices(struct timesync *t, const struct select_voice *voices,
 		bool lies = voices[i].heard && !agrees;
 
 		/* Whose own clock broke has no say in who lies. */
-		if (lies && (peer->truechimer ||
-			     (!t->disrupted && peer->why != falseticker)))
+		if (lies && state_is_news(t, raw_ns, peer) &&
+		    (peer->truechimer ||
+		     (!t->disrupted && peer->why != falseticker)))
 			story(&t->config.story,
 			      "node %" PRIu32 " is a falseticker", peer->id);
 		peer->truechimer = agrees;
@@ -151,7 +153,7 @@ static void follow(struct timesync *t, int64_t raw_ns)
 
 	struct select_result got =
 		select_judge(&self, voices, t->peer_count, leader);
-	name_voices(t, voices, got.agreeing_mask);
+	name_voices(t, raw_ns, voices, got.agreeing_mask);
 	name_denied(t, denied);
 
 	const struct peer *guide =
@@ -167,11 +169,12 @@ static void follow(struct timesync *t, int64_t raw_ns)
 				 "the majority contradicts the leader");
 		break;
 	case SELECT_SELF_BROKE:
-		story(&t->config.story,
-		      "the timeline was in [%" PRId64 ", %" PRId64
-		      "], the others say [%" PRId64 ", %" PRId64 "]",
-		      got.held.low_ns, got.held.high_ns, got.met.low_ns,
-		      got.met.high_ns);
+		if (!relapse_is_habit(&t->relapse, raw_ns))
+			story(&t->config.story,
+			      "the timeline was in [%" PRId64 ", %" PRId64
+			      "], the others say [%" PRId64 ", %" PRId64 "]",
+			      got.held.low_ns, got.held.high_ns, got.met.low_ns,
+			      got.met.high_ns);
 		state_break(t, raw_ns, "this node's clock is in the minority");
 		publication_none(t, raw_ns, t->why);
 		break;
@@ -205,7 +208,7 @@ static void carry(struct timesync *t, int64_t raw_ns)
 		else
 			against++;
 	}
-	name_voices(t, voices, agreeing_mask);
+	name_voices(t, raw_ns, voices, agreeing_mask);
 	if (!t->disrupted && against >= state_majority(t))
 		state_break(t, raw_ns,
 			    "the majority contradicts this "
@@ -222,7 +225,7 @@ void judge_clock(struct timesync *t, int64_t raw_ns)
 	if (t->epoch.number == 0) {
 		struct select_voice none[TIMESYNC_PEERS_MAX] = {0};
 
-		name_voices(t, none, 0);
+		name_voices(t, raw_ns, none, 0);
 		publication_none(t, raw_ns, "no timeline yet: no leader");
 	} else if (t->epoch.broken) {
 		publication_none(t, raw_ns, "the leader's clock is disrupted");

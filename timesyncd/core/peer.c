@@ -24,6 +24,7 @@ void peer_forget(struct peer *peer)
 	peer->claim.valid = false;
 	peer->truechimer = false;
 	peer->contradicted_ns = 0;
+	peer->relapse = (struct relapse){ 0 };
 	peer->why = "not measured since the disruption";
 }
 

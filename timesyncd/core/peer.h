@@ -21,6 +21,7 @@
 #include "timesyncd/core/filter.h"
 #include "timesyncd/core/guard.h"
 #include "timesyncd/core/patterns.h"
+#include "timesyncd/core/relapse.h"
 #include "timesyncd/core/schedule.h"
 #include "timesyncd/core/timesync.h"
 
@@ -42,6 +43,7 @@ struct peer {
 	int64_t heard_ns;	     /* ours then (T4); 0: never */
 	struct peer_claim claim;
 	int64_t contradicted_ns; /* ours; 0: never */
+	struct relapse relapse;	 /* of its clock, as seen from here */
 	struct patterns patterns;
 	bool chosen; /* one of those asked at present (roster.h) */
 	bool truechimer;

@@ -159,9 +159,10 @@ void publication_measured(struct timesync *t, int64_t raw_ns,
 		return;
 	}
 	t->clock.void_after_ns = void_ns < useless_ns ? void_ns : useless_ns;
-	if (sources >= state_majority(t) ||
-	    (guide != NULL && guide->id == t->epoch.leader &&
-	     sources + abstaining(t) >= state_majority(t)))
+	if (!relapse_is_habit(&t->relapse, raw_ns) &&
+	    (sources >= state_majority(t) ||
+	     (guide != NULL && guide->id == t->epoch.leader &&
+	      sources + abstaining(t) >= state_majority(t))))
 		t->disrupted = false;
 	if (t->disrupted)
 		publish(t, TIMESYNC_DISRUPTED, t->why);

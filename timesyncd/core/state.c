@@ -32,6 +32,13 @@ struct peer *state_peer(struct timesync *t, uint32_t id)
 	return NULL;
 }
 
+bool state_is_news(const struct timesync *t, int64_t raw_ns,
+		   const struct peer *peer)
+{
+	return !relapse_is_habit(&t->relapse, raw_ns) &&
+	       !relapse_is_habit(&peer->relapse, raw_ns);
+}
+
 void state_hurry(struct timesync *t, int64_t raw_ns)
 {
 	for (uint32_t i = 0; i < t->peer_count; i++)
@@ -40,7 +47,15 @@ void state_hurry(struct timesync *t, int64_t raw_ns)
 
 void state_break(struct timesync *t, int64_t raw_ns, const char *why)
 {
-	story(&t->config.story, "disrupted: %s", why);
+	bool began = relapse_note(&t->relapse, raw_ns);
+	bool habit = relapse_is_habit(&t->relapse, raw_ns);
+
+	if (began)
+		story(&t->config.story, "disrupted again and again: this "
+					"node's clock has to keep its promise "
+					"for a while first");
+	else if (!habit)
+		story(&t->config.story, "disrupted: %s", why);
 	t->disrupted = true;
 	t->disruptions++;
 	t->trust_since_ns = raw_ns;
@@ -49,5 +64,6 @@ void state_break(struct timesync *t, int64_t raw_ns, const char *why)
 	discipline_restart(&t->discipline);
 	for (uint32_t i = 0; i < t->peer_count; i++)
 		peer_forget(&t->peers[i]);
-	state_hurry(t, raw_ns);
+	if (!habit)
+		state_hurry(t, raw_ns);
 }

@@ -8,6 +8,7 @@
 #include "timesyncd/core/discipline.h"
 #include "timesyncd/core/exchange.h"
 #include "timesyncd/core/peer.h"
+#include "timesyncd/core/relapse.h"
 #include "timesyncd/core/timesync.h"
 
 struct epoch {
@@ -34,6 +35,7 @@ struct timesync {
 
 	bool disrupted;
 	uint32_t disruptions;
+	struct relapse relapse;
 	int64_t trust_since_ns; /* exchanges begun earlier are void */
 
 	int64_t majority_ns; /* when a majority last agreed, in this epoch */
@@ -54,6 +56,11 @@ uint32_t state_sources_needed(const struct timesync *t);
 
 /* NULL: not listed. */
 struct peer *state_peer(struct timesync *t, uint32_t id);
+
+/* What a broken clock shows, ours or the peer's, is told, and bursts are asked
+ * for it, a few times only. */
+bool state_is_news(const struct timesync *t, int64_t raw_ns,
+		   const struct peer *peer);
 
 /* Everybody is asked at once, in a burst. */
 void state_hurry(struct timesync *t, int64_t raw_ns);

@@ -135,37 +135,54 @@ void timesync_free(struct timesync *timesync)
 
 /* The estimate was far off: a rate changed, or the way there did. What comes
  * next has to be learnt, and fast. */
-static void heed_surprise(struct peer *peer, int64_t raw_ns)
+static void heed_surprise(const struct timesync *t, struct peer *peer,
+			  int64_t raw_ns)
 {
-	if (!peer->filter.surprised)
-		return;
+	bool surprised = peer->filter.surprised;
+
 	peer->filter.surprised = false;
-	schedule_hurry(&peer->schedule, raw_ns);
+	if (surprised && state_is_news(t, raw_ns, peer))
+		schedule_hurry(&peer->schedule, raw_ns);
 }
 
-/* One contradicting peer may have jumped; most of them at once did not. */
+/* One contradicting peer may have jumped; most of them at once did not. Who
+ * does it all the time does not count. */
 static bool contradicted_by_most(const struct timesync *t, int64_t raw_ns)
 {
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < t->peer_count; i++)
 		count += t->peers[i].contradicted_ns != 0 &&
-			 raw_ns - t->peers[i].contradicted_ns < SAME_CAUSE_NS;
+			 raw_ns - t->peers[i].contradicted_ns < SAME_CAUSE_NS &&
+			 !relapse_is_habit(&t->peers[i].relapse, raw_ns);
 	return t->peer_count > 1 && 2 * count > t->peer_count;
 }
 
+/* Another's clock broke, or the way to it. False: not to be told any more. */
+static bool note_break(const struct timesync *t, int64_t raw_ns,
+		       struct peer *peer)
+{
+	if (relapse_note(&peer->relapse, raw_ns))
+		story(&t->config.story,
+		      "node %" PRIu32 ": its clock breaks again and again",
+		      peer->id);
+	return state_is_news(t, raw_ns, peer);
+}
+
 static void on_contradiction(struct timesync *t, int64_t raw_ns,
-			     const struct peer *peer, struct interval held,
+			     struct peer *peer, struct interval held,
 			     struct interval met)
 {
-	story(&t->config.story,
-	      "node %" PRIu32 " contradicts itself: offset was in [%" PRId64
-	      ", %" PRId64 "], is in [%" PRId64 ", %" PRId64 "]",
-	      peer->id, held.low_ns, held.high_ns, met.low_ns, met.high_ns);
+	if (note_break(t, raw_ns, peer))
+		story(&t->config.story,
+		      "node %" PRIu32 " contradicts itself: offset was in [%"
+		      PRId64 ", %" PRId64 "], is in [%" PRId64 ", %" PRId64 "]",
+		      peer->id, held.low_ns, held.high_ns, met.low_ns,
+		      met.high_ns);
 	if (contradicted_by_most(t, raw_ns))
 		state_break(t, raw_ns, "most peers contradict this node's "
 					   "raw clock");
-	else
+	else if (state_is_news(t, raw_ns, peer))
 		state_hurry(t, raw_ns);
 }
 
@@ -196,14 +213,15 @@ static void on_reply(struct timesync *t, int64_t raw_ns,
 		tell_patterns(t, raw_ns, peer);
 		break;
 	case PEER_RESTARTED:
-		story(&t->config.story, "node %" PRIu32 " has a new clock",
-		      peer->id);
+		if (note_break(t, raw_ns, peer))
+			story(&t->config.story,
+			      "node %" PRIu32 " has a new clock", peer->id);
 		break;
 	case PEER_CONTRADICTED:
 		on_contradiction(t, raw_ns, peer, held, met);
 		break;
 	}
-	heed_surprise(peer, raw_ns);
+	heed_surprise(t, peer, raw_ns);
 	if (peer->id == t->epoch.leader && !t->epoch.carried &&
 	    peer->clock.quality == TIMESYNC_DISRUPTED &&
 	    peer->clock.epoch == t->epoch.number)
@@ -231,7 +249,7 @@ static bool on_refined(struct timesync *t, int64_t raw_ns,
 		on_contradiction(t, raw_ns, peer, held, met);
 		return true;
 	}
-	heed_surprise(peer, raw_ns);
+	heed_surprise(t, peer, raw_ns);
 	return false;
 }
 
