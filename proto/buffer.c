@@ -1,13 +1,13 @@
 /* Slide to the front before growing; give memory back when a burst is over. */
 #include "proto/buffer.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/check.h"
+#include "proto/block.h"
 
-#define BUFFER_BYTES_MIN  4096u
-#define BUFFER_BYTES_KEEP (1024u * 1024)
+#define BUFFER_BYTES_MIN  2048u
+#define BUFFER_BYTES_KEEP (256u * 1024)
 
 uint8_t *buffer_reserve(struct buffer *b, size_t bytes)
 {
@@ -24,13 +24,13 @@ uint8_t *buffer_reserve(struct buffer *b, size_t bytes)
 
 		while (capacity - used < bytes)
 			capacity *= 2;
-		uint8_t *data = malloc(capacity);
+		uint8_t *data = block_take(capacity, &capacity);
 
 		if (!data)
 			return NULL;
 		if (b->data && used)
 			memcpy(data, b->data + b->start, used);
-		free(b->data);
+		block_give(b->data);
 		b->data = data;
 		b->capacity = capacity;
 	}
@@ -53,7 +53,7 @@ void buffer_consume(struct buffer *b, size_t bytes)
 		return;
 	b->start = b->end = 0;
 	if (b->capacity > BUFFER_BYTES_KEEP) {
-		free(b->data);
+		block_give(b->data);
 		b->data = NULL;
 		b->capacity = 0;
 	}
@@ -61,6 +61,6 @@ void buffer_consume(struct buffer *b, size_t bytes)
 
 void buffer_fini(struct buffer *b)
 {
-	free(b->data);
+	block_give(b->data);
 	*b = (struct buffer){ 0 };
 }

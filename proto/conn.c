@@ -29,6 +29,7 @@
 #include "common/check.h"
 #include "common/os/log.h"
 #include "proto/address.h"
+#include "proto/arena.h"
 #include "proto/buffer.h"
 #include "proto/tls.h"
 
@@ -811,6 +812,10 @@ int conn_fd(const struct conn *conn)
 ProtobufCMessage *frame_unpack(const struct frame *frame,
 			       const ProtobufCMessageDescriptor *descriptor)
 {
-	return protobuf_c_message_unpack(descriptor, NULL, frame->body_bytes,
-					 frame->body);
+	return arena_unpack(descriptor, frame->body, frame->body_bytes);
+}
+
+void frame_free(void *message)
+{
+	arena_free(message);
 }

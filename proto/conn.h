@@ -115,10 +115,11 @@ void *conn_ctx(const struct conn *conn);
 int conn_fd(const struct conn *conn);
 
 /* Parse a frame's body; NULL when it is not such a message (an input error,
- * to be counted by the caller). Free with protobuf_c_message_free_unpacked()
- * or the message's own _free_unpacked(). */
+ * to be counted by the caller). Free with frame_free(), never with the
+ * message's own _free_unpacked(): it lies in an arena (proto/arena.h). */
 ProtobufCMessage *frame_unpack(const struct frame *frame,
 			       const ProtobufCMessageDescriptor *descriptor);
+void frame_free(void *message); /* may be NULL */
 
 /* Listening sockets with an accept callback; fd in the callback is non-blocking
  * and owned by it. Unix: path is replaced if stale, created with mode. NULL:

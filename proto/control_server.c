@@ -74,8 +74,7 @@ static void on_request(struct conn *conn, void *ctx, const struct frame *frame)
 	err = RFS_ERR_OK;
 	if (!server->held)
 		err = conn_send(conn, FRAME_CONTROL_REPLY, &reply.base, -1);
-	if (message)
-		protobuf_c_message_free_unpacked(message, NULL);
+	frame_free(message);
 	if (err != RFS_ERR_OK) {
 		conn_close(conn);
 		drop(client);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/os/log.h"
+#include "proto/block.h"
 
 struct tls {
 	SSL_CTX *client;
@@ -27,6 +28,41 @@ void tls_log_errors(const char *doing)
 		ERR_error_string_n(code, text, sizeof(text));
 		log_debug("tls: %s: %s", doing, text);
 	}
+}
+
+/* OpenSSL allocates a few bytes for every record it writes. */
+static void *take_memory(size_t bytes, const char *file, int line)
+{
+	size_t capacity;
+
+	(void)file;
+	(void)line;
+	return block_take(bytes, &capacity);
+}
+
+static void give_memory(void *at, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	block_give(at);
+}
+
+static void *grow_memory(void *old, size_t bytes, const char *file, int line)
+{
+	void *grown;
+
+	if (bytes == 0) {
+		block_give(old);
+		return NULL;
+	}
+	if (old != NULL && block_capacity(old) >= bytes)
+		return old;
+	grown = take_memory(bytes, file, line);
+	if (grown != NULL && old != NULL) {
+		memcpy(grown, old, block_capacity(old));
+		block_give(old);
+	}
+	return grown;
 }
 
 static X509 *self_signed(EVP_PKEY *pkey)
@@ -109,9 +145,14 @@ static SSL_CTX *context(const SSL_METHOD *method, EVP_PKEY *pkey, X509 *cert)
 struct tls *tls_new(const struct node_key *key)
 {
 	struct tls *tls = calloc(1, sizeof(*tls));
-	EVP_PKEY *pkey = EVP_PKEY_new_raw_private_key(
+	EVP_PKEY *pkey;
+	X509 *cert;
+
+	/* Refused, and no matter, once it has allocated anything. */
+	(void)CRYPTO_set_mem_functions(take_memory, grow_memory, give_memory);
+	pkey = EVP_PKEY_new_raw_private_key(
 		EVP_PKEY_ED25519, NULL, key->seed, sizeof(key->seed));
-	X509 *cert = pkey ? self_signed(pkey) : NULL;
+	cert = pkey ? self_signed(pkey) : NULL;
 
 	if (tls && cert) {
 		tls->client = context(TLS_client_method(), pkey, cert);

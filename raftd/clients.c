@@ -65,8 +65,7 @@ struct clients {
 static void forget_proposals(struct clients *clients)
 {
 	for (uint32_t i = 0; i < clients->proposal_count; i++)
-		distributed_fs__local_propose__free_unpacked(
-			clients->proposed[i], NULL);
+		frame_free(clients->proposed[i]);
 	clients->proposal_count = 0;
 }
 
@@ -136,7 +135,7 @@ static void take_propose(struct clients *clients, const struct frame *frame)
 			.err = RFS_ERR_FBIG,
 		};
 
-		distributed_fs__local_propose__free_unpacked(propose, NULL);
+		frame_free(propose);
 		clients_proposed(clients, &refused);
 		return;
 	}
@@ -194,7 +193,7 @@ static void take_read(struct clients *clients, const struct frame *frame)
 		return;
 	}
 	theirs = read->id;
-	distributed_fs__local_read__free_unpacked(read, NULL);
+	frame_free(read);
 	slot = &clients->reads[++clients->next_read % READ_SLOTS];
 	if (slot->ours != 0) {
 		answer_read(clients, theirs, RFS_ERR_FULL, 0);
@@ -297,7 +296,7 @@ static void take_applied(struct clients *clients, const struct frame *frame)
 	}
 	if (applied->index > clients->applied_index)
 		clients->applied_index = applied->index;
-	distributed_fs__local_applied__free_unpacked(applied, NULL);
+	frame_free(applied);
 	while (clients->sent_count > 0 &&
 	       clients->sent[clients->sent_head].last_index <=
 		       clients->applied_index) {
@@ -417,8 +416,7 @@ static void take_restore_done(struct clients *clients,
 					      (enum rfs_err)done->err);
 		stream(clients);
 	}
-	if (done != NULL)
-		distributed_fs__local_restore_done__free_unpacked(done, NULL);
+	frame_free(done);
 }
 
 static void take_snapshot(struct clients *clients, const struct frame *frame)
@@ -434,9 +432,7 @@ static void take_snapshot(struct clients *clients, const struct frame *frame)
 	} else {
 		clients->events->snapshot_taken(clients->ctx, taken->meta, fd);
 	}
-	if (taken != NULL)
-		distributed_fs__local_snapshot_taken__free_unpacked(taken,
-								    NULL);
+	frame_free(taken);
 }
 
 /* ---- the link ---- */
@@ -453,7 +449,7 @@ static void take_attach(struct clients *clients, const struct frame *frame)
 	clients->attached = true;
 	clients->applied_index = attach->applied_index;
 	clients->next_index = attach->applied_index + 1;
-	distributed_fs__local_attach__free_unpacked(attach, NULL);
+	frame_free(attach);
 	log_info("storaged: attached, applied %ju",
 		 (uintmax_t)clients->applied_index);
 	clients->events->attached(clients->ctx, clients->applied_index);
@@ -470,7 +466,7 @@ static void take_filling(struct clients *clients, const struct frame *frame)
 		return;
 	}
 	clients->events->filling(clients->ctx, said->filling);
-	distributed_fs__local_filling__free_unpacked(said, NULL);
+	frame_free(said);
 }
 
 static void on_frame(struct conn *conn, void *ctx, const struct frame *frame)

@@ -217,8 +217,7 @@ static void greeted(struct peer *peer, const struct frame *frame)
 	} else {
 		become_ready(peer, reply->incarnation);
 	}
-	if (reply != NULL)
-		distributed_fs__peer_hello_reply__free_unpacked(reply, NULL);
+	frame_free(reply);
 }
 
 static void ponged(struct peer *peer, const struct frame *frame)
@@ -233,7 +232,7 @@ static void ponged(struct peer *peer, const struct frame *frame)
 	}
 	int64_t rtt_ns = clock_raw_ns() - pong->raw_ns;
 
-	distributed_fs__ping__free_unpacked(pong, NULL);
+	frame_free(pong);
 	if (rtt_ns > 0 && rtt_ns < SILENCE_MAX_NS)
 		peers->events->rtt(peers->ctx, peer->node.id, RAFT_RTT_ANSWERS,
 				   rtt_ns);
@@ -249,8 +248,7 @@ static void take_control_done(struct peer *peer, const struct frame *frame)
 		peers->bad_messages++;
 	else
 		peers->events->control_done(peers->ctx, peer->node.id, done);
-	if (done != NULL)
-		distributed_fs__peer_control_done__free_unpacked(done, NULL);
+	frame_free(done);
 }
 
 static void out_frame(struct conn *conn, void *ctx, const struct frame *frame)
@@ -439,7 +437,7 @@ static void take_hello(struct inbound *inbound, const struct frame *frame)
 				 greeting.why);
 		inbound_close(inbound);
 	}
-	distributed_fs__peer_hello__free_unpacked(hello, NULL);
+	frame_free(hello);
 }
 
 static void take_message(struct peer *peer, const struct frame *frame)
@@ -456,8 +454,7 @@ static void take_message(struct peer *peer, const struct frame *frame)
 		peers->bad_messages++;
 	else
 		peers->events->message(peers->ctx, &message);
-	if (in != NULL)
-		distributed_fs__raft_message__free_unpacked(in, NULL);
+	frame_free(in);
 }
 
 static void take_chunk(struct peer *peer, const struct frame *frame)
@@ -470,8 +467,7 @@ static void take_chunk(struct peer *peer, const struct frame *frame)
 		peers->bad_messages++;
 	else
 		peers->events->chunk(peers->ctx, peer->node.id, chunk);
-	if (chunk != NULL)
-		distributed_fs__snapshot_chunk__free_unpacked(chunk, NULL);
+	frame_free(chunk);
 }
 
 static void take_ack(struct peer *peer, const struct frame *frame)
@@ -485,7 +481,7 @@ static void take_ack(struct peer *peer, const struct frame *frame)
 		return;
 	}
 	peers->events->ack(peers->ctx, peer->node.id, ack);
-	distributed_fs__snapshot_ack__free_unpacked(ack, NULL);
+	frame_free(ack);
 }
 
 static void take_members(struct peer *peer, const struct frame *frame)
@@ -501,7 +497,7 @@ static void take_members(struct peer *peer, const struct frame *frame)
 	peers->events->members(peers->ctx, peer->node.id,
 			       members->membership.data,
 			       members->membership.len);
-	distributed_fs__peer_members__free_unpacked(members, NULL);
+	frame_free(members);
 }
 
 static void take_control(struct inbound *inbound, const struct frame *frame)
@@ -515,8 +511,7 @@ static void take_control(struct inbound *inbound, const struct frame *frame)
 		peers->bad_messages++;
 	else
 		peers->events->control(peers->ctx, &question, control);
-	if (control != NULL)
-		distributed_fs__peer_control__free_unpacked(control, NULL);
+	frame_free(control);
 }
 
 void peers_answer(struct peers_question *question,
@@ -540,7 +535,7 @@ static void echo_ping(struct inbound *inbound, const struct frame *frame)
 	if (conn_send(inbound->conn, FRAME_PEER_PONG, &ping->base, -1) !=
 	    RFS_ERR_OK)
 		log_debug("peers: pong not sent");
-	distributed_fs__ping__free_unpacked(ping, NULL);
+	frame_free(ping);
 }
 
 static void in_frame(struct conn *conn, void *ctx, const struct frame *frame)

@@ -129,7 +129,7 @@ static void on_hello_reply(struct peer *peer, const struct frame *frame)
 			 reply->reason);
 		peer->told = true;
 	}
-	distributed_fs__store_hello_reply__free_unpacked(reply, NULL);
+	frame_free(reply);
 }
 
 static void on_forward_done(struct peer *peer, const struct frame *frame)
@@ -145,8 +145,7 @@ static void on_forward_done(struct peer *peer, const struct frame *frame)
 		question->proposed(question->ctx, (enum rfs_err)done->err,
 				   done->index, done->term);
 	free(question);
-	if (done)
-		distributed_fs__store_forward_done__free_unpacked(done, NULL);
+	frame_free(done);
 }
 
 static void on_put_done(struct peer *peer, const struct frame *frame)
@@ -165,8 +164,7 @@ static void on_put_done(struct peer *peer, const struct frame *frame)
 		question->put_done(question->ctx, err, done->sha256.data);
 	}
 	free(question);
-	if (done)
-		distributed_fs__chunk_put_done__free_unpacked(done, NULL);
+	frame_free(done);
 }
 
 static void on_get_done(struct peer *peer, const struct frame *frame)
@@ -181,8 +179,7 @@ static void on_get_done(struct peer *peer, const struct frame *frame)
 		question->get_done(question->ctx, (enum rfs_err)done->err,
 				   done->data.data, done->data.len);
 	free(question);
-	if (done)
-		distributed_fs__chunk_get_done__free_unpacked(done, NULL);
+	frame_free(done);
 }
 
 static void on_frame(struct conn *conn, void *ctx, const struct frame *frame)

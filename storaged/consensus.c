@@ -202,8 +202,7 @@ static void drop_arrived(struct consensus *c, const struct arrived *until)
 		struct arrived *arrived = c->first;
 
 		c->first = arrived->next;
-		distributed_fs__local_committed__free_unpacked(
-			arrived->committed, NULL);
+		frame_free(arrived->committed);
 		free(arrived);
 	}
 	if (!c->first)
@@ -350,7 +349,7 @@ static void on_propose_done(struct consensus *c, const struct frame *frame)
 	if (question)
 		answer(question, (enum rfs_err)done->err, done->index,
 		       done->term);
-	distributed_fs__local_propose_done__free_unpacked(done, NULL);
+	frame_free(done);
 }
 
 static void on_read_done(struct consensus *c, const struct frame *frame)
@@ -364,7 +363,7 @@ static void on_read_done(struct consensus *c, const struct frame *frame)
 	struct question *question = pending_take(&c->questions, done->id);
 	if (question)
 		answer(question, (enum rfs_err)done->err, done->index, 0);
-	distributed_fs__local_read_done__free_unpacked(done, NULL);
+	frame_free(done);
 }
 
 static void restore_run(struct work *work)
@@ -452,7 +451,7 @@ static void on_restore(struct consensus *c, struct conn *link,
 					      .done = restore_done };
 		work_submit(c->s->pool, &c->restoring);
 	}
-	distributed_fs__local_restore__free_unpacked(restore, NULL);
+	frame_free(restore);
 }
 
 static void on_members(struct consensus *c, const struct frame *frame)
@@ -467,8 +466,7 @@ static void on_members(struct consensus *c, const struct frame *frame)
 		log_error("raftd link: malformed members");
 	else
 		cluster_set_members(c->s->cluster, &members);
-	if (message)
-		distributed_fs__local_members__free_unpacked(message, NULL);
+	frame_free(message);
 }
 
 /* raftd asks whether we hang. */
@@ -480,7 +478,7 @@ static void on_ping(struct consensus *c, const struct frame *frame)
 	if (!ping)
 		return;
 	send_frame(c, FRAME_LOCAL_PONG, &ping->base, -1);
-	distributed_fs__ping__free_unpacked(ping, NULL);
+	frame_free(ping);
 }
 
 static void on_frame(struct conn *link, void *ctx, const struct frame *frame)

@@ -46,7 +46,7 @@ static void drop_frames(struct inherited *inherited)
 
 	while ((kept = inherited->first)) {
 		inherited->first = kept->next;
-		distributed_fs__local_limbo__free_unpacked(kept->limbo, NULL);
+		frame_free(kept->limbo);
 		free(kept);
 	}
 	inherited->last = &inherited->first;

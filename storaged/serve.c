@@ -49,7 +49,7 @@ void request_reply(struct request *request, DistributedFs__FileReply *reply)
 	client->requests--;
 	client->busy_bytes -= request->bytes;
 	unref(client);
-	distributed_fs__file_request__free_unpacked(request->message, NULL);
+	frame_free(request->message);
 	free(request);
 }
 

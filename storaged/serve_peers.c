@@ -90,8 +90,7 @@ static void on_hello(struct inbound *in, const struct frame *frame)
 	}
 	in->greeted = why == NULL;
 	reply(in, FRAME_STORE_HELLO_REPLY, &answer.base);
-	if (hello)
-		distributed_fs__store_hello__free_unpacked(hello, NULL);
+	frame_free(hello);
 }
 
 /* --- forwarded commands --- */
@@ -143,7 +142,7 @@ static void on_forward(struct inbound *in, const struct frame *frame)
 		err = RFS_ERR_NOT_LEADER;
 	if (err != RFS_ERR_OK)
 		forward_done(forward, err, 0, 0);
-	distributed_fs__store_forward__free_unpacked(asked, NULL);
+	frame_free(asked);
 }
 
 /* --- chunks to store --- */
@@ -167,7 +166,7 @@ static void arrival_answer(struct arrival *arrival, enum rfs_err err)
 		done.sha256.len = HASH_BYTES;
 	}
 	reply(in, FRAME_STORE_CHUNK_PUT_DONE, &done.base);
-	distributed_fs__chunk_put__free_unpacked(arrival->asked, NULL);
+	frame_free(arrival->asked);
 	free(arrival);
 	unref(in);
 }
@@ -328,7 +327,7 @@ static void on_chunk_get(struct inbound *in, const struct frame *frame)
 	departure->in = in;
 	departure->id = asked->id;
 	departure->chunk = asked->chunk;
-	distributed_fs__chunk_get__free_unpacked(asked, NULL);
+	frame_free(asked);
 	in->refs++;
 	if (departure->chunk & STORE_CHUNK_INLINE && depart_packed(departure)) {
 		departure_answer(departure);

@@ -4,6 +4,7 @@
  *	raftload check RAFTD DIR	does it keep what it acknowledged?
  *	raftload bench RAFTD DIR	figures of our own
  *	raftload idle|load|kill|pause RAFTD DIR		one part of them
+ *	raftload allocations RAFTD DIR COUNTS	under shim/allocations.c
  *	raftload put RAFTD DIR N	one client, in turns with its floors
  *	raftload limbo RAFTD DIR	of heirs to a long lease
  *	raftload storm RAFTD DIR S	elections in S seconds of a busy host
@@ -24,6 +25,7 @@
 #include "common/os/keys.h"
 #include "common/os/log.h"
 #include "common/units.h"
+#include "tests/bench/raft/allocations.h"
 #include "tests/bench/raft/cluster.h"
 #include "tests/bench/raft/driver.h"
 #include "tests/bench/raft/faults.h"
@@ -432,6 +434,15 @@ static int run_bench(const char *dir)
 	return 0;
 }
 
+static int run_allocations(const char *dir)
+{
+	expect(allocations_stay(&cluster, dir),
+	       "writes and reads allocate nothing");
+	cluster_stop(&cluster);
+	printf("%d passed, %d failed\n", passes, failures);
+	return failures == 0 ? 0 : 1;
+}
+
 static int run_lone(const char *dir, unsigned int rounds)
 {
 	uint32_t leader = cluster_leader(&cluster, LEADER_MS);
@@ -537,6 +548,10 @@ int main(int argc, char **argv)
 		start_part(argv);
 		return run_bench(argv[3]);
 	}
+	if (strcmp(what, "allocations") == 0 && argc == 5) {
+		start_part(argv);
+		return run_allocations(argv[4]);
+	}
 	if (strcmp(what, "put") == 0 && argc == 5) {
 		start_part(argv);
 		return run_lone(argv[3], (unsigned int)atoi(argv[4]));
@@ -559,6 +574,7 @@ int main(int argc, char **argv)
 	fprintf(stderr,
 		"usage: raftload check|bench|idle|load|kill|pause|limbo "
 		"RAFTD DIR\n"
+		"       raftload allocations RAFTD DIR COUNTS\n"
 		"       raftload put RAFTD DIR ROUNDS\n"
 		"       raftload storm RAFTD DIR SECONDS\n"
 		"       raftload etcd-storm PREFIX PORT SECONDS\n"

@@ -78,7 +78,7 @@ static void on_frame(struct conn *conn, void *ctx, const struct frame *frame)
 		assert_int_equal(conn_send(conn, FRAME_PEER_SNAPSHOT_CHUNK,
 					   &chunk->base, -1),
 				 RFS_ERR_OK);
-	distributed_fs__snapshot_chunk__free_unpacked(chunk, NULL);
+	frame_free(chunk);
 	if (end->flood) {
 		write_frame(end->flood);
 		assert_true(end->frames < 1000);

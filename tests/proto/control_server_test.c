@@ -61,7 +61,7 @@ static void on_frame(struct conn *conn, void *ctx, const struct frame *frame)
 	asker->answers++;
 	asker->err = reply->err;
 	snprintf(asker->reason, sizeof(asker->reason), "%s", reply->reason);
-	distributed_fs__control_reply__free_unpacked(reply, NULL);
+	frame_free(reply);
 }
 
 static void on_closed(struct conn *conn, void *ctx, enum rfs_err why)

@@ -124,7 +124,7 @@ static void take_committed(struct fixture *f, const struct frame *frame)
 		f->received_index++;
 		f->received_bytes += committed->entries[i]->data.len;
 	}
-	distributed_fs__local_committed__free_unpacked(committed, NULL);
+	frame_free(committed);
 }
 
 static void take_limbo(struct fixture *f, const struct frame *frame)
@@ -140,7 +140,7 @@ static void take_limbo(struct fixture *f, const struct frame *frame)
 	f->limbo_index = limbo->limbo_index;
 	f->limbo_whole = !limbo->more;
 	f->limbo_frames++;
-	distributed_fs__local_limbo__free_unpacked(limbo, NULL);
+	frame_free(limbo);
 }
 
 static void storaged_frame(struct conn *conn, void *ctx,
@@ -157,14 +157,13 @@ static void storaged_frame(struct conn *conn, void *ctx,
 			frame, &distributed_fs__local_propose_done__descriptor);
 		f->proposals_answered += proposed->err == RFS_ERR_OK;
 		f->fbig_count += proposed->err == RFS_ERR_FBIG;
-		distributed_fs__local_propose_done__free_unpacked(proposed,
-								  NULL);
+		frame_free(proposed);
 		break;
 	case FRAME_LOCAL_READ_DONE:
 		read = (void *)frame_unpack(
 			frame, &distributed_fs__local_read_done__descriptor);
 		f->read_answered = read->id;
-		distributed_fs__local_read_done__free_unpacked(read, NULL);
+		frame_free(read);
 		break;
 	case FRAME_LOCAL_COMMITTED:
 		take_committed(f, frame);

@@ -110,7 +110,7 @@ static void on_reply(struct conn *conn, void *ctx, const struct frame *frame)
 	f->answers++;
 	f->err = reply->err;
 	snprintf(f->reason, sizeof(f->reason), "%s", reply->reason);
-	distributed_fs__control_reply__free_unpacked(reply, NULL);
+	frame_free(reply);
 }
 
 static const struct conn_events person_events = { .frame = on_reply };

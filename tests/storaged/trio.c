@@ -122,7 +122,7 @@ static void take_propose(struct trio_node *node, const struct frame *frame)
 	assert_int_equal(conn_send(node->link, FRAME_LOCAL_PROPOSE_DONE,
 				   &done.base, -1),
 			 RFS_ERR_OK);
-	distributed_fs__local_propose__free_unpacked(propose, NULL);
+	frame_free(propose);
 	for (uint32_t i = 0; i < trio->count; i++)
 		send_rest(&trio->nodes[i]);
 }
@@ -153,7 +153,7 @@ static void take_read(struct trio_node *node, const struct frame *frame)
 	node->trio->reads++;
 	if (node->trio->limbo_on_read) {
 		trio_tell_limbo(node->trio, 1, true);
-		distributed_fs__local_read__free_unpacked(read, NULL);
+		frame_free(read);
 		return;
 	}
 	settle_limbo(node->trio);
@@ -164,7 +164,7 @@ static void take_read(struct trio_node *node, const struct frame *frame)
 	assert_int_equal(conn_send(node->link, FRAME_LOCAL_READ_DONE,
 				   &done.base, -1),
 			 RFS_ERR_OK);
-	distributed_fs__local_read__free_unpacked(read, NULL);
+	frame_free(read);
 }
 
 static void make_member(struct trio *trio, uint32_t number,
@@ -228,7 +228,7 @@ static void take_attach(struct trio_node *node, const struct frame *frame)
 
 	node->attached = true;
 	node->next_index = attach->applied_index + 1;
-	distributed_fs__local_attach__free_unpacked(attach, NULL);
+	frame_free(attach);
 	if (node->trio->roles)
 		send_members(node);
 	send_rest(node);
@@ -241,7 +241,7 @@ static void take_filling(struct trio_node *node, const struct frame *frame)
 			frame, &distributed_fs__local_filling__descriptor);
 
 	node->filling = said->filling;
-	distributed_fs__local_filling__free_unpacked(said, NULL);
+	frame_free(said);
 }
 
 static void link_frame(struct conn *conn, void *ctx, const struct frame *frame)
@@ -327,7 +327,7 @@ enum rfs_err trio_ask(struct trio *trio, uint32_t number,
 	char path[128];
 
 	if (trio->reply)
-		distributed_fs__file_reply__free_unpacked(trio->reply, NULL);
+		frame_free(trio->reply);
 	trio->reply = NULL;
 	if (!node->client) {
 		snprintf(path, sizeof(path), "%s/%s", node->dir, SOCKETS_FILES);
@@ -634,7 +634,7 @@ void trio_free(struct trio *trio)
 		scratch_remove(node->dir);
 	}
 	if (trio->reply)
-		distributed_fs__file_reply__free_unpacked(trio->reply, NULL);
+		frame_free(trio->reply);
 	for (uint64_t i = 1; i <= trio->last_index; i++)
 		free(trio->log[i].data);
 	free(trio->limbo.data);

@@ -24,9 +24,9 @@
 
 static int listen_at(uint16_t port)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET,
-				  .sin_port = htons(port),
-				  .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_port = htons(port),
+				 .sin_addr = {htonl(INADDR_LOOPBACK)}};
 	int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	CHECK(fd >= 0);
@@ -107,8 +107,8 @@ void floors_measure(const char *dir, uint16_t port, double seconds,
 	CHECK(kill(pid, SIGKILL) == 0 && waitpid(pid, NULL, 0) == pid);
 	floors->echo_ns = result.p50_ns;
 	floors->sync_ns = sync_p50_ns(
-		dir, seconds < 1.0 ? (unsigned int)(seconds * SYNCS_MAX) + 1 :
-				     SYNCS_MAX);
+		dir, seconds < 1.0 ? (unsigned int)(seconds * SYNCS_MAX) + 1
+				   : SYNCS_MAX);
 }
 
 static void lower(int64_t *floor_ns, int64_t ns)

@@ -33,8 +33,8 @@ static double median(const struct round *rounds, unsigned int count,
 	int64_t values[ROUNDS_MAX];
 
 	for (unsigned int i = 0; i < count; i++)
-		values[i] = *(const int64_t *)((const char *)&rounds[i] +
-					       offset);
+		values[i] =
+			*(const int64_t *)((const char *)&rounds[i] + offset);
 	qsort(values, count, sizeof(values[0]), by_value);
 	return (double)values[count / 2];
 }

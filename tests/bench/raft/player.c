@@ -221,7 +221,7 @@ static void on_request(struct conn *conn, void *ctx, const struct frame *frame)
 	default:
 		tell_digest(player, slot);
 	}
-	distributed_fs__local_propose__free_unpacked(request, NULL);
+	frame_free(request);
 }
 
 static void on_client_closed(struct conn *conn, void *ctx, enum rfs_err why)
@@ -310,7 +310,7 @@ static void take_committed(struct player *player, const struct frame *frame)
 	CHECK(committed != NULL);
 	for (size_t i = 0; i < committed->n_entries; i++)
 		apply(player, committed->entries[i]);
-	distributed_fs__local_committed__free_unpacked(committed, NULL);
+	frame_free(committed);
 	applied.index = player->state->applied;
 	if (player->link != NULL &&
 	    conn_send_lazily(player->link, FRAME_LOCAL_APPLIED,
@@ -337,7 +337,7 @@ static void take_propose_done(struct player *player, const struct frame *frame)
 		if (player->state->applied >= done->index)
 			reply(player, slot, RFS_ERR_UNKNOWN);
 	}
-	distributed_fs__local_propose_done__free_unpacked(done, NULL);
+	frame_free(done);
 }
 
 static void take_read_done(struct player *player, const struct frame *frame)
@@ -355,7 +355,7 @@ static void take_read_done(struct player *player, const struct frame *frame)
 		player->parked[player->parked_tail++ % SLOTS] = slot->id;
 		answer_parked(player);
 	}
-	distributed_fs__local_read_done__free_unpacked(done, NULL);
+	frame_free(done);
 }
 
 /* Reads that raftd was asked for while limbo was not known yet. */
@@ -386,7 +386,7 @@ static void take_limbo(struct player *player, const struct frame *frame)
 		memcpy(&key, limbo->commands[i].data, 8);
 		player->limbo[key % PLAYER_KEYS] = true;
 	}
-	distributed_fs__local_limbo__free_unpacked(limbo, NULL);
+	frame_free(limbo);
 	if (player->limbo_whole)
 		retry_reads(player);
 }
@@ -435,7 +435,7 @@ static void restore(struct player *player, struct conn *conn,
 		   (uintmax_t)player->state->applied);
 	done.index = player->state->applied;
 	tell(player->link, FRAME_LOCAL_RESTORE_DONE, &done, -1);
-	distributed_fs__local_restore__free_unpacked(wanted, NULL);
+	frame_free(wanted);
 }
 
 static void take_ping(struct player *player, const struct frame *frame)
@@ -445,7 +445,7 @@ static void take_ping(struct player *player, const struct frame *frame)
 
 	CHECK(ping != NULL);
 	tell(player->link, FRAME_LOCAL_PONG, ping, -1);
-	distributed_fs__ping__free_unpacked(ping, NULL);
+	frame_free(ping);
 }
 
 static void on_link_frame(struct conn *conn, void *ctx,
