@@ -248,8 +248,7 @@ void transfer_free(struct transfer *transfer)
 		return;
 	ev_timer_stop(transfer->ev, &transfer->tick);
 	transfer_send_fini(transfer);
-	if (transfer->in.fd >= 0)
-		close(transfer->in.fd);
+	transfer_receive_forget(transfer);
 	if (transfer->newest_fd >= 0)
 		close(transfer->newest_fd);
 	free(transfer);

@@ -5,8 +5,8 @@
  * where it was. A stream without progress for TRANSFER_STALL_NS is given up and
  * reported.
  *
- * Receiving: into incoming.snap, hashed and synced beside the loop, then handed
- * to storaged; only when that has made it its state is the raft told.
+ * Receiving: into incoming.snap, written, hashed and synced beside the loop, then
+ * handed to storaged; only when that has made it its state is the raft told.
  *
  * Asking: a storaged that needs entries nobody's log holds any more (its data
  * was wiped) makes this node ask its peers for a snapshot: an acknowledgement

@@ -1,10 +1,11 @@
 /* A snapshot that comes in:
  *
  *	none -> receiving -> checking -> waiting -> restoring -> noting -> none
- *	        transfer_chunk() chore   storaged   storaged     chore
+ *	        chores       chore      storaged   storaged     chore
  */
 #include "raftd/transfer_state.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,10 +21,13 @@ static bool same(const struct snapfile_meta *a, const struct snapfile_meta *b)
 
 void transfer_receive_forget(struct transfer *transfer)
 {
-	if (transfer->in.fd >= 0)
-		close(transfer->in.fd);
+	struct incoming *in = &transfer->in;
+
+	if (in->fd >= 0)
+		close(in->fd);
 	unlink(transfer->incoming_path);
-	transfer->in = (struct incoming){.fd = -1};
+	buffer_fini(&in->gathered);
+	*in = (struct incoming){.fd = -1, .stream = in->stream + 1};
 }
 
 static void answer_chunk(struct transfer *transfer, uint32_t node,
@@ -113,23 +117,131 @@ static bool is_stalled(const struct incoming *in)
 	return clock_raw_ns() - in->progress_raw_ns > TRANSFER_STALL_NS;
 }
 
-/* Append what comes next; anything else is only answered. */
-static enum rfs_err store_chunk(struct transfer *transfer,
-				const DistributedFs__SnapshotChunk *chunk)
+/* ---- into the file, beside the loop ---- */
+
+/* What was gathered, and a descriptor of its own: the stream it is of may be
+ * given up meanwhile. */
+struct write_chore {
+	struct chore chore;
+	struct transfer *transfer;
+	uint64_t stream;
+	int fd;
+	uint64_t offset;
+	struct buffer data;
+	bool failed;
+};
+
+static void write_work(struct chore *chore)
+{
+	struct write_chore *writing = (struct write_chore *)chore;
+	uint64_t at = writing->offset;
+
+	while (buffer_bytes(&writing->data) > 0 && !writing->failed) {
+		ssize_t n = pwrite(writing->fd, buffer_front(&writing->data),
+				   buffer_bytes(&writing->data), (off_t)at);
+
+		writing->failed = n <= 0;
+		if (n <= 0) {
+			log_errno("snapshot: writing what comes in");
+			break;
+		}
+		at += (uint64_t)n;
+		buffer_consume(&writing->data, (size_t)n);
+	}
+	writing->offset = at;
+}
+
+static void write_gathered(struct transfer *transfer);
+
+/* So much of it is here, and perhaps all. */
+static void advance(struct transfer *transfer, uint64_t have)
 {
 	struct incoming *in = &transfer->in;
-	ssize_t n;
 
-	if (chunk->offset != in->have || chunk->data.len == 0)
-		return RFS_ERR_OK;
-	if (chunk->data.len > in->meta.bytes - in->have)
-		return RFS_ERR_INVALID;
-	n = pwrite(in->fd, chunk->data.data, chunk->data.len, (off_t)in->have);
-	if (n != (ssize_t)chunk->data.len) {
-		log_errno("snapshot: writing %s", transfer->incoming_path);
-		return RFS_ERR_IO;
+	in->have = have;
+	answer_chunk(transfer, in->from, in->meta.at.index, have, RFS_ERR_OK);
+	if (have < in->meta.bytes) {
+		write_gathered(transfer);
+		return;
 	}
-	in->have += chunk->data.len;
+	in->state = INCOMING_CHECKING;
+	transfer->check.transfer = transfer;
+	transfer->check.chore.work = check_work;
+	transfer->check.chore.done = check_done;
+	chores_add(transfer->chores, &transfer->check.chore);
+}
+
+static void write_done(struct chore *chore)
+{
+	struct write_chore *written = (struct write_chore *)chore;
+	struct transfer *transfer = written->transfer;
+	struct incoming *in = &transfer->in;
+	bool current = written->stream == in->stream &&
+		       in->state == INCOMING_RECEIVING;
+	bool failed = written->failed;
+	uint64_t have = written->offset;
+
+	close(written->fd);
+	buffer_fini(&written->data);
+	free(written);
+	if (!current)
+		return;
+	in->writing = false;
+	if (!failed) {
+		advance(transfer, have);
+		return;
+	}
+	answer_chunk(transfer, in->from, in->meta.at.index, 0, RFS_ERR_IO);
+	transfer_receive_forget(transfer);
+}
+
+/* One write at a time; what comes meanwhile is the next. */
+static void write_gathered(struct transfer *transfer)
+{
+	struct incoming *in = &transfer->in;
+	struct write_chore *writing;
+
+	if (in->writing || buffer_bytes(&in->gathered) == 0)
+		return;
+	writing = calloc(1, sizeof(*writing));
+	CHECK(writing != NULL);
+	writing->transfer = transfer;
+	writing->stream = in->stream;
+	writing->offset = in->have;
+	writing->fd = dup(in->fd);
+	CHECK(writing->fd >= 0);
+	writing->data = in->gathered;
+	in->gathered = (struct buffer){0};
+	in->writing = true;
+	writing->chore.work = write_work;
+	writing->chore.done = write_done;
+	chores_add(transfer->chores, &writing->chore);
+}
+
+/* A sender keeps so much under way at most; who does not is not waited for. */
+static bool is_room(const struct incoming *in, size_t bytes)
+{
+	return buffer_bytes(&in->gathered) + bytes <=
+	       FRAME_BODY_BYTES_MAX +
+		       TRANSFER_IN_FLIGHT * (size_t)TRANSFER_CHUNK_BYTES;
+}
+
+/* Answered when it is in the file. */
+static enum rfs_err gather(struct transfer *transfer, const void *data,
+			   size_t bytes)
+{
+	struct incoming *in = &transfer->in;
+	uint8_t *room;
+
+	if (bytes > in->meta.bytes - in->next)
+		return RFS_ERR_INVALID;
+	room = buffer_reserve(&in->gathered, bytes);
+	if (room == NULL)
+		return RFS_ERR_NOMEM;
+	memcpy(room, data, bytes);
+	buffer_commit(&in->gathered, bytes);
+	in->next += bytes;
+	write_gathered(transfer);
 	return RFS_ERR_OK;
 }
 
@@ -161,20 +273,16 @@ void transfer_chunk(struct transfer *transfer, uint32_t node,
 
 	in->from = node;
 	in->progress_raw_ns = clock_raw_ns();
-	err = store_chunk(transfer, chunk);
+	if (chunk->offset != in->next || chunk->data.len == 0 ||
+	    !is_room(in, chunk->data.len)) {
+		advance(transfer, in->have); /* nothing of it is taken */
+		return;
+	}
+	err = gather(transfer, chunk->data.data, chunk->data.len);
 	if (err != RFS_ERR_OK) {
 		answer_chunk(transfer, node, meta.at.index, 0, err);
 		transfer_receive_forget(transfer);
-		return;
 	}
-	answer_chunk(transfer, node, meta.at.index, in->have, RFS_ERR_OK);
-	if (in->have < in->meta.bytes)
-		return;
-	in->state = INCOMING_CHECKING;
-	transfer->check.transfer = transfer;
-	transfer->check.chore.work = check_work;
-	transfer->check.chore.done = check_done;
-	chores_add(transfer->chores, &transfer->check.chore);
 }
 
 /* storaged runs on what was received. */

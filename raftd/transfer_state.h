@@ -6,6 +6,7 @@
 #include <ev.h>
 #include <sys/types.h>
 
+#include "proto/buffer.h"
 #include "raftd/transfer.h"
 
 #define TRANSFER_PATH_BYTES 400
@@ -45,7 +46,11 @@ struct incoming {
 	uint32_t from;
 	struct snapfile_meta meta;
 	int fd;
-	uint64_t have;
+	uint64_t have; /* in the file */
+	uint64_t next; /* has come */
+	struct buffer gathered; /* of that: not being written yet */
+	bool writing;
+	uint64_t stream; /* rises: a write of an older one says nothing */
 	int64_t progress_raw_ns;
 };
 
