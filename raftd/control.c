@@ -125,6 +125,7 @@ static void fill(const struct loop *loop, struct status *status)
 	raft->commits_waited_lease = view.counters.commits_waited_lease;
 	raft->loop_stall_max_ns = loop->stall.max_ns;
 	raft->loop_stalls_long = loop->stall.long_count;
+	raft->loop_hurried = guard_count(loop->guard);
 	raft->repairs = view.counters.repairs;
 	raft->scrubs = scrub_counters(loop->scrub)->passes;
 	raft->scrub_bad = scrub_counters(loop->scrub)->bad;

@@ -501,6 +501,17 @@ void disk_get_status(struct disk *disk, struct disk_status *status)
 	pthread_mutex_unlock(&disk->mutex);
 }
 
+/* The loop never waits for a writer that waits for its turn on a busy host. */
+static void init_mutex(pthread_mutex_t *mutex)
+{
+	pthread_mutexattr_t attr;
+
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT);
+	pthread_mutex_init(mutex, &attr);
+	pthread_mutexattr_destroy(&attr);
+}
+
 struct disk *disk_new(struct ev_loop *ev, struct chores *chores,
 		      struct wal *wal, const char *dir, uint64_t segment_bytes,
 		      disk_persisted *persisted, void *ctx)
@@ -519,7 +530,7 @@ struct disk *disk_new(struct ev_loop *ev, struct chores *chores,
 	disk->spare_fd = -1;
 	account(disk, &(struct batch){ 0 });
 
-	pthread_mutex_init(&disk->mutex, NULL);
+	init_mutex(&disk->mutex);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&disk->wake, &attr);

@@ -53,6 +53,16 @@ static void arm(struct loop *loop, int64_t deadline_raw_ns)
 	CHECK(timerfd_settime(loop->deadline.fd, 0, &spec, NULL) == 0);
 }
 
+/* Duties are not all deadlines: a follower's is to take a heartbeat, and answer
+ * it, about when it comes. */
+static void expect(struct loop *loop, int64_t deadline_raw_ns)
+{
+	int64_t soon_ns = clock_raw_ns() + 3 * loop->view.heartbeat_ns / 2;
+
+	guard_expect(loop->guard,
+		     deadline_raw_ns < soon_ns ? deadline_raw_ns : soon_ns);
+}
+
 static void on_deadline(struct ev_loop *ev, ev_io *io, int revents)
 {
 	struct loop *loop = io->data;
@@ -252,6 +262,7 @@ static void carry_out(struct loop *loop, const struct raft_effects *effects)
 	if (effects->compact_to > 0)
 		disk_compact(loop->disk, effects->compact_to);
 	arm(loop, effects->deadline_raw_ns);
+	expect(loop, effects->deadline_raw_ns);
 
 	if (loop->view.commit_index != was.commit_index) {
 		PROBE2(commit, loop->view.commit_index, loop->view.term);
@@ -865,6 +876,7 @@ void loop_run(struct loop *loop, int channel_fd)
 	/* This thread alone, the others have been started: a heartbeat that
 	 * waits for its turn on a busy host costs an election. */
 	process_wake_soon();
+	loop->guard = guard_new(loop->ev);
 	process_notify("READY=1");
 	ev_run(loop->ev, 0);
 	ev_io_stop(loop->ev, &loop->channel);
@@ -888,6 +900,7 @@ void loop_free(struct loop *loop)
 {
 	if (loop == NULL)
 		return;
+	guard_free(loop->guard);
 	if (loop->pages != NULL)
 		pages_retire(loop->pages);
 	if (loop->control != NULL)

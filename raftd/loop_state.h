@@ -12,6 +12,7 @@
 #include "raftd/condition.h"
 #include "raftd/core/raft.h"
 #include "raftd/disk.h"
+#include "raftd/guard.h"
 #include "raftd/hardstate.h"
 #include "raftd/logpage.h"
 #include "raftd/loop.h"
@@ -67,6 +68,7 @@ struct loop {
 	/* Watchers. */
 	ev_io deadline; /* a timerfd */
 	int64_t armed_raw_ns;
+	struct guard *guard; /* NULL: none */
 	ev_io channel;
 	ev_signal term, interrupt;
 	ev_timer heartbeat; /* to the supervisor */

@@ -97,6 +97,19 @@ static void raise_file_limit(void)
 			 strerror(errno));
 }
 
+/* The priority, and the right to the least of the real-time ones. */
+static void let_hurry(const struct spawn *spawn)
+{
+	const struct rlimit least = { 1, 1 };
+
+	if (setpriority(PRIO_PROCESS, 0, spawn->nice) != 0)
+		log_warn("%s: no priority %d: %s", spawn->path, spawn->nice,
+			 strerror(errno));
+	if (setrlimit(RLIMIT_RTPRIO, &least) != 0)
+		log_warn("%s: no right to real-time priority: %s", spawn->path,
+			 strerror(errno));
+}
+
 static void run_child(const struct spawn *spawn, pid_t parent)
 	__attribute__((noreturn));
 
@@ -109,10 +122,8 @@ static void run_child(const struct spawn *spawn, pid_t parent)
 		log_errno("%s: descriptors", spawn->argv[0]);
 		_exit(EXEC_FAILED);
 	}
-	if (spawn->nice != 0 &&
-	    setpriority(PRIO_PROCESS, 0, spawn->nice) != 0)
-		log_warn("%s: no priority %d: %s", spawn->path, spawn->nice,
-			 strerror(errno));
+	if (spawn->nice != 0)
+		let_hurry(spawn);
 	if (process_become_with(spawn->user, spawn->capabilities) != RFS_ERR_OK)
 		_exit(EXEC_FAILED);
 	/* After the change of user, which clears it. The parent may be gone

@@ -11,7 +11,9 @@ struct spawn {
 	const char *path;	 /* of the program */
 	const char *const *argv; /* NULL-terminated */
 	const char *user;	 /* to become before exec; "": as we are */
-	int nice; /* 0: ours; below it root's to give. Its threads inherit it */
+	/* 0: ours; below it root's to give, and with it the right to real-time
+	 * priority 1. Its threads inherit it */
+	int nice;
 	uint64_t capabilities;	 /* kept by it as another user: 1 << CAP_... */
 	const char *notify_path; /* its NOTIFY_SOCKET; NULL: none */
 	int64_t watchdog_ns;	 /* its WATCHDOG_USEC; 0: none */

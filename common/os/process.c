@@ -6,6 +6,7 @@
 #include <linux/capability.h>
 #include <poll.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -141,6 +142,13 @@ void process_wake_soon(void)
 	if (syscall(SYS_sched_setattr, 0, &attributes, 0) != 0)
 		log_info("the scheduler gives no short slices: %s",
 			 strerror(errno));
+}
+
+bool process_go_first(pid_t thread)
+{
+	const struct sched_param param = { .sched_priority = 1 };
+
+	return sched_setscheduler(thread, SCHED_RR, &param) == 0;
 }
 
 enum rfs_err process_become(const char *user)

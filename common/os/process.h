@@ -3,7 +3,9 @@
 #ifndef RAFTFS_COMMON_OS_PROCESS_H
 #define RAFTFS_COMMON_OS_PROCESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "common/err.h"
 
@@ -31,6 +33,11 @@ RFS_MUST_USE enum rfs_err process_become_with(const char *user,
  * short slices, which is no more of the CPU but sooner (Linux 6.12; older ones
  * ignore it). Needs no privilege; never fails. */
 void process_wake_soon(void);
+
+/* A thread of ours runs before all ordinary ones, whatever session or control
+ * group they are of, until it calls process_wake_soon(). False: no right to
+ * (RLIMIT_RTPRIO). */
+bool process_go_first(pid_t thread);
 
 /* mkdir -p with mode 0700 for what is created; IO logged with the path. */
 RFS_MUST_USE enum rfs_err process_make_dir(const char *path);

@@ -14,6 +14,8 @@
 #
 # Names: raft.storm.elections (none is right), raft.storm.minutes,
 # raft.storm.silence_max_ms (longest a follower heard nothing of its leader),
+# raft.storm.stall_max_ms (longest turn of a loop), raft.storm.hurried_s (turns
+# that were lent real-time priority),
 # raft.storm.writes_s, raft.storm.slowest_ms.
 set -eu
 cd "$(dirname "$0")/../.."

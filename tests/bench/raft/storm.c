@@ -51,27 +51,38 @@ static uint64_t term_now(const struct cluster *cluster)
 	return term;
 }
 
-/* Of the leaders that are followed now. */
-static int64_t silence_max_ns(const struct cluster *cluster)
-{
-	int64_t most_ns = 0;
+struct seen {
+	int64_t silence_ns; /* longest, of a leader that was followed then */
+	int64_t stall_ns;   /* longest turn of a loop */
+	uint64_t hurried;   /* turns, of all */
+};
 
+static void rise(int64_t *most_ns, int64_t ns)
+{
+	if (ns > *most_ns)
+		*most_ns = ns;
+}
+
+static void look(const struct cluster *cluster, struct seen *seen)
+{
+	seen->hurried = 0;
 	for (uint32_t i = 0; i < cluster->count; i++) {
 		DistributedFs__ControlReply *reply = cluster_status(cluster, i);
 
 		if (reply == NULL || reply->raft == NULL)
 			continue;
-		if (reply->raft->leader_silence_max_ns > most_ns)
-			most_ns = reply->raft->leader_silence_max_ns;
+		rise(&seen->silence_ns, reply->raft->leader_silence_max_ns);
+		rise(&seen->stall_ns, reply->raft->loop_stall_max_ns);
+		seen->hurried += reply->raft->loop_hurried;
 		distributed_fs__control_reply__free_unpacked(reply, NULL);
 	}
-	return most_ns;
 }
 
 void storm_run(const struct cluster *cluster, unsigned int seconds)
 {
 	struct written written = { 0 };
-	int64_t until_ns, silence_ns = 0;
+	struct seen seen = { 0 };
+	int64_t until_ns;
 	uint64_t before;
 
 	CHECK(cluster_caught_up(cluster, LEADER_MS));
@@ -83,11 +94,13 @@ void storm_run(const struct cluster *cluster, unsigned int seconds)
 		CHECK(leader != CLUSTER_NONE);
 		write_one(&driver_player, cluster->node[leader].client_port,
 			  &written);
-		if (n % LOOK_EVERY == 0 && silence_max_ns(cluster) > silence_ns)
-			silence_ns = silence_max_ns(cluster);
+		if (n % LOOK_EVERY == 0)
+			look(cluster, &seen);
 	}
 	figure("", (double)(term_now(cluster) - before), "storm.elections");
-	figure("", (double)silence_ns / NS_PER_MS, "storm.silence_max_ms");
+	figure("", (double)seen.silence_ns / NS_PER_MS, "storm.silence_max_ms");
+	figure("", (double)seen.stall_ns / NS_PER_MS, "storm.stall_max_ms");
+	figure("", (double)seen.hurried / seconds, "storm.hurried_s");
 	tell("", &written, seconds);
 }
 

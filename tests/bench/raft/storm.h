@@ -8,7 +8,9 @@
 
 /* One client that writes, and rests, for so long: storm.elections, by the term;
  * storm.silence_max_ms, the longest a follower heard nothing of a leader it
- * followed to the end; storm.writes_s, and storm.slowest_ms of them. */
+ * followed; storm.stall_max_ms, the longest turn of a raftd's loop;
+ * storm.hurried_s, turns that needed its guard; storm.writes_s, and
+ * storm.slowest_ms of them. */
 void storm_run(const struct cluster *cluster, unsigned int seconds);
 
 /* The same client on somebody else's cluster: the last two. */
