@@ -82,6 +82,7 @@ static void fill_why(const struct loop *loop, const struct raft_view *view,
 	raft->heartbeat_why = why->heartbeat;
 	raft->slots_why = why->slots;
 	raft->lease_why = why->lease;
+	raft->lease_setting = why->setting;
 	raft->disk_ns = view->disk_ns;
 	raft->unfit = (char *)raft_unfit_text(view->condition);
 	raft->handed_over = view->counters.handed_over;
@@ -108,6 +109,9 @@ static void fill(const struct loop *loop, struct status *status)
 	raft->first_index = view.first_index;
 	raft->limbo_index = view.limbo_index;
 	raft->lease_valid = view.lease_valid;
+	raft->lease_ns = view.lease.duration_ns;
+	raft->lease_index = view.lease.index;
+	raft->lease_wanted_ns = view.lease_wanted_ns;
 	if (view.lease_valid && view.lease_until_raw_ns > clock_raw_ns())
 		raft->lease_left_ns = view.lease_until_raw_ns - clock_raw_ns();
 	raft->epoch = view.epoch;

@@ -164,7 +164,7 @@ static enum rfs_err parse_append(const DistributedFs__RaftMessage *in,
 		/* In sequence, and none from the future. */
 		if (from->index != in->previous_index + 1 + i ||
 		    from->term == 0 || from->term > in->term ||
-		    from->kind > RAFT_ENTRY_CONFIG ||
+		    from->kind > RAFT_ENTRY_LAST ||
 		    from->data.len > WAL_BODY_BYTES_MAX)
 			return RFS_ERR_INVALID;
 		entries[i] = (struct raft_entry){

@@ -1,6 +1,7 @@
 /* Sentences out of a view. */
 #include "raftd/explain.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "common/units.h"
@@ -90,6 +91,40 @@ static void explain_lease(const struct raft_view *view, int64_t now_raw_ns,
 			 view->lease_why);
 }
 
+/* "50.00 ms, by log entry 12 of term 3; raft.lease here is 200 ms and takes
+ * effect when this node leads". */
+void explain_setting(const struct raft_view *view, struct explain *explain)
+{
+	char is[DURATION_BYTES], wanted[DURATION_BYTES];
+	const struct raft_lease *lease = &view->lease;
+	size_t used;
+
+	if (lease->duration_ns > 0)
+		units_format_duration(lease->duration_ns, is, sizeof(is));
+	else
+		snprintf(is, sizeof(is), "off");
+	if (view->lease_wanted_ns > 0)
+		units_format_duration(view->lease_wanted_ns, wanted,
+				      sizeof(wanted));
+	else
+		snprintf(wanted, sizeof(wanted), "0, off,");
+	if (lease->index > 0)
+		used = (size_t)snprintf(
+			explain->setting, sizeof(explain->setting),
+			"%s, by log entry %" PRIu64 " of term %" PRIu64, is,
+			lease->index, lease->stamp.epoch);
+	else
+		used = (size_t)snprintf(explain->setting,
+					sizeof(explain->setting),
+					"off, for no leader has set it");
+	if (lease->duration_ns != view->lease_wanted_ns)
+		snprintf(explain->setting + used,
+			 sizeof(explain->setting) - used,
+			 "; raft.lease here is %s and takes effect when this "
+			 "node leads",
+			 wanted);
+}
+
 static void explain_handed_over(const struct raft_view *view, const char *to,
 				int64_t now_raw_ns, struct explain *out)
 {
@@ -113,5 +148,6 @@ void explain(const struct raft_view *view, const struct config *config,
 	explain_heartbeat(view, config, out);
 	explain_slots(view, out);
 	explain_lease(view, now_raw_ns, out);
+	explain_setting(view, out);
 	explain_handed_over(view, handed_over_to, now_raw_ns, out);
 }

@@ -15,6 +15,7 @@ struct explain {
 	char heartbeat[EXPLAIN_BYTES];
 	char slots[EXPLAIN_BYTES];
 	char lease[EXPLAIN_BYTES];
+	char setting[EXPLAIN_BYTES]; /* how long leases last, and why */
 	char handed_over[EXPLAIN_BYTES];
 };
 
@@ -28,5 +29,8 @@ struct explain {
 void explain(const struct raft_view *view, const struct config *config,
 	     const char *handed_over_to, int64_t now_raw_ns,
 	     struct explain *explain);
+
+/* explain->setting alone. */
+void explain_setting(const struct raft_view *view, struct explain *explain);
 
 #endif

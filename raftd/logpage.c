@@ -5,10 +5,11 @@
 #include <stdlib.h>
 
 #include "common/os/config.h"
+#include "common/units.h"
 #include "raftd/roster.h"
 
 #define UNKNOWN_NS (-1)
-/* Changes of membership are rare: a page with more ends early. */
+/* Entries with words are rare: a page with more ends early. */
 #define TEXTS_MAX 64
 
 struct logpage {
@@ -43,9 +44,10 @@ static char *kind_name(enum raft_entry_kind kind)
 		[RAFT_ENTRY_EXTEND] = "lease",
 		[RAFT_ENTRY_RELINQUISH] = "relinquish",
 		[RAFT_ENTRY_CONFIG] = "membership",
+		[RAFT_ENTRY_LEASE] = "lease-time",
 	};
 
-	return (char *)(kind <= RAFT_ENTRY_CONFIG ? names[kind] : "unknown");
+	return (char *)(kind <= RAFT_ENTRY_LAST ? names[kind] : "unknown");
 }
 
 /* How much later what was stamped before this entry may have been, by the time
@@ -182,6 +184,27 @@ static char *membership_text(struct logpage *page,
 	return text;
 }
 
+/* "leases last 50.00 ms from here on", "leases are off from here on". */
+static char *setting_text(struct logpage *page, const struct raft_entry *entry)
+{
+	char *text = page->texts[page->text_count++];
+	struct raft_lease lease;
+	char is[24];
+
+	text[0] = '\0';
+	if (raft_lease_decode(entry->data, entry->bytes, &lease) != RFS_ERR_OK)
+		return text;
+	if (lease.duration_ns > 0)
+		snprintf(text, LOGPAGE_TEXT_BYTES,
+			 "leases last %s from here on",
+			 units_format_duration(lease.duration_ns, is,
+					       sizeof(is)));
+	else
+		snprintf(text, LOGPAGE_TEXT_BYTES,
+			 "leases are off from here on");
+	return text;
+}
+
 static void fill_entry(struct logpage *page, DistributedFs__RaftLogEntry *to,
 		       const struct raft_entry *from)
 {
@@ -197,6 +220,8 @@ static void fill_entry(struct logpage *page, DistributedFs__RaftLogEntry *to,
 	}
 	if (from->kind == RAFT_ENTRY_CONFIG)
 		to->text = membership_text(page, from);
+	if (from->kind == RAFT_ENTRY_LEASE)
+		to->text = setting_text(page, from);
 }
 
 /* From the last of the page back: each hand-over on the way adds its width for

@@ -17,6 +17,7 @@
 #include "common/os/probe.h"
 #include "common/os/process.h"
 #include "proto/sockets.h"
+#include "raftd/explain.h"
 
 #define FAREWELL_SEC	 0.5
 #define REARM_NS	 (4 * NS_PER_MS)
@@ -240,6 +241,18 @@ static void report_hand_over(const struct loop *loop,
 		   raft_unfit_text(last->why));
 }
 
+static void report_lease(const struct loop *loop, const struct raft_view *was)
+{
+	const struct raft_view *view = &loop->view;
+	struct explain why;
+
+	if (view->lease.index == was->lease.index &&
+	    view->lease_wanted_ns == was->lease_wanted_ns)
+		return;
+	explain_setting(view, &why);
+	log_notice("leases: %s", why.setting);
+}
+
 static void carry_out(struct loop *loop, const struct raft_effects *effects)
 {
 	struct raft_view was = loop->view;
@@ -271,6 +284,7 @@ static void carry_out(struct loop *loop, const struct raft_effects *effects)
 	offer_snapshot(loop);
 	report_change(loop, &was);
 	report_hand_over(loop, &was);
+	report_lease(loop, &was);
 	if (loop->stopping && loop->view.role != RAFT_LEADER)
 		ev_break(loop->ev, EVBREAK_ALL);
 }
@@ -533,16 +547,18 @@ static void on_taken(void *ctx, const struct raft_snapshot_meta *meta)
 }
 
 static void on_installed(void *ctx, const struct raft_snapshot_meta *meta,
-			 const struct raft_membership *membership)
+			 const struct raft_membership *membership,
+			 const struct raft_window *window)
 {
 	struct loop *loop = ctx;
 	const struct raft_event event = {
 		.type = RAFT_EV_SNAPSHOT_INSTALLED,
 		.snapshot = *meta,
 		.membership = membership,
+		.window = window,
 	};
 
-	CHECK(!loop->stepping); /* the membership is borrowed for this call */
+	CHECK(!loop->stepping); /* what it borrows is, for this call */
 
 	if (meta->index > loop->snapshot_index) {
 		loop->snapshot_index = meta->index;
@@ -563,16 +579,18 @@ static void on_failed(void *ctx, uint32_t node)
 	loop_post(ctx, &event);
 }
 
-static bool on_membership_at(void *ctx, uint64_t index,
-			     struct raft_membership *membership)
+static bool on_log_at(void *ctx, uint64_t index,
+		      struct raft_membership *membership,
+		      struct raft_window *window)
 {
 	struct loop *loop = ctx;
 
-	return raft_membership_at(loop->raft, index, membership);
+	return raft_membership_at(loop->raft, index, membership) &&
+	       raft_window_at(loop->raft, index, window);
 }
 
 static const struct transfer_events transfer_events = {
-	.membership_at = on_membership_at,
+	.log_at = on_log_at,
 	.taken = on_taken,
 	.installed = on_installed,
 	.failed = on_failed,
@@ -610,6 +628,28 @@ static const struct scrub_events scrub_events = {
 
 /* ---- the supervisor ---- */
 
+static void print_finding(void *ctx, const char *text)
+{
+	(void)ctx;
+	log_error("%s", text);
+}
+
+static void reload(struct loop *loop, int fd)
+{
+	static struct config fresh;
+	const struct config_errors errors = { .line = print_finding };
+
+	/* The supervisor has looked at it before. */
+	if (config_load_fd(fd, "raftfs.conf", &errors, &fresh) != RFS_ERR_OK)
+		return;
+	log_notice("configuration reloaded: but for raft.lease, options of "
+		   "this daemon take effect at its next start");
+	loop_post(loop, &(struct raft_event){
+				.type = RAFT_EV_LEASE,
+				.lease_ns = fresh.raft.lease_ns,
+			});
+}
+
 void loop_handout(struct loop *loop, const struct handout *handout, int fd)
 {
 	switch ((enum handout_kind)handout->kind) {
@@ -624,8 +664,7 @@ void loop_handout(struct loop *loop, const struct handout *handout, int fd)
 		clients_link(loop->clients, fd);
 		return; /* owned by the link now */
 	case HANDOUT_CONFIG:
-		log_notice("configuration reloaded: options of this daemon "
-			   "take effect at its next start");
+		reload(loop, fd);
 		break;
 	case HANDOUT_START:
 	case HANDOUT_CLOCK_WRITER:

@@ -106,7 +106,8 @@ static bool says_the_same(const struct cons_sample *a,
 	       a->lease_until_raw_ns == b->lease_until_raw_ns &&
 	       a->commit_index == b->commit_index &&
 	       a->last_index == b->last_index &&
-	       a->limbo_index == b->limbo_index && a->epoch == b->epoch &&
+	       a->limbo_index == b->limbo_index &&
+	       a->lease_ns == b->lease_ns && a->epoch == b->epoch &&
 	       a->epoch_raw_ns == b->epoch_raw_ns &&
 	       a->epoch_ts_ns == b->epoch_ts_ns;
 }
@@ -143,6 +144,7 @@ void pages_publish(struct pages *pages, const struct raft_view *view)
 	sample.commit_index = view->commit_index;
 	sample.last_index = view->last_index;
 	sample.limbo_index = view->limbo_index;
+	sample.lease_ns = view->lease.duration_ns;
 	sample.epoch = view->epoch;
 	sample.epoch_raw_ns = view->epoch_raw_ns;
 	sample.epoch_ts_ns = view->epoch_ts_ns;

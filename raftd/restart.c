@@ -174,6 +174,7 @@ static enum rfs_err make_raft(struct loop *loop, const struct restart *restart)
 		.entries = restart->log.entries,
 		.entry_count = restart->log.entry_count,
 		.floor = loop->hardstate.floor,
+		.window = &restart->noted.window,
 	};
 	struct raft_config config;
 	struct raft_now now;

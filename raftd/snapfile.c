@@ -17,9 +17,11 @@
 #include "common/os/log.h"
 
 #define MAGIC	   0x54534652u /* "RFST" */
-#define VERSION	   2u
+#define VERSION	   3u
 #define HEAD_BYTES 84u /* up to the membership */
-#define META_BYTES (HEAD_BYTES + RAFT_MEMBERSHIP_BYTES_MAX + 4u)
+#define META_BYTES                                                             \
+	(HEAD_BYTES + RAFT_MEMBERSHIP_BYTES_MAX + 4u + RAFT_WINDOW_BYTES_MAX + \
+	 4u)
 #define COPY_BYTES 4096u /* each of the two copies has a page */
 #define STEP_BYTES (256u * 1024)
 
@@ -57,6 +59,8 @@ enum rfs_err snapfile_set_membership(struct snapfile_meta *meta,
 static void encode(const struct snapfile_meta *meta,
 		   uint8_t image[META_BYTES])
 {
+	uint8_t window[RAFT_WINDOW_BYTES_MAX];
+	uint32_t window_bytes = raft_window_encode(&meta->window, window);
 	struct writer w;
 
 	writer_init(&w, image, META_BYTES);
@@ -70,6 +74,8 @@ static void encode(const struct snapfile_meta *meta,
 	writer_put(&w, meta->sha256, sizeof(meta->sha256));
 	writer_u32le(&w, meta->membership_bytes);
 	writer_put(&w, meta->membership, meta->membership_bytes);
+	writer_u32le(&w, window_bytes);
+	writer_put(&w, window, window_bytes);
 	writer_u32le(&w, crc32c(0, image, writer_bytes(&w)));
 	CHECK(!w.bad);
 }
@@ -78,9 +84,9 @@ static enum rfs_err decode(const uint8_t *image, size_t bytes,
 			   struct snapfile_meta *meta)
 {
 	struct snapfile_meta got = { 0 };
-	const uint8_t *part;
+	const uint8_t *part, *window;
 	struct reader r;
-	uint32_t length;
+	uint32_t length, window_length;
 	uint32_t sum;
 
 	reader_init(&r, image, bytes);
@@ -97,11 +103,15 @@ static enum rfs_err decode(const uint8_t *image, size_t bytes,
 	memcpy(got.sha256, part, SNAPFILE_HASH_BYTES);
 	length = reader_u32le(&r);
 	part = reader_take(&r, length);
-	if (part == NULL)
+	window_length = reader_u32le(&r);
+	window = reader_take(&r, window_length);
+	if (part == NULL || window == NULL)
 		return RFS_ERR_CORRUPT;
 	sum = crc32c(0, image, (size_t)(r.at - image));
 	if (reader_u32le(&r) != sum || r.bad ||
-	    snapfile_set_membership(&got, part, length) != RFS_ERR_OK)
+	    snapfile_set_membership(&got, part, length) != RFS_ERR_OK ||
+	    raft_window_decode(window, window_length, &got.window) !=
+		    RFS_ERR_OK)
 		return RFS_ERR_CORRUPT;
 	*meta = got;
 	return RFS_ERR_OK;

@@ -25,6 +25,7 @@ struct snapfile_meta {
 	 * as it is sent on; none (0) on a node that knew of nobody yet. */
 	uint32_t membership_bytes;
 	uint8_t membership[RAFT_MEMBERSHIP_BYTES_MAX];
+	struct raft_window window; /* of leases, at that index */
 };
 
 /* The image read. Zero members: there is none. */

@@ -24,6 +24,7 @@ struct meta_chore {
 };
 
 void transfer_meta_to_wire(const struct snapfile_meta *meta,
+			   uint8_t window[RAFT_WINDOW_BYTES_MAX],
 			   DistributedFs__SnapshotMeta *wire)
 {
 	convert_meta(&meta->at, wire);
@@ -32,6 +33,8 @@ void transfer_meta_to_wire(const struct snapfile_meta *meta,
 	wire->sha256.len = sizeof(meta->sha256);
 	wire->membership.data = (uint8_t *)meta->membership;
 	wire->membership.len = meta->membership_bytes;
+	wire->window.data = window;
+	wire->window.len = raft_window_encode(&meta->window, window);
 }
 
 bool transfer_meta_from_wire(const DistributedFs__SnapshotMeta *wire,
@@ -42,6 +45,11 @@ bool transfer_meta_from_wire(const DistributedFs__SnapshotMeta *wire,
 	if (wire->index == 0 || wire->sha256.len != sizeof(meta->sha256))
 		return false;
 	memcpy(meta->sha256, wire->sha256.data, sizeof(meta->sha256));
+	memset(&meta->window, 0, sizeof(meta->window));
+	if (wire->window.len > 0 &&
+	    raft_window_decode(wire->window.data, wire->window.len,
+			       &meta->window) != RFS_ERR_OK)
+		return false;
 	return snapfile_set_membership(meta, wire->membership.data,
 				       wire->membership.len) == RFS_ERR_OK;
 }
@@ -110,13 +118,12 @@ void transfer_note(struct transfer *transfer, const struct snapfile_meta *meta,
 }
 
 /* False: our log does not reach there. */
-static bool add_membership(struct transfer *transfer,
-			   struct snapfile_meta *meta)
+static bool add_from_log(struct transfer *transfer, struct snapfile_meta *meta)
 {
 	struct raft_membership membership;
 
-	if (!transfer->events->membership_at(transfer->ctx, meta->at.index,
-					     &membership))
+	if (!transfer->events->log_at(transfer->ctx, meta->at.index,
+				      &membership, &meta->window))
 		return false;
 	meta->membership_bytes = 0; /* a joiner may know of nobody yet */
 	if (membership.count > 0)
@@ -147,7 +154,8 @@ void transfer_taken(struct transfer *transfer,
 		meta.membership_bytes = transfer->newest.membership_bytes;
 		memcpy(meta.membership, transfer->newest.membership,
 		       sizeof(meta.membership));
-	} else if (!add_membership(transfer, &meta)) {
+		meta.window = transfer->newest.window;
+	} else if (!add_from_log(transfer, &meta)) {
 		log_warn("snapshot: storaged's at %ju is not within the log",
 			 (uintmax_t)meta.at.index);
 		close(fd);

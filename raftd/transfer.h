@@ -38,10 +38,13 @@ struct transfer_events {
 	void (*taken)(void *ctx, const struct raft_snapshot_meta *meta);
 	/* storaged runs on a received one, and it is noted durably. */
 	void (*installed)(void *ctx, const struct raft_snapshot_meta *meta,
-			  const struct raft_membership *membership);
-	/* Who were the members at that index: raft_membership_at(). */
-	bool (*membership_at)(void *ctx, uint64_t index,
-			      struct raft_membership *membership);
+			  const struct raft_membership *membership,
+			  const struct raft_window *window);
+	/* Who were the members at that index, and what the log said of leases:
+	 * raft_membership_at(), raft_window_at(). */
+	bool (*log_at)(void *ctx, uint64_t index,
+		       struct raft_membership *membership,
+		       struct raft_window *window);
 	void (*failed)(void *ctx, uint32_t node); /* sending broke off */
 };
 

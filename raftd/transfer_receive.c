@@ -56,13 +56,14 @@ static bool is_useful(const struct transfer *transfer,
 static void restore(struct transfer *transfer)
 {
 	DistributedFs__SnapshotMeta wire;
+	uint8_t window[RAFT_WINDOW_BYTES_MAX];
 
 	/* The log may have brought us further while it was under way. */
 	if (!is_useful(transfer, &transfer->in.meta)) {
 		transfer_receive_forget(transfer);
 		return;
 	}
-	transfer_meta_to_wire(&transfer->in.meta, &wire);
+	transfer_meta_to_wire(&transfer->in.meta, window, &wire);
 	transfer->in.state = INCOMING_WAITING;
 	if (clients_restore(transfer->clients, &wire, transfer->in.fd) ==
 	    RFS_ERR_OK)
@@ -290,6 +291,7 @@ static void finish_restored(struct transfer *transfer)
 {
 	static struct raft_membership membership;
 	struct raft_snapshot_meta at = transfer->in.meta.at;
+	struct raft_window window = transfer->in.meta.window;
 
 	snapfile_membership(&transfer->in.meta, &membership);
 	/* The file has no name any more, yet can be sent on. */
@@ -299,7 +301,8 @@ static void finish_restored(struct transfer *transfer)
 	transfer_receive_forget(transfer);
 	transfer->behind_index = 0;
 	transfer->events->installed(transfer->ctx, &at,
-				    membership.count > 0 ? &membership : NULL);
+				    membership.count > 0 ? &membership : NULL,
+				    &window);
 }
 
 void transfer_receive_noted(struct transfer *transfer, enum rfs_err err)

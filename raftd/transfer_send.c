@@ -61,8 +61,9 @@ static bool send_chunk(struct transfer *transfer, struct outgoing *out,
 	DistributedFs__SnapshotChunk chunk =
 		DISTRIBUTED_FS__SNAPSHOT_CHUNK__INIT;
 	DistributedFs__SnapshotMeta meta;
+	uint8_t window[RAFT_WINDOW_BYTES_MAX];
 
-	transfer_meta_to_wire(&out->meta, &meta);
+	transfer_meta_to_wire(&out->meta, window, &meta);
 	chunk.meta = &meta;
 	chunk.offset = out->sent;
 	chunk.data.data = out->chunk;

@@ -86,10 +86,13 @@ struct transfer {
 	struct check_chore check;
 };
 
-/* transfer.c: a snapshot's description on the wire; it borrows from meta. */
+/* transfer.c: a snapshot's description on the wire; it borrows from meta, and
+ * from window, which is room for that image. */
 void transfer_meta_to_wire(const struct snapfile_meta *meta,
+			   uint8_t window[RAFT_WINDOW_BYTES_MAX],
 			   DistributedFs__SnapshotMeta *wire);
-/* False: it lacks what every snapshot has. */
+/* False: it lacks what every snapshot has. storaged's own says nothing of
+ * members and leases. */
 bool transfer_meta_from_wire(const DistributedFs__SnapshotMeta *wire,
 			     struct snapfile_meta *meta);
 const char *transfer_node_name(const struct transfer *transfer, uint32_t node);

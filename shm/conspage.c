@@ -18,6 +18,7 @@ static void load_fields(const struct conspage *page, struct cons_sample *s)
 	s->epoch_raw_ns = SEQLOCK_GET(page->epoch_raw_ns);
 	s->epoch_ts_ns = SEQLOCK_GET(page->epoch_ts_ns);
 	s->limbo_index = SEQLOCK_GET(page->limbo_index);
+	s->lease_ns = SEQLOCK_GET(page->lease_ns);
 	s->incarnation = SEQLOCK_GET(page->incarnation);
 }
 
@@ -72,6 +73,7 @@ void conspage_write(struct conspage *page, const struct cons_sample *s)
 	SEQLOCK_PUT(page->epoch_raw_ns, s->epoch_raw_ns);
 	SEQLOCK_PUT(page->epoch_ts_ns, s->epoch_ts_ns);
 	SEQLOCK_PUT(page->limbo_index, s->limbo_index);
+	SEQLOCK_PUT(page->lease_ns, s->lease_ns);
 	SEQLOCK_PUT(page->incarnation, s->incarnation);
 	seqlock_write_end(&page->seq, odd);
 }

@@ -31,7 +31,7 @@
 #include "shm/page.h"
 
 #define CONSPAGE_MAGIC     0x5246534cu /* "RFSL" */
-#define CONSPAGE_VERSION   2u
+#define CONSPAGE_VERSION   3u
 #define CONSPAGE_RETRY_MAX 64
 
 enum conspage_role {
@@ -52,6 +52,7 @@ struct cons_sample {
 	uint64_t commit_index;
 	uint64_t last_index;
 	uint64_t limbo_index; /* 0: nothing in limbo; else above commit_index */
+	int64_t lease_ns; /* how long leases last: D at commit_index */
 	uint64_t epoch; /* timeline in force; 0: none yet */
 	/* Leader only: the epoch's first instant on its raw clock and on the
 	 * cluster's. From these its own timesyncd publishes the timeline. */
@@ -79,15 +80,17 @@ struct conspage {
 	_Atomic int64_t epoch_ts_ns;
 	_Atomic uint64_t incarnation;
 	_Atomic uint64_t limbo_index;
-	uint8_t reserved[32];
+	_Atomic int64_t lease_ns;
+	uint8_t reserved[24];
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct conspage) == 192, "three cache lines");
-_Static_assert(offsetof(struct conspage, term) == 72, "layout v2");
+_Static_assert(offsetof(struct conspage, term) == 72, "layout v3");
 _Static_assert(offsetof(struct conspage, lease_until_raw_ns) == 96,
-	       "layout v2");
-_Static_assert(offsetof(struct conspage, epoch_raw_ns) == 128, "layout v2");
-_Static_assert(offsetof(struct conspage, limbo_index) == 152, "layout v2");
+	       "layout v3");
+_Static_assert(offsetof(struct conspage, epoch_raw_ns) == 128, "layout v3");
+_Static_assert(offsetof(struct conspage, limbo_index) == 152, "layout v3");
+_Static_assert(offsetof(struct conspage, lease_ns) == 160, "layout v3");
 
 /* As clockpage_read(); also RFS_ERR_STALE when the page is revoked or
  * superseded: its writer is gone, nothing in it may be relied on. */

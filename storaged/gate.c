@@ -201,9 +201,9 @@ static void on_renewed(void *ctx, enum rfs_err err, uint64_t index)
 /* Rule E1: raftd extends a lease while reads flow, and does not see those that
  * are answered here. One question past the middle of a lease shows it; the
  * answer is of no interest. */
-static void renew(struct gate *gate, int64_t left_ns)
+static void renew(struct gate *gate, const struct lease_point *lease)
 {
-	if (gate->renewing || left_ns > gate->s->config.raft.lease_ns / 2)
+	if (gate->renewing || lease->left_ns > lease->whole_ns / 2)
 		return;
 	gate->renewing = consensus_read(gate->s->consensus, on_renewed, gate) ==
 			 RFS_ERR_OK;
@@ -221,7 +221,7 @@ static bool pass_by_lease(struct gate *gate, struct waiter *waiter)
 	     !inherited_is_held(gate->s->inherited, lease.term,
 				lease.limbo_index)))
 		return false;
-	renew(gate, lease.left_ns);
+	renew(gate, &lease);
 	gate->s->counters.reads_by_lease++;
 	waiter->lease = lease;
 	reach(gate, waiter, lease.commit_index);

@@ -32,6 +32,7 @@ bool lease_check(const struct conspage *cons_page,
 		.term = cons.term,
 		.limbo_index = cons.limbo_index,
 		.left_ns = cons.lease_until_raw_ns - now_ns,
+		.whole_ns = cons.lease_ns,
 	};
 	return true;
 }

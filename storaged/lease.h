@@ -23,7 +23,8 @@ struct lease_point {
 	uint64_t term;
 	uint64_t limbo_index; /* not 0: and no command after commit_index up to
 			       * this one may change the answer (R2) */
-	int64_t left_ns;      /* of the lease */
+	int64_t left_ns;      /* of the lease, */
+	int64_t whole_ns;     /* which lasts so long from its entry on */
 };
 
 /* Read both pages, in order, then the raw clock, and judge. Either page may be

@@ -67,8 +67,8 @@ static const char *refusal(struct storaged *s, struct conn *conn,
 	if (hello->config_digest.len != sizeof(s->config.digest) ||
 	    memcmp(hello->config_digest.data, s->config.digest,
 		   sizeof(s->config.digest)) != 0)
-		return "the configurations differ (cluster, nodes, raft.lease, "
-		       "storage.chunk)";
+		return "the configurations differ (cluster, "
+		       "time_sync.max_rate_ppm, storage.chunk)";
 	return NULL;
 }
 

@@ -186,6 +186,7 @@ static void print_raft(const struct ask_node *node)
 	       raft->heartbeat_why);
 	printf("  elections         %s\n", raft->slots_why);
 	printf("  lease             %s\n", raft->lease_why);
+	printf("  lease time        %s\n", raft->lease_setting);
 	printf("  disk              %s until an entry is durable\n",
 	       raft->disk_ns > 0 ? units_format_duration(raft->disk_ns, disk,
 							 sizeof(disk)) :

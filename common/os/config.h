@@ -97,7 +97,8 @@ struct config {
 		int64_t election_timeout_min_ns;
 		int64_t election_timeout_max_ns;
 		int64_t heartbeat_min_ns;
-		int64_t lease_ns; /* D; 0: leases off */
+		int64_t lease_ns; /* what this node sets D to when it
+				   * leads; 0: off */
 		uint64_t segment_bytes;
 		uint64_t snapshot_after_bytes;	 /* of log since the last one */
 		uint64_t snapshot_after_entries;

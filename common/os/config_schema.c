@@ -97,7 +97,7 @@ const struct option config_options[] = {
 	OPT(raft, "election_timeout_max", election_timeout_max_ns, D, 0,
 	    20 * MS, 10 * MIN, "3s"),
 	OPT(raft, "heartbeat_min", heartbeat_min_ns, D, 0, 1 * MS, MIN, "20ms"),
-	OPT(raft, "lease", lease_ns, D, OPTION_AGREED, 0, MIN, "50ms"),
+	OPT(raft, "lease", lease_ns, D, 0, 0, MIN, "50ms"),
 	OPT(raft, "segment", segment_bytes, S, OPTION_FIXED, 0x1p23, 0x1p30,
 	    "16MiB"),
 	OPT(raft, "snapshot_after", snapshot_after_bytes, S, 0, 0x1p16, 0x1p40,

@@ -95,6 +95,8 @@ static bool append_makes_sense(const struct raft *raft,
 		if (e->kind == RAFT_ENTRY_CONFIG &&
 		    !configure_makes_sense(raft, e))
 			return false;
+		if (e->kind == RAFT_ENTRY_LEASE && !setting_makes_sense(e))
+			return false;
 		term = e->term;
 	}
 	return true;
@@ -154,6 +156,7 @@ static void append_truncate(struct raft *raft, const struct raft_entry *instead)
 	raft->durable_index = min_u64(raft->durable_index, from - 1);
 	raft->verified_index = min_u64(raft->verified_index, from - 1);
 	configure_truncated(raft);
+	setting_truncated(raft);
 }
 
 /* Rules 3 and 4. Returns the last entry known to agree with the leader's. */

@@ -105,6 +105,7 @@ void snapshot_taken(struct raft *raft, const struct raft_snapshot_meta *meta)
 		return;
 	}
 	configure_compacted(raft, index);
+	setting_compacted(raft, index);
 	raft->snapshot = (struct raft_snapshot_meta){
 		.index = index,
 		.term = meta->term,
@@ -120,7 +121,8 @@ void snapshot_taken(struct raft *raft, const struct raft_snapshot_meta *meta)
 
 void snapshot_installed(struct raft *raft,
 			const struct raft_snapshot_meta *meta,
-			const struct raft_membership *membership)
+			const struct raft_membership *membership,
+			const struct raft_window *window)
 {
 	if (membership && configure_was_forgotten(raft, membership)) {
 		raft->counters.messages_dropped++;
@@ -140,6 +142,7 @@ void snapshot_installed(struct raft *raft,
 			raft->reset_log = true;
 		}
 		configure_rebased(raft, membership);
+		setting_rebased(raft, window);
 		if (raft->verified_index < meta->index)
 			raft->verified_index = meta->index;
 		raft_set_commit(raft, meta->index);

@@ -27,6 +27,7 @@
 #include "raftd/core/raft.h"
 #include "raftd/core/repair.h"
 #include "raftd/core/timestamp.h"
+#include "raftd/core/window.h"
 
 #define RAFT_READS_MAX 4096
 #define RAFT_SEND_MAX  (RAFT_READS_MAX + 1024)
@@ -103,6 +104,11 @@ struct raft {
 	struct members members;			/* the newest, to count by */
 	uint32_t self_position; /* or MEMBERS_NONE */
 	bool voted_before; /* by the membership before the newest */
+	struct raft_window window;	/* as of the end of the log */
+	struct raft_window window_base; /* at the snapshot */
+	uint64_t window_index; /* the last entry that said something of leases */
+	struct raft_lease lease_before; /* the setting before the newest */
+	int64_t lease_wanted_ns;
 	struct prng prng;
 	struct raft_now now;
 
@@ -238,6 +244,24 @@ bool configure_was_forgotten(const struct raft *raft,
 bool configure_is_removed(const struct raft *raft, uint32_t id); /* for good */
 enum raft_standing configure_standing(const struct raft *raft);
 
+/* setting.c */
+void setting_load(struct raft *raft, const struct raft_window *at_base);
+/* An entry was appended; entries were cut off the end; the log now begins at
+ * another snapshot. */
+void setting_appended(struct raft *raft, const struct raft_entry *entry);
+void setting_truncated(struct raft *raft);
+void setting_rebased(struct raft *raft, const struct raft_window *base);
+void setting_compacted(struct raft *raft, uint64_t index); /* before it is */
+bool setting_makes_sense(const struct raft_entry *entry);
+/* What rules the entry at an index, from the snapshot's on. */
+struct raft_lease setting_at(const struct raft *raft, uint64_t index);
+/* The first raw instant, not before now, at which every entry of the log up to
+ * that one is surely older than its own D. */
+int64_t setting_over_from(const struct raft *raft, uint64_t last);
+void setting_want(struct raft *raft, int64_t lease_ns);
+/* What a leader has to do by itself: set what it wants. */
+void setting_advance(struct raft *raft);
+
 /* election.c */
 void become_follower(struct raft *raft, uint64_t term, uint32_t leader);
 void election_start(struct raft *raft, bool transfer);
@@ -306,7 +330,8 @@ void snapshot_receive(struct raft *raft, const struct raft_message *message);
 void snapshot_taken(struct raft *raft, const struct raft_snapshot_meta *meta);
 void snapshot_installed(struct raft *raft,
 			const struct raft_snapshot_meta *meta,
-			const struct raft_membership *membership);
+			const struct raft_membership *membership,
+			const struct raft_window *window);
 void snapshot_failed(struct raft *raft, uint32_t peer);
 void snapshot_send(struct raft *raft, uint32_t to, struct progress *progress);
 /* Give back memory that only slow followers still wanted. */

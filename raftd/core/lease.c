@@ -47,16 +47,17 @@ void lease_clock_note(struct lease_clock *clock, uint64_t epoch, int64_t raw_ns,
 
 void lease_clock_forget(struct lease_clock *clock)
 {
+	const struct raft_window *window = clock->window;
+
 	lease_clock_init(clock, clock->max_rate_ppb);
+	clock->window = window;
 }
 
-struct interval lease_clock_at(const struct lease_clock *clock, uint64_t epoch,
+static const struct interval unknown = { .low_ns = 1, .high_ns = 0 };
+
+static struct interval read_at(const struct lease_clock *clock, uint64_t epoch,
 			       int64_t raw_ns)
 {
-	const struct interval unknown = { .low_ns = 1, .high_ns = 0 };
-
-	if (epoch == 0)
-		return unknown;
 	for (uint32_t i = 0; i < LEASE_EPOCHS_MAX; i++) {
 		const struct lease_reading *one = &clock->readings[i];
 		int64_t elapsed_ns = raw_ns - one->raw_ns;
@@ -68,6 +69,52 @@ struct interval lease_clock_at(const struct lease_clock *clock, uint64_t epoch,
 			return one->time;
 		return interval_widen(interval_shift(one->time, elapsed_ns),
 				      lease_skew_ns(clock, elapsed_ns));
+	}
+	return unknown;
+}
+
+/* The old timeline, carried on by the new one since the instant of the record:
+ * two raw clocks, and rho between them. */
+static struct interval convert(const struct lease_clock *clock,
+			       const struct raft_handover *record,
+			       struct interval now)
+{
+	int64_t low_ns = now.low_ns - record->new_ts_ns;
+	int64_t high_ns = now.high_ns - record->new_ts_ns;
+
+	if (low_ns < 0)
+		low_ns = 0;
+	if (high_ns < 0)
+		high_ns = 0;
+	return (struct interval){
+		.low_ns = record->old.low_ns + low_ns -
+			  lease_skew_ns(clock, low_ns),
+		.high_ns = record->old.high_ns + high_ns +
+			   lease_skew_ns(clock, high_ns),
+	};
+}
+
+/* From the epoch back through those that took over from it, which are newer. */
+struct interval lease_clock_at(const struct lease_clock *clock, uint64_t epoch,
+			       int64_t raw_ns)
+{
+	struct interval time;
+
+	if (epoch == 0)
+		return unknown;
+	time = read_at(clock, epoch, raw_ns);
+	if (!interval_is_empty(time) || !clock->window)
+		return time;
+	for (uint32_t i = clock->window->handover_count; i-- > 0;) {
+		const struct raft_handover *record =
+			&clock->window->handovers[i].record;
+
+		if (record->old_epoch != epoch)
+			continue;
+		time = lease_clock_at(clock, clock->window->handovers[i].epoch,
+				      raw_ns);
+		if (!interval_is_empty(time))
+			return convert(clock, record, time);
 	}
 	return unknown;
 }

@@ -27,9 +27,11 @@
 
 #define LEASE_EPOCHS_MAX 4
 
-/* What this node knows of timelines, the last trustworthy reading of each. */
+/* What this node knows of timelines: the last trustworthy reading of each, and
+ * how those came about of which the log has the hand-over record (I3, I9). */
 struct lease_clock {
 	uint32_t max_rate_ppb; /* rho */
+	const struct raft_window *window; /* borrowed; NULL: no records */
 	struct lease_reading {
 		uint64_t epoch; /* 0: free */
 		int64_t raw_ns;
@@ -46,7 +48,9 @@ void lease_clock_note(struct lease_clock *clock, uint64_t epoch, int64_t raw_ns,
 /* This node's raw clock broke its promise (I7): nothing is known any more. */
 void lease_clock_forget(struct lease_clock *clock);
 
-/* Time of that epoch at a raw instant not before the reading; empty: unknown. */
+/* Time of that epoch at a raw instant not before any reading: by its reading,
+ * else by that of the epoch it was handed over to, and the record of how they
+ * met; empty: unknown. */
 struct interval lease_clock_at(const struct lease_clock *clock, uint64_t epoch,
 			       int64_t raw_ns);
 

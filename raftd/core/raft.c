@@ -92,13 +92,14 @@ struct raft *raft_new(const struct raft_config *config,
 	CHECK(config->member_count <= RAFT_NODES_MAX);
 	raft_load_log(raft, restart);
 	configure_load(raft, restart->membership);
+	lease_clock_init(&raft->clock, config->max_rate_ppb);
+	setting_load(raft, restart->window);
 	raft->term = restart->term;
 	raft->voted_for = restart->voted_for;
 	raft->supported_term = restart->supported_term;
 	raft->support_before = restart->supported_term;
 	raft->c1_deadline_raw_ns = RAFT_NEVER;
 	raft->transfer_deadline_raw_ns = RAFT_NEVER;
-	lease_clock_init(&raft->clock, config->max_rate_ppb);
 	prng_seed(&raft->prng, config->seed);
 	repair_start(raft, &restart->floor);
 	election_timer_start(raft);
@@ -158,6 +159,7 @@ enum rfs_err raft_append(struct raft *raft, const struct raft_entry *entry)
 		raft->append_from = entry->index;
 	if (entry->kind == RAFT_ENTRY_CONFIG)
 		configure_appended(raft, entry);
+	setting_appended(raft, entry);
 	return RFS_ERR_OK;
 }
 
@@ -345,7 +347,8 @@ static void raft_dispatch(struct raft *raft, const struct raft_event *event)
 		snapshot_taken(raft, &event->snapshot);
 		break;
 	case RAFT_EV_SNAPSHOT_INSTALLED:
-		snapshot_installed(raft, &event->snapshot, event->membership);
+		snapshot_installed(raft, &event->snapshot, event->membership,
+				   event->window);
 		break;
 	case RAFT_EV_SNAPSHOT_FAILED:
 		snapshot_failed(raft, event->peer);
@@ -358,6 +361,9 @@ static void raft_dispatch(struct raft *raft, const struct raft_event *event)
 		break;
 	case RAFT_EV_CONFIGURE:
 		configure_request(raft, &event->configure);
+		break;
+	case RAFT_EV_LEASE:
+		setting_want(raft, event->lease_ns);
 		break;
 	case RAFT_EV_FILLING:
 		raft->filling = event->filling;
@@ -426,6 +432,7 @@ static void raft_lead(struct raft *raft)
 	fitness_look(raft);
 	replicate_advance_commit(raft);
 	configure_advance(raft);
+	setting_advance(raft);
 	transfer_advance(raft);
 	if (raft->role != RAFT_LEADER)
 		return;
@@ -571,6 +578,8 @@ void raft_view(const struct raft *raft, struct raft_view *view)
 		.floor = raft->floor,
 		.durable_index = raft->durable_index,
 		.lease_disruptions = raft->now.disruptions,
+		.lease = setting_at(raft, raft->commit_index),
+		.lease_wanted_ns = raft->lease_wanted_ns,
 		.epoch = log_last_stamp(&raft->log).epoch,
 		.epoch_raw_ns = raft->timeline.raw_ns,
 		.epoch_ts_ns = raft->timeline.ts_ns,

@@ -46,7 +46,9 @@ enum raft_entry_kind {
 	RAFT_ENTRY_EXTEND = 2,	/* no data: renews the lease (rule E1) */
 	RAFT_ENTRY_RELINQUISH = 3, /* no data: gives the lease up (I10) */
 	RAFT_ENTRY_CONFIG = 4, /* data: a whole membership, by its image */
+	RAFT_ENTRY_LEASE = 5, /* data: how long leases last from here on */
 };
+#define RAFT_ENTRY_LAST RAFT_ENTRY_LEASE
 
 struct raft_entry {
 	uint64_t index; /* from 1 */
@@ -71,6 +73,45 @@ void raft_handover_encode(const struct raft_handover *handover,
 			  uint8_t image[RAFT_HANDOVER_BYTES]);
 RFS_MUST_USE enum rfs_err raft_handover_decode(const void *image, size_t bytes,
 					       struct raft_handover *handover);
+
+/* How long leases last (I8): replicated state, as a membership is. D of an
+ * entry is duration_ns of the newest RAFT_ENTRY_LEASE up to it, itself included;
+ * 0, no lease, before the first. Data of such an entry: a fixed little-endian
+ * image of the last two, by raft_lease_encode()/decode(). */
+struct raft_lease {
+	uint64_t index; /* of the entry that brought it; 0: none has */
+	struct raft_stamp stamp; /* its */
+	int64_t duration_ns;	 /* D; 0: leases are off */
+	int64_t past_ns; /* no entry before it is younger than its own D once
+			  * this one is older than this */
+};
+#define RAFT_LEASE_BYTES 24
+void raft_lease_encode(const struct raft_lease *lease,
+		       uint8_t image[RAFT_LEASE_BYTES]);
+/* index and stamp are the entry's to say, and 0. VERSION, CORRUPT. */
+RFS_MUST_USE enum rfs_err raft_lease_decode(const void *image, size_t bytes,
+					    struct raft_lease *lease);
+
+/* What a log says of leases up to an index (I9); goes with a snapshot there: the
+ * setting, and the last hand-over records that convert older stamps. */
+#define RAFT_HANDOVERS_MAX 4
+struct raft_window {
+	struct raft_lease lease;
+	uint32_t handover_count;
+	struct {
+		uint64_t epoch; /* that began with it; ascending */
+		struct raft_handover record;
+	} handovers[RAFT_HANDOVERS_MAX];
+};
+
+/* Little-endian image, versioned; its length is returned. */
+#define RAFT_WINDOW_BYTES_MAX                                                  \
+	(48u + RAFT_HANDOVERS_MAX * (8u + RAFT_HANDOVER_BYTES))
+uint32_t raft_window_encode(const struct raft_window *window,
+			    uint8_t image[RAFT_WINDOW_BYTES_MAX]);
+/* VERSION: of a later version. CORRUPT: no correct node made this. */
+RFS_MUST_USE enum rfs_err raft_window_decode(const void *image, size_t bytes,
+					     struct raft_window *window);
 
 /* Who takes part (thesis, chapter 4).
  *
@@ -149,7 +190,8 @@ enum raft_message_type {
 };
 
 /* What a snapshot stands for; also the header of the snapshot file. With it
- * goes the membership at its index, by raft_membership_at(). */
+ * go the membership and what the log said of leases at its index, by
+ * raft_membership_at() and raft_window_at(). */
 struct raft_snapshot_meta {
 	uint64_t index;
 	uint64_t term;
@@ -267,6 +309,7 @@ enum raft_event_type {
 	RAFT_EV_TRANSFER,	/* hand leadership to a peer, or the best */
 	RAFT_EV_HOST,		/* what the host has to say for itself */
 	RAFT_EV_CONFIGURE,	/* operator: change the membership */
+	RAFT_EV_LEASE,		/* how long leases are to last when we lead */
 	RAFT_EV_FILLING,	/* this host still fetches data that committed
 				 * commands only name, or has it now: until it
 				 * has, a learner is not promoted. Nothing was
@@ -363,9 +406,12 @@ struct raft_event {
 			struct raft_snapshot_meta snapshot;
 			/* INSTALLED: at its index; NULL: raft_config's. */
 			const struct raft_membership *membership;
+			/* INSTALLED: the same; NULL: no setting was made. */
+			const struct raft_window *window;
 		};
 		struct raft_configure configure; /* CONFIGURE */
 		bool filling;			 /* FILLING */
+		int64_t lease_ns;		 /* LEASE: as in raft_config */
 	};
 };
 
@@ -444,7 +490,9 @@ struct raft_config {
 	int64_t election_timeout_min_ns; /* floor; actual follows measured RTT */
 	int64_t election_timeout_max_ns; /* ceiling */
 	int64_t heartbeat_min_ns;
-	int64_t lease_ns; /* D; 0 turns leases off: every read asks a quorum */
+	int64_t lease_ns; /* what this node sets D to when it leads, until a
+			   * RAFT_EV_LEASE; 0: off, every read asks a quorum.
+			   * In force is what the log says */
 	uint32_t max_rate_ppb; /* rho: any two raw clocks, |rate - 1| apart */
 	uint32_t inflight_entries_max; /* per follower, pipelining */
 	uint64_t inflight_bytes_max;
@@ -466,6 +514,8 @@ struct raft_restart {
 	struct raft_snapshot_meta snapshot;
 	const struct raft_membership *membership; /* at the snapshot; copied.
 						   * NULL: raft_config's */
+	const struct raft_window *window; /* at the snapshot; copied. NULL: no
+					   * setting was made by then */
 	const struct raft_entry *entries;
 	uint64_t entry_count;
 	struct raft_floor floor; /* durable before the log was cut */
@@ -497,6 +547,10 @@ const struct raft_membership *raft_membership(const struct raft *raft);
  * The host keeps it beside a snapshot it takes there. */
 RFS_MUST_USE bool raft_membership_at(const struct raft *raft, uint64_t index,
 				     struct raft_membership *membership);
+
+/* What the log says of leases up to an index, under the same conditions. */
+RFS_MUST_USE bool raft_window_at(const struct raft *raft, uint64_t index,
+				 struct raft_window *window);
 
 enum raft_role {
 	RAFT_FOLLOWER = 0,
@@ -548,6 +602,8 @@ struct raft_view {
 	bool lease_valid;
 	int64_t lease_until_raw_ns;
 	uint32_t lease_disruptions; /* clock page counter it was computed under */
+	struct raft_lease lease; /* the setting in force at commit_index */
+	int64_t lease_wanted_ns; /* what this node would set when leading */
 	uint64_t epoch;		    /* timeline in force; 0: none yet. `leader`
 				     * carries it once it equals `term` */
 	int64_t epoch_raw_ns;	    /* leader only: its raw clock and the */

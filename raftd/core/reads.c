@@ -36,17 +36,17 @@ uint64_t reads_limbo(const struct raft *raft)
 
 static bool reads_lease_possible(const struct raft *raft)
 {
-	return raft->role == RAFT_LEADER && raft->config.lease_ns > 0 &&
-	       raft->now.usable && raft->transfer_to == RAFT_NOBODY &&
+	return raft->role == RAFT_LEADER && raft->now.usable && raft->transfer_to == RAFT_NOBODY &&
 	       raft->commit_index > raft->relinquished_index;
 }
 
 bool reads_lease_until(const struct raft *raft, int64_t *until_raw_ns)
 {
 	uint64_t commit = raft->commit_index;
+	int64_t duration_ns = setting_at(raft, commit).duration_ns;
 	int64_t until;
 
-	if (!reads_lease_possible(raft))
+	if (duration_ns == 0 || !reads_lease_possible(raft))
 		return false;
 
 	struct lease_entry entry = {
@@ -55,10 +55,8 @@ bool reads_lease_until(const struct raft *raft, int64_t *until_raw_ns)
 	};
 
 	if (reads_own_term_committed(raft))
-		until = lease_own_until(entry.received_raw_ns,
-					raft->config.lease_ns);
-	else if (!lease_inherited_until(&raft->clock, &entry,
-					raft->config.lease_ns,
+		until = lease_own_until(entry.received_raw_ns, duration_ns);
+	else if (!lease_inherited_until(&raft->clock, &entry, duration_ns,
 					raft->now.raw_ns, &until))
 		return false;
 	if (until < raft->now.raw_ns)
@@ -72,7 +70,7 @@ const char *reads_why_no_lease(const struct raft *raft)
 {
 	if (raft->role != RAFT_LEADER)
 		return "only the leader has one";
-	if (raft->config.lease_ns == 0)
+	if (setting_at(raft, raft->commit_index).duration_ns == 0)
 		return "leases are off";
 	if (!raft->now.usable)
 		return "no lease without cluster time";
@@ -145,8 +143,9 @@ static void reads_assign(struct raft *raft, struct read *read)
 static void reads_extend(struct raft *raft)
 {
 	uint64_t commit = raft->commit_index;
+	int64_t duration_ns = raft->window.lease.duration_ns;
 
-	if (raft->config.lease_ns == 0 || !raft->now.usable ||
+	if (duration_ns == 0 || !raft->now.usable ||
 	    raft->transfer_to != RAFT_NOBODY ||
 	    !reads_own_term_committed(raft) ||
 	    commit != log_last_index(&raft->log) ||
@@ -154,7 +153,7 @@ static void reads_extend(struct raft *raft)
 		return;
 	if (commit > raft->relinquished_index &&
 	    raft->now.raw_ns - log_received_raw_ns(&raft->log, commit) <=
-		    raft->config.lease_ns / 2)
+		    duration_ns / 2)
 		return;
 	if (raft_append_own(raft, RAFT_ENTRY_EXTEND, NULL, 0) == RFS_ERR_OK)
 		raft_story(raft, "renews the lease  entry %llu",

@@ -116,13 +116,12 @@ static void commit_need_not_wait(struct raft *raft, uint64_t last)
 	raft->c1_settled = true;
 }
 
-/* C1: nothing commits before every inherited entry is older(D). The last one
- * is the youngest (lease.h says why it answers for all). */
+/* C1: nothing commits before every inherited entry is older than its own D. */
 static bool commit_lease_settled(struct raft *raft)
 {
 	uint64_t last = raft->term_first_index - 1;
 
-	if (raft->c1_settled || raft->config.lease_ns == 0 || last == 0) {
+	if (raft->c1_settled || last == 0) {
 		raft->c1_settled = true;
 		return true;
 	}
@@ -132,13 +131,7 @@ static bool commit_lease_settled(struct raft *raft)
 		return true;
 	}
 
-	struct lease_entry entry = {
-		.stamp = log_stamp_at(&raft->log, last),
-		.received_raw_ns = log_received_raw_ns(&raft->log, last),
-	};
-	int64_t from_ns = lease_older_from(&raft->clock, &entry,
-					   raft->config.lease_ns,
-					   raft->now.raw_ns);
+	int64_t from_ns = setting_over_from(raft, last);
 
 	raft->c1_settled = from_ns <= raft->now.raw_ns;
 	if (raft->c1_settled) {

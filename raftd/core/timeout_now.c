@@ -24,7 +24,8 @@ void transfer_end(struct raft *raft)
  * lease may hold, which is not ours to give up. */
 static void transfer_relinquish(struct raft *raft)
 {
-	if (raft->config.lease_ns == 0 ||
+	if ((raft->window.lease.duration_ns == 0 &&
+	     raft->window.lease.past_ns == 0) ||
 	    raft->commit_index < raft->term_first_index ||
 	    raft_append_own(raft, RAFT_ENTRY_RELINQUISH, NULL, 0) != RFS_ERR_OK)
 		return;

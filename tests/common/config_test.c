@@ -356,6 +356,9 @@ static void the_digest_covers_what_nodes_must_agree_on(void **state)
 	assert_memory_equal(a.digest, b.digest, sizeof(a.digest));
 	assert_int_equal(load(HEAD NODES "raft { lease = 151ms }", &b),
 			 RFS_ERR_OK);
+	assert_memory_equal(a.digest, b.digest, sizeof(a.digest));
+	assert_int_equal(load(HEAD NODES "storage { chunk = 512KiB }", &b),
+			 RFS_ERR_OK);
 	assert_memory_not_equal(a.digest, b.digest, sizeof(a.digest));
 	assert_memory_equal(a.nodes_digest, b.nodes_digest, 32);
 	assert_int_equal(load(HEAD NODE("n1", "1", "710", K1)
@@ -380,7 +383,10 @@ static void a_reload_may_not_change_what_is_fixed(void **state)
 	assert_string_equal(config_reload_blocker(&a, &b), "data_dir");
 	assert_int_equal(load(HEAD NODES "raft { lease = 1s }", &b),
 			 RFS_ERR_OK);
-	assert_string_equal(config_reload_blocker(&a, &b), "raft.lease");
+	assert_null(config_reload_blocker(&a, &b)); /* the log carries it */
+	assert_int_equal(load(HEAD NODES "storage { chunk = 512KiB }", &b),
+			 RFS_ERR_OK);
+	assert_string_equal(config_reload_blocker(&a, &b), "storage.chunk");
 	assert_int_equal(load(HEAD NODE("n1", "1", "710", K1)
 				      NODE("n2", "2", "720", K2) "join = true",
 			      &b),

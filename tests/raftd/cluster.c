@@ -94,6 +94,12 @@ struct cluster {
 	/* Memberships, as they were committed; the first is the bootstrap. */
 	struct raft_membership memberships[CHANGES_MAX];
 	uint32_t membership_count;
+	/* What the log says of leases, as it was committed; the first: nothing. */
+	struct {
+		uint64_t index;
+		struct raft_window window;
+	} windows[CHANGES_MAX];
+	uint32_t window_count;
 };
 
 static const struct raft_membership *
@@ -104,6 +110,36 @@ membership_at(const struct cluster *cluster, uint64_t index)
 	while (cluster->memberships[at].index > index)
 		at--;
 	return &cluster->memberships[at];
+}
+
+static const struct raft_window *window_at(const struct cluster *cluster,
+					   uint64_t index)
+{
+	uint32_t at = cluster->window_count - 1;
+
+	while (cluster->windows[at].index > index)
+		at--;
+	return &cluster->windows[at].window;
+}
+
+/* By the core that committed it first; all others must say the same. */
+static void window_committed(struct cluster *cluster, const struct raft *raft,
+			     uint64_t index)
+{
+	CHECK(cluster->window_count < CHANGES_MAX);
+	cluster->windows[cluster->window_count].index = index;
+	CHECK(raft_window_at(
+		raft, index,
+		&cluster->windows[cluster->window_count++].window));
+}
+
+static bool same_window(const struct raft_window *a,
+			const struct raft_window *b)
+{
+	uint8_t x[RAFT_WINDOW_BYTES_MAX], y[RAFT_WINDOW_BYTES_MAX];
+	uint32_t bytes = raft_window_encode(a, x);
+
+	return bytes == raft_window_encode(b, y) && memcmp(x, y, bytes) == 0;
 }
 
 static void membership_committed(struct cluster *cluster,
@@ -378,6 +414,8 @@ static void check_committed(struct node *node, uint64_t from, uint64_t to)
 			cluster->committed_command = i;
 		if (e->kind == RAFT_ENTRY_CONFIG)
 			membership_committed(cluster, e);
+		if (e->kind == RAFT_ENTRY_LEASE || e->kind == RAFT_ENTRY_NOOP)
+			window_committed(cluster, node->raft, i);
 	}
 	CHECK(to <= cluster->committed_last);
 }
@@ -443,6 +481,8 @@ static void node_start(struct node *node)
 	now.usable = false;
 	node->disk.membership =
 		membership_at(node->cluster, node->disk.snapshot.index);
+	node->disk.window =
+		window_at(node->cluster, node->disk.snapshot.index);
 	if (node->disk.snapshot.index == 0)
 		node->disk.membership = NULL;
 	node->raft = raft_new(&node->config, &node->disk, &now);
@@ -526,6 +566,7 @@ struct cluster *cluster_new(const struct cluster_options *options)
 			.voter = true,
 		};
 	cluster->membership_count = 1;
+	cluster->window_count = 1;
 	for (uint32_t i = 1; i <= options->node_count; i++) {
 		struct node *node = node_make(cluster, i);
 
@@ -591,6 +632,7 @@ static void coming_arrive(struct cluster *cluster, const struct coming *one)
 		event.type = RAFT_EV_SNAPSHOT_INSTALLED;
 		event.snapshot = one->snapshot;
 		event.membership = membership_at(cluster, one->snapshot.index);
+		event.window = window_at(cluster, one->snapshot.index);
 		break;
 	}
 	node_step(node, &event);
@@ -770,8 +812,12 @@ void cluster_snapshot(struct cluster *cluster, uint32_t node)
 		raft_log_at(node_at(cluster, node)->raft, view.commit_index);
 	struct raft_event event = { .type = RAFT_EV_SNAPSHOT_TAKEN };
 	struct raft_membership membership;
+	struct raft_window window;
 
 	CHECK(entry);
+	CHECK(raft_window_at(node_at(cluster, node)->raft, entry->index,
+			     &window));
+	CHECK(same_window(&window, window_at(cluster, entry->index)));
 	CHECK(raft_membership_at(node_at(cluster, node)->raft, entry->index,
 				 &membership));
 	CHECK(membership.index ==
@@ -780,6 +826,15 @@ void cluster_snapshot(struct cluster *cluster, uint32_t node)
 		entry->index, entry->term, entry->stamp
 	};
 	node_step(node_at(cluster, node), &event);
+}
+
+void cluster_lease(struct cluster *cluster, uint32_t node, int64_t lease_ns)
+{
+	node_at(cluster, node)->config.lease_ns = lease_ns;
+	if (node_at(cluster, node)->raft)
+		node_step(node_at(cluster, node),
+			  &(struct raft_event){ .type = RAFT_EV_LEASE,
+						.lease_ns = lease_ns });
 }
 
 void cluster_configure(struct cluster *cluster, uint32_t node,

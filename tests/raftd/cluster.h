@@ -11,7 +11,8 @@
  *	has only its last view, while a command is committed that it would not
  *	see and that its limbo does not reach; no read is answered below the
  *	commands committed when it was asked; what the core holds as the
- *	membership at a snapshot is what was committed there.
+ *	membership at a snapshot, and as what the log said of leases, is what
+ *	was committed there.
  */
 #ifndef RAFTFS_TESTS_RAFTD_CLUSTER_H
 #define RAFTFS_TESTS_RAFTD_CLUSTER_H
@@ -27,7 +28,7 @@ struct cluster;
 struct cluster_options {
 	uint32_t node_count;
 	int64_t election_timeout_ns; /* 0: 100 ms; heartbeats take 20 */
-	int64_t lease_ns;
+	int64_t lease_ns; /* as all their configurations say at first */
 	uint64_t log_entries_max;
 	uint32_t inflight_entries_max;
 	uint32_t max_rate_ppb; /* rho; raw clocks really differ by almost it */
@@ -67,6 +68,8 @@ void cluster_host(struct cluster *cluster, uint32_t node, uint32_t unfit);
 void cluster_transfer(struct cluster *cluster, uint32_t node, uint32_t to);
 void cluster_filling(struct cluster *cluster, uint32_t node, bool filling);
 void cluster_snapshot(struct cluster *cluster, uint32_t node);
+/* Its configuration now says so, also when it starts again. */
+void cluster_lease(struct cluster *cluster, uint32_t node, int64_t lease_ns);
 /* Ask a node to change the membership: its answer is its last proposal's. */
 void cluster_configure(struct cluster *cluster, uint32_t node,
 		       enum raft_change change, uint32_t member,

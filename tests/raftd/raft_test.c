@@ -31,7 +31,7 @@ static void a_lease_read_sends_nothing(void **state)
 	struct cluster *cluster = three_nodes(400 * MS);
 	(void)state;
 
-	cluster_run(cluster, 110 * MS);
+	cluster_run(cluster, 120 * MS);
 	assert_int_equal(cluster_leader(cluster), 1);
 
 	uint64_t before = cluster_messages(cluster);
@@ -135,8 +135,9 @@ static void the_first_entry_of_a_term_hands_time_over(void **state)
 
 	const struct raft_entry *first =
 		raft_log_at(cluster_raft(cluster, leader), 1);
+	/* Between them: how long leases last. */
 	const struct raft_entry *second =
-		raft_log_at(cluster_raft(cluster, leader), 2);
+		raft_log_at(cluster_raft(cluster, leader), 3);
 
 	assert_int_equal(second->kind, RAFT_ENTRY_NOOP);
 	assert_int_equal(second->term, 2);
@@ -663,8 +664,14 @@ static void report(const char *file, int line, const char *fact)
  * wins term 3 with the vote of node 1. What it commits at once. */
 static uint64_t commits_at_once(uint64_t own_support, uint64_t told_support)
 {
+	uint8_t lease[RAFT_LEASE_BYTES];
 	const struct raft_entry entries[] = {
-		{ .index = 1, .term = 1, .stamp = { 1, 10 } },
+		{ .index = 1,
+		  .term = 1,
+		  .stamp = { 1, 10 },
+		  .kind = RAFT_ENTRY_LEASE,
+		  .data = lease,
+		  .bytes = sizeof(lease) },
 		{ .index = 2,
 		  .term = 1,
 		  .stamp = { 1, 20 },
@@ -692,9 +699,12 @@ static uint64_t commits_at_once(uint64_t own_support, uint64_t told_support)
 	struct raft_event event = { .type = RAFT_EV_TICK };
 	struct raft_message m = { .type = RAFT_MSG_VOTE_REPLY,
 				  .from = 1, .to = 3, .term = 3 };
-	struct raft *raft = raft_new(&config, &restart, &event.now);
 	struct raft_effects effects;
+	struct raft *raft;
 
+	raft_lease_encode(
+		&(struct raft_lease){ .duration_ns = 400 * NS_PER_MS }, lease);
+	raft = raft_new(&config, &restart, &event.now);
 	assert_non_null(raft);
 	event.now.raw_ns = raft_deadline_ns(raft);
 	raft_step(raft, &event, &effects);

@@ -21,6 +21,7 @@
  *	wrong node=1 ms=9		its page is late by that; does not know
  *	full node=1 | well node=1	its host's word: the disk is full
  *	snapshot node=1
+ *	lease node=1 ms=400		its configuration says so now
  *	transfer node=1 to=2
  *	join				one more machine, in no membership yet
  *	filling node=4 on=1		its host still fetches data; on=0: has it
@@ -194,6 +195,9 @@ static void command_run(struct cluster **cluster, const char *line)
 		command_clock(*cluster, line);
 	else if (strcmp(verb, "snapshot") == 0)
 		cluster_snapshot(*cluster, node);
+	else if (strcmp(verb, "lease") == 0)
+		cluster_lease(*cluster, node,
+			      number(line, "ms", 0) * NS_PER_MS);
 	else if (strcmp(verb, "disk") == 0)
 		cluster_disk(*cluster, node,
 			     number(line, "ms", 0) * NS_PER_MS);

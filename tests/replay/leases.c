@@ -8,11 +8,10 @@
 
 /* The longest true time during which a clock within the rate rule shows that
  * less than D has passed. */
-static int64_t longest_ns(const struct model *model)
+static int64_t longest_ns(const struct model *model, int64_t lease_ns)
 {
-	return model->lease_ns +
-	       (int64_t)((__int128)model->lease_ns * model->rho_ppb /
-			 1000000000) +
+	return lease_ns +
+	       (int64_t)((__int128)lease_ns * model->rho_ppb / 1000000000) +
 	       ROUNDING_NS;
 }
 
@@ -37,29 +36,76 @@ static bool given_up(struct model *model, const struct node *node,
 	       none_between(model, last->term, node->leads);
 }
 
+/* Of the entries of a log up to an index one that is younger than its own D, by
+ * the longest such D; NULL: there is none. Entries before one were made before
+ * it, so the search ends where no D reaches. */
+static const struct entry *youngest(const struct model *model,
+				    const struct node *node, uint64_t index)
+{
+	const struct entry *found = NULL;
+
+	for (; index > 0; index--) {
+		const struct entry *entry =
+			entry_find(model, index, log_term(node, index));
+		int64_t age_ns;
+
+		if (!entry)
+			break;
+		age_ns = model->now_ns - entry->made_ns;
+		if (age_ns >= model->longest_ns)
+			break;
+		if (age_ns < entry->lease_ns &&
+		    (!found || entry->lease_ns > found->lease_ns))
+			found = entry;
+	}
+	return found;
+}
+
 /* C1, when a leader commits for the first time in its term. */
 void lease_commit(struct model *model, const struct node *node)
 {
 	struct term *term = term_of(model, node->leads);
 	const struct entry *last = entry_find(model, term->inherited,
 					      log_term(node, term->inherited));
+	const struct entry *young;
 
-	if (term->settled || model->lease_ns == 0 || !model->clocks_trusted)
+	if (term->settled || !model->clocks_trusted)
 		return;
 	term->settled = true;
-	/* Entries before the last one were made before it. */
-	if (!last || model->now_ns - last->made_ns >= model->lease_ns)
+	young = youngest(model, node, term->inherited);
+	if (!young)
 		return;
 	if (!given_up(model, node, last)) {
 		broken(model, "C1",
 		       "leader of term %llu commits; entry %llu of term %llu "
-		       "is %lld ns old, and nobody gave its lease up",
-		       U(node->leads), U(last->index), U(last->term),
-		       (long long)(model->now_ns - last->made_ns));
+		       "is %lld ns old, its D %lld ns, and nobody gave its "
+		       "lease up",
+		       U(node->leads), U(young->index), U(young->term),
+		       (long long)(model->now_ns - young->made_ns),
+		       (long long)young->lease_ns);
 		return;
 	}
 	model->counts.waits_skipped++;
 	term->skipped_from = last->term;
+}
+
+/* I8: what it says of the past covers every entry before it. */
+void lease_setting(struct model *model, const struct node *node,
+		   const struct entry *entry)
+{
+	const struct entry *young = youngest(model, node, entry->index - 1);
+
+	model->counts.settings++;
+	if (entry->lease_ns > model->longest_ns)
+		model->longest_ns = entry->lease_ns;
+	if (!model->clocks_trusted || !young ||
+	    young->lease_ns <= entry->past_ns)
+		return;
+	broken(model, "setting",
+	       "entry %llu says %lld ns of the past; entry %llu is younger "
+	       "than its D, %lld ns",
+	       U(entry->index), (long long)entry->past_ns, U(young->index),
+	       (long long)young->lease_ns);
 }
 
 void on_asked(struct model *model, struct line *line)
@@ -138,11 +184,15 @@ void on_lease_read(struct model *model, struct line *line)
 		broken(model, "lease-stale",
 		       "reads key %llu by lease at %llu; committed is %llu",
 		       U(key), U(commit), U(model->key_last[key]));
-	if (model->now_ns - entry->made_ns > longest_ns(model))
+	if (entry->lease_ns == 0 ||
+	    model->now_ns - entry->made_ns >
+		    longest_ns(model, entry->lease_ns))
 		broken(model, "R1",
-		       "reads by entry %llu of term %llu, %lld ns old",
+		       "reads by entry %llu of term %llu, %lld ns old; its D "
+		       "is %lld ns",
 		       U(commit), U(entry->term),
-		       (long long)(model->now_ns - entry->made_ns));
+		       (long long)(model->now_ns - entry->made_ns),
+		       (long long)entry->lease_ns);
 	/* Who leads no more may use up what it had. */
 	if (node->leads == 0)
 		return;

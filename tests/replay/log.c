@@ -191,8 +191,10 @@ void on_mended(struct model *model, struct line *line)
 
 static enum kind kind_of(struct model *model, const char *word)
 {
-	static const char *const names[] = {"first",	  "command", "extend",
-					    "relinquish", "config",  "other"};
+	static const char *const names[] = {"first",   "command",
+					    "extend",  "relinquish",
+					    "config",  "setting",
+					    "other"};
 
 	for (uint32_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(word, names[i]) == 0)
@@ -207,7 +209,8 @@ static bool same(const struct entry *a, const struct entry *b)
 	       a->epoch == b->epoch && a->ts_ns == b->ts_ns &&
 	       a->key == b->key && a->identity == b->identity &&
 	       a->sequence == b->sequence && a->voters == b->voters &&
-	       a->before == b->before;
+	       a->before == b->before && a->past_ns == b->past_ns &&
+	       a->lease_ns == b->lease_ns;
 }
 
 static void entry_new(struct model *model, const struct node *node,
@@ -222,6 +225,8 @@ static void entry_new(struct model *model, const struct node *node,
 		       U(entry->index), U(entry->term));
 	if (entry->kind == KIND_CONFIG)
 		config_new(model, node, entry);
+	if (entry->kind == KIND_SETTING)
+		lease_setting(model, node, entry);
 	stamp_entry(model, entry, before ? before->ts_ns : INT64_MIN,
 		    line_i64(line, 5), line);
 	model->counts.appends++;
@@ -241,11 +246,18 @@ void on_append(struct model *model, struct line *line)
 		.previous_term = log_term(node, node->last),
 	};
 	const struct entry *known = entry_find(model, entry.index, entry.term);
+	const struct entry *before;
 
 	if (entry.kind == KIND_COMMAND) {
 		entry.key = (uint32_t)line_u64(line, 7) % KEYS_MAX;
 		entry.identity = (uint32_t)line_u64(line, 8);
 		entry.sequence = (uint32_t)line_u64(line, 9);
+	}
+	before = entry_find(model, node->last, entry.previous_term);
+	entry.lease_ns = before ? before->lease_ns : model->lease_ns;
+	if (entry.kind == KIND_SETTING) {
+		entry.lease_ns = line_i64(line, 7);
+		entry.past_ns = line_i64(line, 8);
 	}
 	if (entry.kind == KIND_CONFIG) {
 		entry.voters = (uint32_t)line_u64(line, 7);

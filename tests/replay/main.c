@@ -23,8 +23,8 @@ static bool replay(FILE *file, const char *name)
 		       (unsigned long long)counts->lines, verdict);
 	else
 		printf("%s: %llu lines, %llu leaders, %llu votes, %llu "
-		       "entries, %llu commits, %llu waits skipped, %llu lease "
-		       "reads (%llu inherited), %llu read points, %llu "
+		       "entries, %llu commits, %llu waits skipped, %llu "
+		       "settings, %llu lease reads (%llu inherited), %llu read points, %llu "
 		       "operations\n",
 		       name, (unsigned long long)counts->lines,
 		       (unsigned long long)counts->leaders,
@@ -32,6 +32,7 @@ static bool replay(FILE *file, const char *name)
 		       (unsigned long long)counts->appends,
 		       (unsigned long long)counts->commits,
 		       (unsigned long long)counts->waits_skipped,
+		       (unsigned long long)counts->settings,
 		       (unsigned long long)counts->lease_reads,
 		       (unsigned long long)counts->inherited_reads,
 		       (unsigned long long)counts->points,

@@ -12,7 +12,7 @@
 static void on_cluster(struct model *model, struct line *line)
 {
 	model->node_count = (uint32_t)line_u64(line, 0);
-	model->lease_ns = line_i64(line, 1);
+	model->longest_ns = model->lease_ns = line_i64(line, 1);
 	model->rho_ppb = line_i64(line, 2);
 	model->clocks_trusted = line_u64(line, 3) != 0;
 	if (model->node_count < 1 || model->node_count >= NODES_MAX)

@@ -20,10 +20,11 @@
  *  commit-differs	all nodes commit the same entries
  *  stamp		stamps rise; those of a term follow its leader's clock
  *  hand-over		a new timeline is not behind what it knew of the old
- *  C1			no commit while an older entry is younger than D, but
- *			for a lease given up or dead with P and K
+ *  C1			no commit while an older entry is younger than its own
+ *			D, but for a lease given up or dead with P and K
+ *  setting		which says of the entries before it no less than that
  *  late-leader		nobody leads in a term that P said nobody can have led
- *  R1			no lease read from an entry older than D
+ *  R1			no lease read from an entry older than its own D
  *  R2			nor with an unsettled command of another term after it
  *  I10			nor once the lease was given up
  *  lease-stale		nor beside a newer commit
@@ -50,7 +51,7 @@ const char *model_line(struct model *model, char *line);
 /* How often each thing was judged, for people. */
 struct model_counts {
 	uint64_t lines, votes, leaders, appends, commits, waits_skipped;
-	uint64_t lease_reads, inherited_reads, points, operations;
+	uint64_t settings, lease_reads, inherited_reads, points, operations;
 };
 const struct model_counts *model_counts(const struct model *model);
 

@@ -227,6 +227,35 @@ static void sees_reads_that_lease_rules_forbid(void **state)
 	forged(24, "140 2 point 5 1 lease", "read-stale");
 }
 
+/* Node 1 sets D to 100 ns after an entry under 1 ms. */
+#define SHORTENED                                                              \
+	"152 1 append 3 1 1 530 60 1030 setting 100 1000000",                  \
+		"153 2 append 3 1 1 530 60 1030 setting 100 1000000"
+
+static void judges_every_entry_by_its_own_setting(void **state)
+{
+	(void)state;
+	/* Turned off, a read needs the quorum though the entry is new. */
+	inserted(26, "R1", "152 1 append 3 1 1 530 60 1030 setting 0 1000000",
+		 "153 2 append 3 1 1 530 60 1030 setting 0 1000000",
+		 "154 1 durable 3", "154 2 durable 3", "155 1 commit 3",
+		 "156 1 lease-read 3 4");
+	/* Entry 2 is younger than 1 ms when it is made. */
+	inserted(26, "setting",
+		 "152 1 append 3 1 1 530 60 1030 setting 100 999999");
+	/* The last entry is long older than 100 ns, those before are not
+	 * older than 1 ms. */
+	inserted(26, "C1", SHORTENED, "160 2 hard 2 2", "160 2 stand 2 3 1",
+		 "161 3 hard 2 2", "161 3 vote 2 2", "162 2 lead 2",
+		 "163 2 append 4 2 2 900 163 5000 first 1 600 900 900",
+		 "164 2 durable 4",
+		 "300 3 append 1 1 1 500 30 1000 first 0 1 0 500",
+		 "300 3 append 2 1 1 520 50 1020 command 4 7 1",
+		 "300 3 append 3 1 1 530 60 1030 setting 100 1000000",
+		 "300 3 append 4 2 2 900 163 5000 first 1 600 900 900",
+		 "310 3 durable 4", "2000 2 commit 4");
+}
+
 static void sees_changes_of_voters_out_of_step(void **state)
 {
 	(void)state;
@@ -293,6 +322,7 @@ int main(void)
 		cmocka_unit_test(sees_commits_that_may_not_be),
 		cmocka_unit_test(takes_a_dead_lease_for_over_only_with_p_and_k),
 		cmocka_unit_test(sees_reads_that_lease_rules_forbid),
+		cmocka_unit_test(judges_every_entry_by_its_own_setting),
 		cmocka_unit_test(sees_changes_of_voters_out_of_step),
 		cmocka_unit_test(sees_stamps_that_do_not_follow_the_clock),
 		cmocka_unit_test(sees_histories_that_are_not_linearizable),

@@ -20,6 +20,7 @@ enum kind {
 	KIND_EXTEND,
 	KIND_RELINQUISH,
 	KIND_CONFIG,
+	KIND_SETTING,
 	KIND_OTHER,
 };
 
@@ -33,6 +34,8 @@ struct entry {
 	enum kind kind;
 	uint32_t key, identity, sequence;
 	uint32_t voters, before; /* config; bits by id */
+	int64_t past_ns; /* setting */
+	int64_t lease_ns; /* D: what the log up to here says, itself included */
 };
 
 struct term {
@@ -97,7 +100,8 @@ struct model {
 	int64_t now_ns;
 
 	uint32_t node_count;
-	int64_t lease_ns;
+	int64_t lease_ns; /* D before the first setting */
+	int64_t longest_ns; /* the longest D of any entry */
 	int64_t rho_ppb;
 	bool clocks_trusted;
 
@@ -175,6 +179,8 @@ void on_lead(struct model *model, struct line *line);
 
 /* leases.c */
 void lease_commit(struct model *model, const struct node *node);
+void lease_setting(struct model *model, const struct node *node,
+		   const struct entry *entry);
 void on_asked(struct model *model, struct line *line);
 void on_point(struct model *model, struct line *line);
 void on_lease_read(struct model *model, struct line *line);

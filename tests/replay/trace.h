@@ -10,7 +10,8 @@
  * terms as in the paper, 0 for none.
  *
  *  0 cluster NODES LEASE_NS RHO_PPB TRUSTED   first line; nodes 1 to NODES
- *			vote until an entry says otherwise; TRUSTED 0: a clock
+ *			vote until an entry says otherwise; LEASE_NS is D before
+ *			the first setting, 0 in a run; TRUSTED 0: a clock
  *			breaks the rate rule, lease rules are not judged
  *
  *  start TERM VOTE SNAPSHOT SNAPSHOT_TERM {LAST TERM}...   raftd runs, with
@@ -30,6 +31,8 @@
  *	     extend, relinquish
  *	     config VOTERS BEFORE	who counts, by bits (1 << id); BEFORE
  *			not 0: joint, both must agree
+ *	     setting D PAST		leases last D from here on; PAST: the
+ *			longest D of entries before that may be younger still
  *	     other				anything else
  *  truncate FROM
  *  snapshot INDEX TERM		   its state covers the log up to there, durably

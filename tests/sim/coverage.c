@@ -26,6 +26,19 @@ static bool relinquished(const struct node *node)
 	return fact && fact->kind == RAFT_ENTRY_RELINQUISH;
 }
 
+/* Was the setting it inherited made while a longer lease lasted? */
+static bool outlasted(const struct node *node)
+{
+	const struct factlog *log = &node->host.log;
+	const struct fact *fact = factlog_at(log, factlog_last(log));
+	struct raft_lease lease;
+
+	return fact && fact->lease && fact->lease->term < node->host.view.term &&
+	       raft_lease_decode(fact->lease->data, fact->lease->bytes,
+				 &lease) == RFS_ERR_OK &&
+	       lease.past_ns > lease.duration_ns;
+}
+
 static void cover_c1(struct world *world, struct node *node,
 		     const struct raft_event *event,
 		     const struct coverage_before *before)
@@ -38,6 +51,8 @@ static void cover_c1(struct world *world, struct node *node,
 		host->c1_waited_term = host->view.term;
 		if (relinquished(node))
 			world_cover(world, COVER_GIFTS_REFUSED);
+		if (outlasted(node))
+			world_cover(world, COVER_C1_OUTLASTED);
 	}
 	host->c1_waits_seen = counters->commits_waited_lease;
 	if (counters->leases_given_up > host->given_up_seen)

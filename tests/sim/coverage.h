@@ -32,6 +32,13 @@ struct node;
 	X(I10_SKIPS, "commits that need not wait: lease given up", true)       \
 	X(I11_SKIPS, "commits that need not wait: lease died", true)           \
 	X(GIFTS_REFUSED, "waits though the lease was given up (P)", true)      \
+	X(C1_OUTLASTED, "such waits for a lease longer than the last (C1)",    \
+	  true)                                                                \
+	X(SETTINGS, "lease settings made by leaders (I8)", true)               \
+	X(SETTINGS_OFF, "such that turn leases off", true)                     \
+	X(SETTINGS_OUTLASTED, "such that a longer lease outlasts", true)       \
+	X(SETTINGS_UNDONE, "lease settings that a truncation took back", true) \
+	X(SETTINGS_INSTALLED, "snapshots that brought one (I9)", true)         \
 	X(LIMBO_PARKS, "reads parked in limbo (R2)", true)                     \
 	X(LIMBO_READS, "reads past a limbo that cannot change them (R2)", true) \
 	X(TERM_PARKS, "reads parked until the term commits (F1)", true)        \

@@ -9,6 +9,7 @@
 #include "tests/sim/node.h"
 #include "tests/sim/raft_host.h"
 #include "tests/sim/schedules.h"
+#include "tests/sim/settings.h"
 #include "tests/sim/storage.h"
 
 struct row {
@@ -28,6 +29,7 @@ static const struct row rows[EVENT_COUNT] = {
 	[EVENT_RAFT_READ] = {raft_host_read, PROC_RAFTD, true},
 	[EVENT_RAFT_TRANSFER] = {raft_host_hint, PROC_RAFTD, true},
 	[EVENT_RAFT_CONFIGURE] = {changes_request, PROC_RAFTD, true},
+	[EVENT_RAFT_LEASE] = {settings_reload, PROC_RAFTD, true},
 	[EVENT_RAFT_RTT] = {raft_host_rtt, PROC_RAFTD, true},
 	[EVENT_RAFT_SNAPSHOT_TAKEN] = {raft_host_snapshot, PROC_RAFTD, true},
 	[EVENT_RAFT_SNAPSHOT_INSTALLED] = {raft_host_snapshot, PROC_RAFTD,
@@ -51,6 +53,7 @@ static const struct row rows[EVENT_COUNT] = {
 	[EVENT_PROC_RESUME] = {node_resume, PROC_NONE, false},
 	[EVENT_PROC_RESTART] = {node_restart, PROC_NONE, false},
 	[EVENT_CHANGE] = {changes_next, PROC_NONE, false},
+	[EVENT_SETTING] = {settings_next, PROC_NONE, false},
 	[EVENT_FAULT] = {faults_strike, PROC_NONE, false},
 	[EVENT_HEAL] = {faults_heal, PROC_NONE, false},
 	[EVENT_SCHEDULE] = {schedules_look, PROC_NONE, false},

@@ -91,9 +91,17 @@ static const struct fact *facts_add(struct world *world, uint32_t node,
 			      .kind = entry->kind,
 			      .bytes = entry->bytes,
 			      .previous = previous};
-	fact->config = previous ? previous->config : NULL;
+	if (previous) {
+		fact->config = previous->config;
+		fact->lease = previous->lease;
+		fact->first = previous->first;
+	}
 	if (entry->kind == RAFT_ENTRY_CONFIG)
 		fact->config = fact;
+	if (entry->kind == RAFT_ENTRY_LEASE)
+		fact->lease = fact;
+	if (entry->kind == RAFT_ENTRY_NOOP)
+		fact->first = fact;
 	if (entry->bytes)
 		memcpy(fact->data, entry->data, entry->bytes);
 	*slot = fact;

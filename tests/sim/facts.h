@@ -23,7 +23,10 @@ struct fact {
 	uint32_t bytes;
 	uint8_t data[FACT_BYTES];
 	const struct fact *previous; /* NULL: index 1 */
-	const struct fact *config;   /* the newest CONFIG up to here, or NULL */
+	/* The newest of their kinds up to here, or NULL. */
+	const struct fact *config;
+	const struct fact *lease;
+	const struct fact *first; /* of a term */
 };
 
 struct facts {

@@ -10,6 +10,7 @@
 #include "tests/sim/network.h"
 #include "tests/sim/rot.h"
 #include "tests/sim/schedules.h"
+#include "tests/sim/settings.h"
 
 struct faults {
 	uint32_t weights[32];
@@ -245,7 +246,7 @@ static void disrupt(struct world *world)
 	/* A leap beyond D makes every lease look old. */
 	if (world_chance(world, 0.5))
 		duration_ns += world_between(world, 1, 2) *
-			       world->profile.lease_ns;
+			       settings_longest_ns(world);
 	clock_host_disrupt(world, node, duration_ns);
 	if (node->page.role != RAFT_LEADER && world_chance(world, 0.5))
 		depose(world);
@@ -553,6 +554,18 @@ void faults_after_change(struct world *world, struct node *node)
 		return;
 	world_trace(world, node->id, "struck just after changing the members");
 	split_for(world, 4 * world->profile.election_max_ns + some_time(world));
+}
+
+/* It set the leases anew, and does not hear yet that this is committed: it
+ * reads by the setting before, and who comes next has the new one. */
+void faults_after_setting(struct world *world, struct node *node)
+{
+	if (!world->faults_on || !world_chance(world, 0.3))
+		return;
+	world_trace(world, node->id, "struck just after setting the leases");
+	later(world, SEQUEL_DEPOSE, node,
+	      world_exponential(world, 2 * world->profile.delay_ns) +
+		      world_exponential(world, world->profile.disk_ns));
 }
 
 void faults_after_commit(struct world *world, struct node *node)

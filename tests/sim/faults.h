@@ -18,6 +18,7 @@ void faults_after_send(struct world *world, struct node *node,
 void faults_after_win(struct world *world, struct node *node);
 /* It put a membership into its log, and has sent it to nobody yet. */
 void faults_after_change(struct world *world, struct node *node);
+void faults_after_setting(struct world *world, struct node *node);
 void faults_after_commit(struct world *world, struct node *node);
 
 /* Events, by kind. */

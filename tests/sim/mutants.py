@@ -114,10 +114,40 @@ MUTANTS = {
     'p-forgotten': ('raftd/core/raft.c',
                     'raft->supported_term = restart->supported_term;', ''),
     'e1': ('raftd/core/reads.c',
-           'if (raft->config.lease_ns == 0 || !raft->now.usable || '
+           'if (duration_ns == 0 || !raft->now.usable || '
            'raft->transfer_to != RAFT_NOBODY || '
            '!reads_own_term_committed(raft) || commit !=',
            'if (commit == commit || commit !='),
+    # The lease setting, and what a snapshot says of leases.
+    'i8-own-d': ('raftd/core/reads.c',
+                 'int64_t duration_ns = setting_at(raft, commit).duration_ns;',
+                 'int64_t duration_ns = raft->lease_wanted_ns;'),
+    'i8-own-d-waits': ('raftd/core/setting.c',
+                       'log_stamp_at(&raft->log, last), '
+                       'lease->duration_ns);',
+                       'log_stamp_at(&raft->log, last), '
+                       'raft->lease_wanted_ns);'),
+    'i8-last-only': ('raftd/core/setting.c',
+                     'return present_ns > past_ns ? present_ns : past_ns;',
+                     'return present_ns;'),
+    'i8-past-forgotten': ('raftd/core/setting.c',
+                          'longest_ns = lease->past_ns;', 'longest_ns = 0;'),
+    'i8-off-at-once': ('raftd/core/setting.c',
+                       'if (lease->duration_ns > longest_ns &&',
+                       'if (raft->lease_wanted_ns > 0 && '
+                       'lease->duration_ns > longest_ns &&'),
+    'i8-not-undone': ('raftd/core/append_entries.c',
+                      'setting_truncated(raft);', ''),
+    'i8-one-at-a-time': ('raftd/core/setting.c',
+                         'raft->commit_index < raft->window.lease.index ||',
+                         ''),
+    'i9-setting': ('raftd/core/install_snapshot.c',
+                   'setting_rebased(raft, window);', ''),
+    'i9-compacted': ('raftd/core/install_snapshot.c',
+                     'setting_compacted(raft, index);', ''),
+    'i9-records': ('raftd/core/lease.c',
+                   'return convert(clock, record, time);',
+                   'return record->old;'),
     # Raft.
     'ack-before-durable': ('raftd/core/append_entries.c',
                            'min_u64(raft->durable_index, '

@@ -9,6 +9,7 @@
 #include "tests/sim/clock_host.h"
 #include "tests/sim/network.h"
 #include "tests/sim/raft_host.h"
+#include "tests/sim/settings.h"
 #include "tests/sim/storage.h"
 
 #define ALL_PROCS ((1u << PROC_COUNT) - 1)
@@ -26,6 +27,7 @@ struct node *node_add(struct world *world)
 	node->world = world;
 	node->index = world->node_count++;
 	node->id = node->index + 1;
+	node->lease_file_ns = settings_file_ns(world);
 	clocks_init(world, &node->clock);
 	disks_init(&node->disk);
 	node->timing.boot = (uint64_t)node->id << 32;

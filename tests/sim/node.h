@@ -138,6 +138,7 @@ struct node {
 	struct sim_clock clock;
 	bool lost; /* the machine, for good */
 	int64_t suspended_until_ns; /* machine stopped; nothing can start */
+	int64_t lease_file_ns; /* raft.lease, as its file says now */
 	bool clockless; /* its timesyncd never starts */
 	struct disk disk;
 	struct consensus_page page;

@@ -14,6 +14,7 @@
 #include "tests/sim/network.h"
 #include "tests/sim/record.h"
 #include "tests/sim/rot.h"
+#include "tests/sim/settings.h"
 #include "tests/sim/storage.h"
 
 static struct raft_now read_clocks(struct world *world, struct node *node)
@@ -52,7 +53,7 @@ static struct raft_config config_of(struct world *world, struct node *node)
 		.election_timeout_min_ns = profile->election_min_ns,
 		.election_timeout_max_ns = profile->election_max_ns,
 		.heartbeat_min_ns = profile->heartbeat_ns,
-		.lease_ns = profile->lease_ns,
+		.lease_ns = node->lease_file_ns,
 		.max_rate_ppb = profile->rho_ppb,
 		.inflight_entries_max = profile->inflight_entries,
 		.inflight_bytes_max = 64 * KIB,
@@ -117,8 +118,13 @@ void raft_host_start(struct world *world, struct node *node)
 		world, NULL,
 		facts_find(world, restart.snapshot.index,
 			   restart.snapshot.term));
+	struct raft_window window =
+		settings_window(facts_find(world, restart.snapshot.index,
+					   restart.snapshot.term));
 	struct raft_entry *entries;
 	struct factlog log = host->log;
+
+	restart.window = &window;
 
 	if (node->disk.snapshot_knows)
 		restart.membership = &membership;
@@ -261,6 +267,7 @@ static void change_log(struct world *world, struct node *node,
 	}
 	if (effects->truncate_from) {
 		checks_truncate(world, node, effects->truncate_from);
+		settings_truncated(world, node, effects->truncate_from);
 		world_cover(world, COVER_TRUNCATIONS);
 		world_trace(world, node->id, "truncate from %" PRIu64,
 			    effects->truncate_from);
@@ -384,6 +391,7 @@ static void carry_out(struct world *world, struct node *node)
 	record_step(world, node);
 	change_log(world, node, effects);
 	changes_check(world, node);
+	settings_check(world, node);
 	start_flush(world, node);
 	checks_step(world, node);
 	checks_commit(world, node, host->commit_index, effects->commit_index);
@@ -675,6 +683,7 @@ void raft_host_snapshot(struct world *world, struct event *event)
 		storage_snapshot(node, event->a);
 	struct raft_event about = {.type = RAFT_EV_SNAPSHOT_TAKEN};
 	struct raft_membership membership;
+	struct raft_window window;
 
 	if (!snapshot)
 		return; /* a newer one has taken its place */
@@ -682,9 +691,12 @@ void raft_host_snapshot(struct world *world, struct event *event)
 				facts_committed(world, snapshot->meta.index));
 	if (event->kind == EVENT_RAFT_SNAPSHOT_INSTALLED)
 		about.type = RAFT_EV_SNAPSHOT_INSTALLED;
-	else
+	window = settings_window(facts_committed(world, snapshot->meta.index));
+	if (about.type == RAFT_EV_SNAPSHOT_TAKEN) {
 		changes_check_at(world, node, snapshot->meta.index,
 				 &membership);
+		settings_check_at(world, node, snapshot->meta.index, &window);
+	}
 	if (snapshot->meta.index > node->disk.snapshot.index) {
 		node->disk.snapshot = snapshot->meta;
 		node->disk.snapshot_knows =
@@ -694,8 +706,11 @@ void raft_host_snapshot(struct world *world, struct event *event)
 		record(world, node->id, "snapshot %" PRIu64 " %" PRIu64,
 		       snapshot->meta.index, snapshot->meta.term);
 	}
+	if (about.type == RAFT_EV_SNAPSHOT_INSTALLED && window.lease.index > 0)
+		world_cover(world, COVER_SETTINGS_INSTALLED);
 	about.snapshot = snapshot->meta;
 	about.membership = &membership;
+	about.window = &window;
 	world_trace(world, node->id, "snapshot %" PRIu64 " %s",
 		    snapshot->meta.index,
 		    event->kind == EVENT_RAFT_SNAPSHOT_INSTALLED ? "installed"

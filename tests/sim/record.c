@@ -18,9 +18,8 @@ void record_open(struct world *world)
 		perror(world->options.record);
 		exit(2);
 	}
-	record(world, 0, "cluster %u %" PRId64 " %u %d", world->node_count,
-	       world->profile.lease_ns, world->profile.rho_ppb,
-	       !world->clock_rule_broken);
+	record(world, 0, "cluster %u 0 %u %d", world->node_count,
+	       world->profile.rho_ppb, !world->clock_rule_broken);
 }
 
 void record_close(struct world *world)
@@ -108,6 +107,7 @@ static void describe_config(char *text, size_t size,
 static void describe(char *text, size_t size, const struct raft_entry *entry)
 {
 	struct raft_handover over;
+	struct raft_lease lease;
 	struct kv_command what;
 
 	switch (entry->kind) {
@@ -133,6 +133,12 @@ static void describe(char *text, size_t size, const struct raft_entry *entry)
 		return;
 	case RAFT_ENTRY_CONFIG:
 		describe_config(text, size, entry);
+		return;
+	case RAFT_ENTRY_LEASE:
+		CHECK(raft_lease_decode(entry->data, entry->bytes, &lease) ==
+		      RFS_ERR_OK);
+		snprintf(text, size, "setting %" PRId64 " %" PRId64,
+			 lease.duration_ns, lease.past_ns);
 		return;
 	default:
 		snprintf(text, size, "other");

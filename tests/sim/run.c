@@ -12,6 +12,7 @@
 #include "tests/sim/node.h"
 #include "tests/sim/record.h"
 #include "tests/sim/schedules.h"
+#include "tests/sim/settings.h"
 
 /* What a cluster looks like: from one rack to a region, from quartz to the
  * worst clock the rule can be set for; leases shorter and longer than an
@@ -46,6 +47,7 @@ static void draw_profile(struct world *world)
 		profile->think_ns = 5 * NS_PER_SEC;
 	profile->inflight_entries = 64;
 	schedules_profile(world);
+	profile->lease_longest_ns = profile->lease_ns;
 }
 
 /* No cluster clock, on one node or on all of them, for the whole run. */
@@ -118,7 +120,7 @@ static void recover(struct world *world)
 {
 	const struct world_profile *profile = &world->profile;
 	int64_t limit_ns = 5 * NS_PER_SEC + 20 * profile->election_max_ns +
-			   3 * profile->lease_ns;
+			   3 * settings_longest_ns(world);
 
 	clients_stop(world);
 	faults_end(world);
@@ -161,6 +163,7 @@ void run_seed(const struct sim_options *options, struct sim_result *result)
 	clients_init(world);
 	faults_init(world);
 	changes_init(world);
+	settings_init(world);
 	world_run_until(world, options->duration_ns);
 	recover(world);
 	record_close(world);

@@ -90,6 +90,7 @@ enum event_kind {
 	EVENT_RAFT_READ,	   /* a: token */
 	EVENT_RAFT_TRANSFER,	   /* a: peer id */
 	EVENT_RAFT_CONFIGURE,	   /* a: change, b: node id, c: replaced id */
+	EVENT_RAFT_LEASE,	   /* its file was read again */
 	EVENT_RAFT_RTT,		   /* a: peer id, b: ns, c: from */
 	EVENT_RAFT_SNAPSHOT_TAKEN, /* a: index */
 	EVENT_RAFT_SNAPSHOT_INSTALLED, /* a: index */
@@ -113,6 +114,7 @@ enum event_kind {
 	EVENT_PROC_RESTART,   /* a: proc mask */
 	EVENT_FAULT,
 	EVENT_CHANGE,
+	EVENT_SETTING,
 	EVENT_HEAL,	   /* a: partition number */
 	EVENT_SUSPEND_END, /* a: raw reading it began at */
 	EVENT_SCHEDULE,
@@ -142,7 +144,8 @@ struct changes;
 /* Drawn once per seed: what this cluster looks like. */
 struct world_profile {
 	uint32_t rho_ppb;
-	int64_t lease_ns;
+	int64_t lease_ns; /* as the files say, and the longest they ever did */
+	int64_t lease_longest_ns;
 	int64_t election_min_ns, election_max_ns, heartbeat_ns;
 	int64_t delay_ns;  /* typical one-way network delay */
 	int64_t jitter_ns; /* mean of the exponential part */

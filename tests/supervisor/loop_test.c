@@ -681,11 +681,11 @@ static void reload_refuses_a_bad_configuration_whole(void **state)
 	kill(w->supervisor, SIGHUP);
 	wait_line_count(w, "stderr", "reload refused", 1);
 	wait_line_count(w, "stderr", "raft: a section inside a section", 1);
-	write_config(w, PLAIN "raft { lease = 9s }");
+	write_config(w, PLAIN "raft { segment = 9MiB }");
 	kill(w->supervisor, SIGHUP);
 	wait_line_count(w, "stderr", "reload refused", 2);
 	wait_line_count(w, "stderr",
-			"raft.lease: cannot change without a restart", 1);
+			"raft.segment: cannot change without a restart", 1);
 	stop(w);
 	assert_null(strstr(read_file(w, "log"), "handout 1 generation 2"));
 	no_faults(w);
