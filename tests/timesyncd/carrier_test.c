@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/units.h"
 #include "tests/timesyncd/mesh.h"
@@ -72,6 +73,64 @@ static void the_lowest_numbered_node_carries_a_new_mesh(void **state)
 			assert_true(mesh_bound_ns(mesh, i) < NS_PER_MS);
 		end_mesh(mesh);
 	}
+}
+
+static void one_whose_first_answers_are_lost_carries_all_the_same(void **state)
+{
+	(void)state;
+	struct mesh *mesh = new_mesh(3, 21);
+
+	mesh_start_all(mesh);
+	mesh_isolate(mesh, 0, true);
+	mesh_run(mesh, 3 * NS_PER_SEC / 2);
+	assert_int_equal(mesh->carried_count, 0);
+	mesh_isolate(mesh, 0, false);
+	mesh_run(mesh, 3 * NS_PER_SEC);
+	assert_int_equal(mesh->carried_count, 1);
+	assert_int_equal(mesh->leader, 0);
+	assert_all_synced(mesh);
+	end_mesh(mesh);
+}
+
+static void one_that_never_answers_is_not_waited_for_long(void **state)
+{
+	(void)state;
+	struct mesh *mesh = new_mesh(3, 22);
+
+	mesh_start(mesh, 1);
+	mesh_start(mesh, 2);
+	mesh_run(mesh, 4 * NS_PER_SEC);
+	assert_int_equal(mesh->leader, 1);
+	assert_true(mesh_bound_ns(mesh, 1) < NS_PER_MS);
+	assert_true(mesh_bound_ns(mesh, 2) < NS_PER_MS);
+	end_mesh(mesh);
+}
+
+static void count_holdovers(void *ctx, uint32_t id, const char *text)
+{
+	(void)id;
+	*(uint32_t *)ctx += strstr(text, "clock HOLDOVER") != NULL;
+}
+
+/* Some packets are: neither they nor asking again at once make it. */
+static void lost_packets_are_no_lost_majority(void **state)
+{
+	(void)state;
+	struct mesh *mesh = new_mesh(3, 23);
+	uint32_t holdovers = 0;
+
+	mesh->config.min_peers = 2;
+	mesh->config.sync_interval_ns = 16 * NS_PER_SEC;
+	mesh->config.target_bound_ns = 10 * NS_PER_MS;
+	mesh_start_all(mesh);
+	mesh_run(mesh, 60 * NS_PER_SEC);
+	mesh->told = count_holdovers;
+	mesh->told_ctx = &holdovers;
+	mesh->loss = 0.1;
+	mesh_run(mesh, 7200 * NS_PER_SEC);
+	assert_int_equal(holdovers, 0);
+	assert_int_equal(mesh->carried_count, 1);
+	end_mesh(mesh);
 }
 
 static void a_lost_carrier_is_replaced_and_time_goes_on(void **state)
@@ -217,7 +276,7 @@ static void sit(struct desk *desk, uint32_t self)
 	for (uint32_t i = 0; i < 3; i++)
 		if (ids[i] != self)
 			desk->views[at++] = (struct timesync_peer_view){
-				.id = ids[i], .reach = 1
+				.id = ids[i], .reachable = true
 			};
 	carrier_init(&desk->carrier, self, ids, 3, 0, (struct story){ 0 });
 }
@@ -237,7 +296,7 @@ static void silence(struct desk *desk, uint32_t id)
 {
 	for (uint32_t i = 0; i < 2; i++)
 		if (desk->views[i].id == id)
-			desk->views[i].reach = 0;
+			desk->views[i].reachable = false;
 }
 
 /* The event of this look that is no HURRY; false: none. */
@@ -474,6 +533,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_lowest_numbered_node_carries_a_new_mesh),
+		cmocka_unit_test(
+			one_whose_first_answers_are_lost_carries_all_the_same),
+		cmocka_unit_test(one_that_never_answers_is_not_waited_for_long),
+		cmocka_unit_test(lost_packets_are_no_lost_majority),
 		cmocka_unit_test(a_lost_carrier_is_replaced_and_time_goes_on),
 		cmocka_unit_test(the_lowest_one_takes_over_when_it_is_back),
 		cmocka_unit_test(

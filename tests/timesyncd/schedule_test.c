@@ -175,6 +175,25 @@ static void reach_forgets_after_three_misses(void **state)
 	assert_true(schedule_is_reachable(&schedule));
 }
 
+static void hurry_takes_no_patience_away(void **state)
+{
+	(void)state;
+	struct schedule schedule;
+	int64_t patience_ns;
+
+	schedule_init(&schedule, 0);
+	for (int i = 0; i < 30; i++)
+		exchange(&schedule, 100, 16 * NS_PER_SEC);
+	patience_ns = schedule.patience_ns;
+	assert_true(patience_ns > 64 * NS_PER_SEC);
+	schedule_hurry(&schedule, schedule.next_ns);
+	assert_int_equal(schedule.patience_ns, patience_ns);
+	/* Only answers that come faster do. */
+	for (int i = 0; i < 9; i++)
+		exchange(&schedule, 100, 16 * NS_PER_SEC);
+	assert_true(schedule.patience_ns < 5 * NS_PER_SEC);
+}
+
 static void the_steady_interval_is_what_the_target_allows(void **state)
 {
 	(void)state;
@@ -210,6 +229,7 @@ int main(void)
 		cmocka_unit_test(a_peer_that_was_away_is_asked_in_a_burst),
 		cmocka_unit_test(a_late_timeout_changes_nothing),
 		cmocka_unit_test(reach_forgets_after_three_misses),
+		cmocka_unit_test(hurry_takes_no_patience_away),
 		cmocka_unit_test(the_steady_interval_is_what_the_target_allows),
 	};
 

@@ -120,7 +120,7 @@ static void look_who_answers(struct carrier *c,
 		/* One of the last three polls, as everywhere in the core. */
 		if (rank < c->count)
 			c->reports[rank].heard = c->reports[rank].told &&
-						 (views[i].reach & 7) != 0;
+						 views[i].reachable;
 	}
 }
 
@@ -297,6 +297,15 @@ static bool follow(struct carrier *c, int64_t raw_ns, uint64_t epoch,
 	return tell(c, raw_ns, event);
 }
 
+/* At the very first: everybody could have been asked three times by now. */
+static int64_t settle_ns(const struct carrier *c)
+{
+	for (uint32_t i = 0; c->epoch == 0 && i < c->rank; i++)
+		if (!c->reports[i].told)
+			return CARRIER_START_NS;
+	return CARRIER_SETTLE_NS;
+}
+
 /* The candidate is this node and does not carry: is it time? */
 static bool is_settled(struct carrier *c, int64_t raw_ns, bool sound)
 {
@@ -310,7 +319,7 @@ static bool is_settled(struct carrier *c, int64_t raw_ns, bool sound)
 		c->since_ns = raw_ns;
 	}
 	return raw_ns - c->since_ns >=
-	       (returning ? CARRIER_RETURN_NS : CARRIER_SETTLE_NS);
+	       (returning ? CARRIER_RETURN_NS : settle_ns(c));
 }
 
 static uint32_t heard_count(const struct carrier *c)

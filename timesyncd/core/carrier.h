@@ -8,7 +8,9 @@
  * count. Nodes whose clock runs on the timeline come before nodes that have
  * lost it, and those before nodes whose raw clock has just broken.
  *
- *	nobody carries	   the candidate does, SETTLE after it sees that
+ *	nobody carries	   the candidate does, SETTLE after it sees that, or
+ *			   START while a lower one was never heard: its first
+ *			   answers may have been lost
  *	carrier is lost	   the next candidate, SETTLE after the others see it
  *	lower one is back  takes over once it has been synced for RETURN
  *
@@ -38,6 +40,7 @@
 
 #define CARRIER_NODES_MAX (TIMESYNC_PEERS_MAX + 1)
 #define CARRIER_SETTLE_NS (500 * NS_PER_MS)
+#define CARRIER_START_NS  (2500 * NS_PER_MS)
 #define CARRIER_RETURN_NS (10 * NS_PER_SEC)
 
 /* What another node said in its last answer. */

@@ -224,11 +224,9 @@ enum peer_verdict peer_refine(struct peer *peer,
 bool peer_bears_witness(const struct peer *peer, uint64_t epoch, int64_t raw_ns)
 {
 	/* A peer that max_peers leaves out for now is heard less and less. */
-	int64_t patience_ns = 4 * peer->schedule.interval_ns + 3 * NS_PER_SEC;
-
 	return peer->claim.valid && peer->claim.epoch == epoch &&
 	       schedule_is_reachable(&peer->schedule) &&
-	       raw_ns - peer->heard_ns <= patience_ns;
+	       raw_ns - peer->heard_ns <= peer->schedule.patience_ns;
 }
 
 int64_t peer_target_at(const struct peer *peer, int64_t raw_ns)

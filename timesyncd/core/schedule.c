@@ -3,6 +3,7 @@
 
 /* A packet was lost; more than that in a row, and it is the peer or the way. */
 #define RETRIES_AT_ONCE 2
+#define PATIENCE_NS	(3 * NS_PER_SEC)
 
 static int64_t min_ns(int64_t a, int64_t b)
 {
@@ -16,7 +17,7 @@ static int64_t max_ns(int64_t a, int64_t b)
 
 void schedule_init(struct schedule *schedule, int64_t raw_ns)
 {
-	*schedule = (struct schedule){ 0 };
+	*schedule = (struct schedule){.patience_ns = PATIENCE_NS};
 	schedule_hurry(schedule, raw_ns);
 }
 
@@ -68,6 +69,7 @@ void schedule_answered(struct schedule *schedule, int64_t raw_ns,
 	schedule->interval_ns =
 		wanting ? SCHEDULE_FASTEST_NS :
 			  min_ns(2 * schedule->interval_ns, steady_ns);
+	schedule->patience_ns = PATIENCE_NS + 4 * schedule->interval_ns;
 	schedule->next_ns = raw_ns + jittered(schedule->interval_ns, prng);
 	if (schedule->round > 1)
 		schedule->burst_left = schedule->round - 1;

@@ -27,6 +27,8 @@
 struct schedule {
 	int64_t next_ns;     /* raw: when the next request is due */
 	int64_t interval_ns; /* last step of doubling towards the steady one */
+	int64_t patience_ns; /* silence that says nothing: four of the intervals
+			      * it was asked at, whatever hurry came since */
 	int64_t sent_ns;
 	bool outstanding;
 	uint32_t burst_left;

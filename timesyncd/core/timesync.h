@@ -171,6 +171,7 @@ struct interval timesync_clock_at(const struct timesync_clock *clock,
 /* One row per peer, for `raftfs clock` and metrics. */
 struct timesync_peer_view {
 	uint32_t id;
+	bool reachable; /* one of the last three polls was answered */
 	uint8_t reach; /* RFC 5905: last eight polls, newest in bit 0 */
 	bool truechimer;
 	bool chosen; /* asked at present: one of max_peers */

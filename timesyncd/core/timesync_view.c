@@ -51,6 +51,7 @@ static void fill_view(struct timesync_peer_view *view, const struct peer *peer)
 
 	*view = (struct timesync_peer_view){
 		.id = peer->id,
+		.reachable = schedule_is_reachable(&peer->schedule),
 		.reach = peer->schedule.reach,
 		.truechimer = peer->truechimer,
 		.chosen = peer->chosen,
