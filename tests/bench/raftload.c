@@ -248,18 +248,28 @@ static void check_damage(void)
 	expect(same_everywhere(), "and all hold the same");
 }
 
-static void check_transfer(void)
+static bool transfers(void)
 {
 	uint32_t leader = cluster_leader(&cluster, LEADER_MS);
 	uint32_t next = (leader + 2) % cluster.count;
 	DistributedFs__ControlReply *reply = cluster_control(
 		&cluster, leader,
 		DISTRIBUTED_FS__CONTROL_KIND__CONTROL_TRANSFER, next + 1);
+	bool done = reply != NULL && reply->err == RFS_ERR_OK &&
+		    cluster_leader_is(&cluster, next, 1000);
 
-	expect(reply != NULL && reply->err == RFS_ERR_OK &&
-		       cluster_leader_is(&cluster, next, LEADER_MS),
-	       "leadership goes where the operator wants it");
 	distributed_fs__control_reply__free_unpacked(reply, NULL);
+	return done;
+}
+
+/* On a busy host the leader may be another one when it is asked. */
+static void check_transfer(void)
+{
+	bool done = false;
+
+	for (int tries = 0; tries < TRIES && !done; tries++)
+		done = transfers();
+	expect(done, "leadership goes where the operator wants it");
 }
 
 /* What node i says about why node j's raftd is not let in. */
