@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "common/err.h"
 
@@ -34,6 +35,17 @@ static inline int64_t units_add_sat(int64_t a_ns, int64_t b_ns)
 	if (__builtin_add_overflow(a_ns, b_ns, &sum))
 		return b_ns > 0 ? INT64_MAX : INT64_MIN;
 	return sum;
+}
+
+/* A time as the kernel tells it; what 64 bits cannot hold (before 1677, after
+ * 2262) becomes the nearest that they can, as file systems do. */
+static inline int64_t units_from_timespec(struct timespec time)
+{
+	int64_t ns;
+
+	if (__builtin_mul_overflow((int64_t)time.tv_sec, NS_PER_SEC, &ns))
+		return time.tv_sec > 0 ? INT64_MAX : INT64_MIN;
+	return units_add_sat(ns, time.tv_nsec);
 }
 
 /* "250ms", "1.5s", "60" (seconds), "2min", "1h" -> ns.

@@ -116,12 +116,14 @@ static bool take_field(struct change *change, int letter, const char *value)
 {
 	struct config_node *node = &change->node;
 	char *end;
+	long id;
 
 	change->described = true;
 	switch (letter) {
 	case 'i':
-		node->id = (uint32_t)strtoul(value, &end, 10);
-		return *end == '\0' && node->id > 0;
+		id = strtol(value, &end, 10);
+		node->id = (uint32_t)id;
+		return *end == '\0' && id > 0 && id <= UINT32_MAX;
 	case 'a':
 		return snprintf(node->address, sizeof(node->address), "%s",
 				value) < (int)sizeof(node->address);

@@ -14,11 +14,6 @@
 #include "client/cli/transfer.h"
 #include "common/units.h"
 
-static int64_t ns_of(struct timespec ts)
-{
-	return ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
-}
-
 static struct raftfs_new as_local(const struct transfer *transfer,
 				  const struct stat *st)
 {
@@ -27,8 +22,8 @@ static struct raftfs_new as_local(const struct transfer *transfer,
 		.mode = st->st_mode,
 		.rdev = st->st_rdev,
 		.dated = true,
-		.atime_ns = ns_of(st->st_atim),
-		.mtime_ns = ns_of(st->st_mtim),
+		.atime_ns = units_from_timespec(st->st_atim),
+		.mtime_ns = units_from_timespec(st->st_mtim),
 	};
 }
 
@@ -220,7 +215,8 @@ static void put_dir(struct transfer *transfer, struct transfer_task *task,
 	}
 	(void)put_children(transfer, task, attr.ino);
 	transfer_later(transfer, task, attr.ino, st->st_mode & 07777,
-		       ns_of(st->st_atim), ns_of(st->st_mtim));
+		       units_from_timespec(st->st_atim),
+		       units_from_timespec(st->st_mtim));
 }
 
 static void put_one(struct transfer *transfer, struct transfer_task *task)

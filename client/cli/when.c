@@ -36,7 +36,7 @@ static const char *parse_zone(const char *at, bool *local, int64_t *east_s)
 	if (*at != '+' && *at != '-')
 		return at;
 	if (sscanf(at + 1, "%2d:%2d%n", &hours, &minutes, &read) != 2 ||
-	    read != 5 || hours > 23 || minutes > 59)
+	    read != 5 || hours < 0 || hours > 23 || minutes < 0 || minutes > 59)
 		return NULL;
 	*east_s = (*at == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
 	return at + 6;

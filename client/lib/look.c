@@ -55,6 +55,8 @@ enum rfs_err raftfs_readlink(struct raftfs *fs, uint64_t ino, char **target)
 	call.request.ino = ino;
 	enum rfs_err err = session_run(fs, &call);
 
+	if (err == RFS_ERR_OK && call.reply->data.len == 0)
+		err = RFS_ERR_CORRUPT; /* no link points at nothing */
 	if (err == RFS_ERR_OK) {
 		*target = strndup((const char *)call.reply->data.data,
 				  call.reply->data.len);
@@ -151,7 +153,8 @@ static size_t names_bytes(const DistributedFs__FileReply *reply)
 static void copy_names(const DistributedFs__FileReply *reply, char *to)
 {
 	for (size_t i = 0; i < reply->n_names; i++) {
-		memcpy(to, reply->names[i].data, reply->names[i].len);
+		if (reply->names[i].len > 0)
+			memcpy(to, reply->names[i].data, reply->names[i].len);
 		to += reply->names[i].len;
 		*to++ = '\0';
 	}

@@ -56,11 +56,6 @@ static uint32_t set_mask(int set)
 	return mask;
 }
 
-static int64_t ns_of(struct timespec ts)
-{
-	return ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
-}
-
 void attr_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set,
 		  struct fuse_file_info *fi)
 {
@@ -70,8 +65,8 @@ void attr_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set,
 		.uid = st->st_uid,
 		.gid = st->st_gid,
 		.size = (uint64_t)st->st_size,
-		.atime_ns = ns_of(st->st_atim),
-		.mtime_ns = ns_of(st->st_mtim),
+		.atime_ns = units_from_timespec(st->st_atim),
+		.mtime_ns = units_from_timespec(st->st_mtim),
 	};
 	struct raftfs_attr attr;
 	enum rfs_err err;

@@ -81,6 +81,23 @@ static void sums_saturate(void **state)
 	assert_true(units_add_sat(2, 3) == 5);
 }
 
+static void a_time_too_far_is_the_farthest_there_is(void **state)
+{
+	const struct timespec near = {.tv_sec = 3, .tv_nsec = 4};
+	const struct timespec early = {.tv_sec = -1, .tv_nsec = 1};
+	const struct timespec late = {.tv_sec = INT64_C(10000000000)};
+	const struct timespec just = {.tv_sec = INT64_MAX / NS_PER_SEC,
+				      .tv_nsec = NS_PER_SEC - 1};
+	const struct timespec before = {.tv_sec = INT64_C(-10000000000)};
+
+	(void)state;
+	assert_true(units_from_timespec(near) == 3 * NS_PER_SEC + 4);
+	assert_true(units_from_timespec(early) == 1 - NS_PER_SEC);
+	assert_true(units_from_timespec(late) == INT64_MAX);
+	assert_true(units_from_timespec(just) == INT64_MAX);
+	assert_true(units_from_timespec(before) == INT64_MIN);
+}
+
 static void a_rate_scales_without_overflow(void **state)
 {
 	(void)state;
@@ -116,6 +133,7 @@ int main(void)
 		cmocka_unit_test(sizes_take_binary_and_decimal_units),
 		cmocka_unit_test(nonsense_is_refused_and_nothing_written),
 		cmocka_unit_test(sums_saturate),
+		cmocka_unit_test(a_time_too_far_is_the_farthest_there_is),
 		cmocka_unit_test(a_rate_scales_without_overflow),
 		cmocka_unit_test(quantities_are_written_for_people),
 	};

@@ -367,6 +367,8 @@ ASKED = {
     'detector-accident': 'detector_test',
     'vote-forgotten': ['--scenario', 'forget', '--skip',
                        'promises,hard-state'],
+    'vote-not-durable': ['--scenario', 'forget', '--skip',
+                         'promises,hard-state'],
     'commit-old-term': ['--scenario', 'figure-8', '--skip', 'commit-rule'],
     'repair-votes': ['--scenario', 'disks'],
     'repair-stands': ['--scenario', 'disks'],
