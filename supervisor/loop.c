@@ -40,6 +40,7 @@
 /* Ports below are for the privileged. */
 #define FIRST_OPEN_PORT	 1024
 #define RAFTD_NICE	 (-10) /* heartbeats are little work, and urgent */
+#define GRPC_NICE	 5     /* strangers are served after the node itself */
 
 const char *const supervisor_names[ORDER_CHILDREN] = { "timesyncd", "raftd",
 						       "storaged", "grpc" };
@@ -252,6 +253,13 @@ static uint64_t capabilities_of(const struct child *child)
 	return wanted;
 }
 
+static int nice_of(const struct child *child)
+{
+	if (child->which == ORDER_GRPC)
+		return GRPC_NICE;
+	return child->which == ORDER_RAFTD && geteuid() == 0 ? RAFTD_NICE : 0;
+}
+
 static enum rfs_err start_process(struct child *child)
 {
 	struct supervisor *supervisor = child->supervisor;
@@ -266,9 +274,7 @@ static enum rfs_err start_process(struct child *child)
 		.user = geteuid() == 0 ? supervisor->config.supervisor.user :
 					 "",
 		.capabilities = capabilities_of(child),
-		.nice = child->which == ORDER_RAFTD && geteuid() == 0 ?
-				RAFTD_NICE :
-				0,
+		.nice = nice_of(child),
 		.notify_path = supervisor->notify_path,
 		.watchdog_ns = supervisor->policy.watchdog_ns,
 		.cgroup_fd = supervisor->cgroups.fd[child->which],

@@ -48,8 +48,7 @@ static void on_frame(struct conn *conn, void *ctx, const struct frame *frame)
 		reply = frame_unpack(
 			frame, &distributed_fs__control_reply__descriptor);
 	tell_all(inquiry, (const void *)reply);
-	if (reply != NULL)
-		protobuf_c_message_free_unpacked(reply, NULL);
+	frame_free(reply);
 }
 
 static void on_closed(struct conn *conn, void *ctx, enum rfs_err why)
