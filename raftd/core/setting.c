@@ -78,9 +78,13 @@ static void tell_story(const struct raft *raft)
 {
 	const struct raft_lease *lease = &raft->window.lease;
 
-	raft_story(raft, "leases last %lld ms from entry %llu on",
-		   (long long)(lease->duration_ns / NS_PER_MS),
-		   (unsigned long long)lease->index);
+	if (lease->duration_ns == 0)
+		raft_story(raft, "leases are off from entry %llu on",
+			   (unsigned long long)lease->index);
+	else
+		raft_story(raft, "leases last %lld ms from entry %llu on",
+			   (long long)(lease->duration_ns / NS_PER_MS),
+			   (unsigned long long)lease->index);
 }
 
 void setting_appended(struct raft *raft, const struct raft_entry *entry)

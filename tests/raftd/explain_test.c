@@ -79,6 +79,33 @@ static void slots_say_the_place_or_why_there_is_none(void **state)
 	assert_string_equal(out.slots, "randomised: there is no cluster time");
 }
 
+static void the_setting_says_where_it_is_from(void **state)
+{
+	struct raft_view view = following();
+	struct explain out;
+
+	(void)state;
+	view.lease_wanted_ns = 50 * NS_PER_MS;
+	explain_setting(&view, &out);
+	assert_string_equal(out.setting,
+			    "off, for no leader has set it; raft.lease here is "
+			    "50.00 ms and takes effect when this node leads");
+	view.lease = (struct raft_lease){ .index = 12,
+					  .stamp = { .epoch = 3 },
+					  .duration_ns = 50 * NS_PER_MS };
+	explain_setting(&view, &out);
+	assert_string_equal(out.setting, "50.00 ms, by log entry 12 of term 3");
+	view.lease_wanted_ns = 0;
+	explain(&view, &config, "", NS_PER_SEC, &out);
+	assert_string_equal(out.setting,
+			    "50.00 ms, by log entry 12 of term 3; raft.lease "
+			    "here is 0, off, and takes effect when this node "
+			    "leads");
+	view.lease.duration_ns = 0;
+	explain_setting(&view, &out);
+	assert_string_equal(out.setting, "off, by log entry 12 of term 3");
+}
+
 static void the_lease_says_why_it_is_off(void **state)
 {
 	struct raft_view view = following();
@@ -117,6 +144,7 @@ int main(void)
 			a_round_trip_that_nobody_answered_yet_names_its_source),
 		cmocka_unit_test(slots_say_the_place_or_why_there_is_none),
 		cmocka_unit_test(the_lease_says_why_it_is_off),
+		cmocka_unit_test(the_setting_says_where_it_is_from),
 		cmocka_unit_test(a_hand_over_is_remembered),
 	};
 

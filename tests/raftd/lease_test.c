@@ -209,9 +209,92 @@ static void the_last_entry_answers_for_older_ones_on_slower_clocks(void **state)
 	assert_true((double)from * 0.9 > (double)D_NS);
 }
 
+/* Time that passed on a clock of that rate, in parts of a thousand. */
+static int64_t ticked(int64_t true_ns, int64_t per_mille)
+{
+	return true_ns / 1000 * per_mille;
+}
+
+static void a_record_carries_an_old_timeline_on(void **state)
+{
+	struct raft_window window = { .handover_count = 2 };
+	struct lease_clock clock;
+	struct interval got;
+	(void)state;
+
+	window.handovers[0].epoch = 3;
+	window.handovers[0].record = (struct raft_handover){
+		.old_epoch = 2, .old = { 100, 110 }, .new_ts_ns = 1000
+	};
+	window.handovers[1].epoch = 5;
+	window.handovers[1].record = (struct raft_handover){
+		.old_epoch = 3, .old = { 2000, 2005 }, .new_ts_ns = 7000
+	};
+	lease_clock_init(&clock, RHO_PPB);
+	lease_clock_note(&clock, 5, 0, (struct interval){ 8000, 8000 });
+	assert_true(interval_is_empty(lease_clock_at(&clock, 3, 0)));
+	clock.window = &window;
+	got = lease_clock_at(&clock, 3, 0);
+	assert_int_equal(got.low_ns, 2000 + 1000 - 101);
+	assert_int_equal(got.high_ns, 2005 + 1000 + 101);
+	got = lease_clock_at(&clock, 2, 0);
+	assert_int_equal(got.low_ns, 100 + 1899 - 190);
+	assert_int_equal(got.high_ns, 110 + 2106 + 211);
+	assert_true(interval_is_empty(lease_clock_at(&clock, 1, 0)));
+	assert_true(interval_is_empty(lease_clock_at(&clock, 4, 0)));
+	/* What is known of it directly is asked first. */
+	lease_clock_note(&clock, 3, 0, (struct interval){ 3003, 3004 });
+	assert_int_equal(lease_clock_at(&clock, 3, 0).low_ns, 3003);
+	/* A clock that broke its promise knows nothing by records either. */
+	lease_clock_forget(&clock);
+	assert_true(interval_is_empty(lease_clock_at(&clock, 2, 0)));
+	assert_ptr_equal(clock.window, &window);
+}
+
+static void what_a_record_tells_contains_the_truth(void **state)
+{
+	struct prng prng;
+	(void)state;
+
+	prng_seed(&prng, 1);
+	for (int round = 0; round < 2000; round++) {
+		/* Any two differ by less than rho, 10 %. */
+		int64_t old_rate = 955 + (int64_t)prng_below(&prng, 91);
+		int64_t new_rate = 955 + (int64_t)prng_below(&prng, 91);
+		int64_t own_rate = 955 + (int64_t)prng_below(&prng, 91);
+		int64_t met = (int64_t)prng_below(&prng, 1000) * 1000;
+		int64_t read = met + (int64_t)prng_below(&prng, 1000) * 1000;
+		int64_t now = read + (int64_t)prng_below(&prng, 1000) * 1000;
+		int64_t old_then = ticked(met, old_rate);
+		int64_t new_read = 500 + ticked(read - met, new_rate);
+		struct raft_window window = { .handover_count = 1 };
+		struct lease_clock clock;
+
+		window.handovers[0].epoch = 8;
+		window.handovers[0].record = (struct raft_handover){
+			.old_epoch = 7,
+			.old = { old_then - (int64_t)prng_below(&prng, 50),
+				 old_then + (int64_t)prng_below(&prng, 50) },
+			.new_ts_ns = 500,
+		};
+		lease_clock_init(&clock, RHO_PPB);
+		clock.window = &window;
+		lease_clock_note(
+			&clock, 8, ticked(read, own_rate),
+			(struct interval){
+				new_read - (int64_t)prng_below(&prng, 50),
+				new_read + (int64_t)prng_below(&prng, 50) });
+		assert_true(interval_contains(
+			lease_clock_at(&clock, 7, ticked(now, own_rate)),
+			ticked(now, old_rate)));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_record_carries_an_old_timeline_on),
+		cmocka_unit_test(what_a_record_tells_contains_the_truth),
 		cmocka_unit_test(an_unknown_timeline_is_an_empty_interval),
 		cmocka_unit_test(a_reading_widens_by_rho_as_it_ages),
 		cmocka_unit_test(the_oldest_epoch_makes_room),

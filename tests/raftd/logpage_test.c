@@ -240,7 +240,7 @@ static void an_epoch_nobody_compared_has_no_error_but_unknown(void **state)
 }
 
 /* A log of one entry, by the member that has it all. */
-static void a_membership_is_told_in_words(void **state)
+static void members_and_leases_are_told_in_words(void **state)
 {
 	struct raft_membership membership = {
 		.joint = true,
@@ -252,13 +252,26 @@ static void a_membership_is_told_in_words(void **state)
 			     { .id = 9 } },
 	};
 	uint8_t image[RAFT_MEMBERSHIP_BYTES_MAX];
-	struct raft_entry entries[2] = {
+	uint8_t long_lease[RAFT_LEASE_BYTES], no_lease[RAFT_LEASE_BYTES];
+	struct raft_entry entries[] = {
 		{ .index = 1, .term = 1, .stamp = { 1, 1 } },
 		{ .index = 2,
 		  .term = 1,
 		  .stamp = { 1, 2 },
 		  .kind = RAFT_ENTRY_CONFIG,
 		  .data = image },
+		{ .index = 3,
+		  .term = 1,
+		  .stamp = { 1, 3 },
+		  .kind = RAFT_ENTRY_LEASE,
+		  .data = long_lease,
+		  .bytes = RAFT_LEASE_BYTES },
+		{ .index = 4,
+		  .term = 1,
+		  .stamp = { 1, 4 },
+		  .kind = RAFT_ENTRY_LEASE,
+		  .data = no_lease,
+		  .bytes = RAFT_LEASE_BYTES },
 	};
 	const struct raft_config config = {
 		.self = 1,
@@ -276,16 +289,25 @@ static void a_membership_is_told_in_words(void **state)
 		.term = 1,
 		.snapshot = { .index = 0 },
 		.entries = entries,
-		.entry_count = 2,
+		.entry_count = 4,
 	};
 	struct fixture f = { .page = logpage_new() };
 
 	(void)state;
 	membership.index = 2;
+	raft_lease_encode(
+		&(struct raft_lease){ .duration_ns = 200 * NS_PER_MS },
+		long_lease);
+	raft_lease_encode(&(struct raft_lease){ 0 }, no_lease);
 	entries[1].bytes = raft_membership_encode(&membership, image);
 	f.raft = raft_new(&config, &restart, &f.now);
 	assert_non_null(f.raft);
-	commit_by_message(f.raft, 2);
+	commit_by_message(f.raft, 4);
+	assert_string_equal(ask(&f, 3, 0, 1)->entries[0]->kind, "lease-time");
+	assert_string_equal(ask(&f, 3, 0, 1)->entries[0]->text,
+			    "leases last 200.00 ms from here on");
+	assert_string_equal(ask(&f, 4, 0, 1)->entries[0]->text,
+			    "leases are off from here on");
 	assert_string_equal(ask(&f, 2, 0, 1)->entries[0]->kind, "membership");
 	assert_string_equal(ask(&f, 2, 0, 1)->entries[0]->text,
 			    "voters node 1 node 3; together with node 1 node "
@@ -323,7 +345,7 @@ int main(void)
 			an_epoch_nobody_compared_has_no_error_but_unknown,
 			setup_unknown, teardown),
 		TEST(kinds_and_commands_are_told),
-		cmocka_unit_test(a_membership_is_told_in_words),
+		cmocka_unit_test(members_and_leases_are_told_in_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

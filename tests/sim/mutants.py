@@ -351,6 +351,7 @@ ASKED = {
     'transfer-to-learner': 'raft_test',
     'younger-margin': 'lease_test',
     'i9-stamp': 'story_test',
+    'i9-records': 'lease_test',
     'p-not-told': 'raft_test',
     'p-forgotten': 'raft_test',
     'i11-other-leader': 'story_test',
