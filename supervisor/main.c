@@ -96,21 +96,6 @@ static bool load(const char *path, struct config *config)
 	return config_load(absolute, &errors, config) == RFS_ERR_OK;
 }
 
-static enum rfs_err load_key(const struct config *config, struct node_key *key)
-{
-	enum rfs_err err = keys_load(config->key_file, key);
-
-	if (err != RFS_ERR_OK)
-		return err;
-	if (memcmp(key->public_key, config_self(config)->key,
-		   sizeof(key->public_key)) == 0)
-		return RFS_ERR_OK;
-	log_error("key file %s: not the key that %s gives for node \"%s\"",
-		  config->key_file, config->path, config->self);
-	keys_wipe(key);
-	return RFS_ERR_DENIED;
-}
-
 /* A directory of the children's user; the supervisor makes it for them. */
 static enum rfs_err prepare_dir(const struct config *config, const char *path,
 				mode_t mode)
@@ -180,7 +165,8 @@ static int run(const struct config *config, bool background)
 	int pid_fd;
 	int status = EXIT_FAILURE;
 
-	if (load_key(config, &key) != RFS_ERR_OK)
+	if (keys_load_own(config->key_file, config_self(config)->key,
+			  &key) != RFS_ERR_OK)
 		return EXIT_FAILURE;
 	/* Others reach the sockets in run_dir, each with its own mode. */
 	if (prepare_dir(config, config->run_dir, 0755) != RFS_ERR_OK ||

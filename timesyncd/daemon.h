@@ -10,6 +10,7 @@
 #include "common/os/keys.h"
 #include "proto/control_server.h"
 #include "timesyncd/boundlog.h"
+#include "timesyncd/complaints.h"
 #include "timesyncd/core/carrier.h"
 #include "timesyncd/core/timesync.h"
 #include "timesyncd/history.h"
@@ -49,6 +50,7 @@ struct daemon {
 	struct carrier carrier;
 	uint64_t epoch_saved; /* as in the epoch file */
 	struct boundlog boundlog;
+	struct complaints complaints;
 	struct steer steer; /* of this host's clock */
 
 	int channel_fd; /* -1: standalone */
@@ -64,10 +66,12 @@ struct daemon {
 void daemon_settings(struct timesync_config *settings,
 		     const struct config *config);
 
-/* Without a supervisor: read the configuration, publish as a file only. Logged
- * on failure. */
+/* Without a supervisor: read the configuration; publish as a file only, once it
+ * is sure that no other timesyncd runs by this configuration (whose page it
+ * would be): after the sockets are bound. Both log failures. */
 RFS_MUST_USE enum rfs_err standalone_init(struct daemon *daemon,
 					  const char *config_path);
+RFS_MUST_USE enum rfs_err standalone_publish(struct daemon *daemon);
 
 /* Run until SIGTERM or the channel ends; exit code of the process. The first
  * batch of handouts has been taken: config, publish, watch are set. */

@@ -310,6 +310,10 @@ static void on_second(struct ev_loop *loop, ev_timer *timer, int events)
 	history_add(&daemon->history, clock_raw_ns(), clock_wall_ns(),
 		    daemon->timesync);
 	look_for_paths(daemon);
+	if (daemon->channel_fd < 0)
+		complaints_look(&daemon->complaints, clock_raw_ns(),
+				daemon->timesync, peers_counters(daemon->peers),
+				&daemon->settings.story);
 	if (clock_raw_ns() - daemon->drift_saved_ns > DRIFT_SAVE_EVERY_NS)
 		save_drifts(daemon);
 }
@@ -485,7 +489,7 @@ static enum rfs_err open_all(struct daemon *daemon)
 	if (open_outside(daemon) != RFS_ERR_OK)
 		return RFS_ERR_IO;
 	if (daemon->channel_fd < 0)
-		return RFS_ERR_OK;
+		return standalone_publish(daemon);
 	snprintf(path, sizeof(path), "%s/%s", daemon->config.run_dir,
 		 SOCKETS_TIMESYNCD);
 	daemon->control = control_server_new(daemon->loop, path,

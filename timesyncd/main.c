@@ -110,6 +110,17 @@ static enum rfs_err prepare(struct daemon *daemon,
 	return err;
 }
 
+/* With a supervisor that one has compared it with the configuration. */
+static enum rfs_err load_key(const struct daemon *daemon, bool alone,
+			     struct node_key *key)
+{
+	const struct config *config = &daemon->config;
+
+	if (!alone)
+		return keys_load(config->key_file, key);
+	return keys_load_own(config->key_file, config_self(config)->key, key);
+}
+
 int main(int argc, char **argv)
 {
 	static struct daemon daemon;
@@ -128,7 +139,7 @@ int main(int argc, char **argv)
 
 	if (prepare(&daemon, &options) != RFS_ERR_OK)
 		return 1;
-	if (keys_load(daemon.config.key_file, &key) != RFS_ERR_OK)
+	if (load_key(&daemon, options.foreground, &key) != RFS_ERR_OK)
 		return 1;
 	code = loop_run(&daemon, &key);
 	keys_wipe(&key);

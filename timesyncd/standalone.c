@@ -22,7 +22,13 @@ enum rfs_err standalone_init(struct daemon *daemon, const char *config_path)
 		return err;
 	log_set_node(daemon->config.self);
 	log_set_level(daemon->config.log_level);
-	err = process_make_dir(daemon->config.run_dir);
+	return RFS_ERR_OK;
+}
+
+enum rfs_err standalone_publish(struct daemon *daemon)
+{
+	enum rfs_err err = process_make_dir(daemon->config.run_dir);
+
 	if (err != RFS_ERR_OK)
 		return err;
 	return publish_init_file(&daemon->publish, daemon->config.run_dir);

@@ -175,6 +175,25 @@ enum rfs_err keys_load(const char *path, struct node_key *key)
 	return err;
 }
 
+enum rfs_err keys_load_own(const char *path,
+			   const uint8_t expected[KEY_PUBLIC_BYTES],
+			   struct node_key *key)
+{
+	char text[KEY_TEXT_BYTES];
+	enum rfs_err err = keys_load(path, key);
+
+	if (err != RFS_ERR_OK)
+		return err;
+	if (memcmp(key->public_key, expected, KEY_PUBLIC_BYTES) == 0)
+		return RFS_ERR_OK;
+	keys_public_text(key->public_key, text);
+	log_error("key file %s: not the key that the configuration gives for "
+		  "this node; its line is: key = \"%s\"",
+		  path, text);
+	keys_wipe(key);
+	return RFS_ERR_DENIED;
+}
+
 void keys_wipe(struct node_key *key)
 {
 	sodium_memzero(key, sizeof(*key));

@@ -34,6 +34,10 @@ RFS_MUST_USE enum rfs_err keys_save(const char *path,
 /* NOENT, CORRUPT, or DENIED when others than the owner may read it; each is
  * logged with the path and what to do. */
 RFS_MUST_USE enum rfs_err keys_load(const char *path, struct node_key *key);
+/* The same, and DENIED, logged, when its public key is not `expected`. */
+RFS_MUST_USE enum rfs_err
+keys_load_own(const char *path, const uint8_t expected[KEY_PUBLIC_BYTES],
+	      struct node_key *key);
 void keys_wipe(struct node_key *key);
 
 void keys_public_text(const uint8_t public_key[KEY_PUBLIC_BYTES],

@@ -85,6 +85,22 @@ static void a_key_is_never_overwritten(void **state)
 	assert_memory_equal(&a, &found, sizeof(a));
 }
 
+static void another_nodes_key_is_not_ones_own(void **state)
+{
+	const struct place *place = *state;
+	struct node_key key, other, got;
+
+	assert_int_equal(keys_generate(&key), RFS_ERR_OK);
+	assert_int_equal(keys_generate(&other), RFS_ERR_OK);
+	assert_int_equal(keys_save(place->path, &key), RFS_ERR_OK);
+	assert_int_equal(keys_load_own(place->path, key.public_key, &got),
+			 RFS_ERR_OK);
+	assert_memory_equal(&key, &got, sizeof(key));
+	assert_int_equal(keys_load_own(place->path, other.public_key, &got),
+			 RFS_ERR_DENIED);
+	assert_memory_not_equal(&key, &got, sizeof(key));
+}
+
 static void a_key_others_may_read_is_refused(void **state)
 {
 	const struct place *place = *state;
@@ -201,6 +217,8 @@ int main(void)
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_key_is_never_overwritten,
 						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			another_nodes_key_is_not_ones_own, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_key_others_may_read_is_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_no_key_file_is_refused,

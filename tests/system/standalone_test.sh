@@ -81,6 +81,20 @@ first=$(saved 1)
 [ "$first" -gt 0 ] && [ "$(saved 2)" = "$first" ] && [ "$(saved 3)" = "$first" ]
 ok "each has saved the epoch's number" $?
 
+# A second one by the same configuration takes nothing away from the first.
+inode=$(stat -c %i "$W/n1/run/clock.page")
+refused=$(nsenter --net="/run/netns/$NS-n1" timeout 20 \
+	"$B/raftfs-timesyncd" --foreground --config "$W/n1/raftfs.conf" 2>&1)
+[ $? -eq 1 ] && [[ $refused == *"Address already in use"* ]]
+ok "a second one of the same configuration says that the port is taken" $?
+[ "$(stat -c %i "$W/n1/run/clock.page")" = "$inode" ]
+ok "and leaves the page of the first alone" $?
+sed "s|^self = .*|self = \"n2\"|" "$W/n1/raftfs.conf" >"$W/n1/other.conf"
+refused=$(nsenter --net="/run/netns/$NS-n1" timeout 20 \
+	"$B/raftfs-timesyncd" --foreground --config "$W/n1/other.conf" 2>&1)
+[ $? -eq 1 ] && [[ $refused == *"not the key that the configuration"* ]]
+ok "one with another node's key says so" $?
+
 before=$(unix_time 2)
 stop_alone 1 KILL
 wait_until 30 carried_by 2 2 3

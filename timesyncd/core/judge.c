@@ -226,7 +226,7 @@ void judge_clock(struct timesync *t, int64_t raw_ns)
 		struct select_voice none[TIMESYNC_PEERS_MAX] = {0};
 
 		name_voices(t, raw_ns, none, 0);
-		publication_none(t, raw_ns, "no timeline yet: no leader");
+		publication_none(t, raw_ns, "no timeline yet: nobody carries it");
 	} else if (t->epoch.broken) {
 		publication_none(t, raw_ns, "the leader's clock is disrupted");
 	} else if (t->epoch.carried) {
