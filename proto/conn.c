@@ -53,6 +53,7 @@ struct conn {
 	enum conn_state state;
 	bool broken; /* after a failed write: closed() is due */
 	bool closing;
+	bool paused;
 	bool full;
 	enum rfs_err why;
 	int depth;
@@ -106,6 +107,8 @@ static void conn_free(struct conn *conn)
 
 static void watch(struct conn *conn, int events)
 {
+	if (conn->paused)
+		events &= ~EV_READ;
 	if ((conn->io.events & (EV_READ | EV_WRITE)) == events)
 		return;
 	ev_io_stop(conn->loop, &conn->io);
@@ -387,7 +390,7 @@ static enum rfs_err attach_fd(struct conn *conn, const struct frame_head *head)
 
 static void deliver(struct conn *conn)
 {
-	while (!conn->closing && !conn->broken) {
+	while (!conn->closing && !conn->broken && !conn->paused) {
 		struct frame_head head;
 		struct frame frame;
 		size_t bytes = buffer_bytes(&conn->in);
@@ -426,7 +429,7 @@ static void read_frames(struct conn *conn)
 	size_t total = 0;
 
 	ev_idle_stop(conn->loop, &conn->more);
-	while (!conn->closing && !conn->broken) {
+	while (!conn->closing && !conn->broken && !conn->paused) {
 		size_t got = 0;
 		enum rfs_err err = read_some(conn, &got);
 
@@ -455,6 +458,7 @@ static void on_more(struct ev_loop *loop, struct ev_idle *w, int revents)
 
 	(void)loop;
 	(void)revents;
+	deliver(conn); /* what came before a pause */
 	read_frames(conn);
 	settle(conn);
 }
@@ -774,6 +778,23 @@ void conn_limit_frames(struct conn *conn, uint32_t body_bytes_max)
 {
 	CHECK(body_bytes_max <= FRAME_BODY_BYTES_MAX);
 	conn->body_bytes_max = body_bytes_max;
+}
+
+void conn_pause(struct conn *conn)
+{
+	CHECK(conn->state == CONN_OPEN);
+	conn->paused = true;
+	ev_idle_stop(conn->loop, &conn->more);
+	watch(conn, conn->io.events & EV_WRITE);
+}
+
+void conn_resume(struct conn *conn)
+{
+	if (!conn->paused)
+		return;
+	conn->paused = false;
+	watch(conn, (conn->io.events & EV_WRITE) | EV_READ);
+	ev_idle_start(conn->loop, &conn->more);
 }
 
 size_t conn_queued_bytes(const struct conn *conn)

@@ -99,6 +99,11 @@ void conn_set_priority(struct conn *conn, int priority);
  * at first, FRAME_BODY_BYTES_MAX. */
 void conn_limit_frames(struct conn *conn, uint32_t body_bytes_max);
 
+/* Deliver no frames and read nothing until it is resumed; sending goes on. One
+ * that is being delivered is finished. Once open. */
+void conn_pause(struct conn *conn);
+void conn_resume(struct conn *conn);
+
 size_t conn_queued_bytes(const struct conn *conn);
 
 /* The descriptor that came with the frame being delivered; owned by the

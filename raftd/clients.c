@@ -588,6 +588,18 @@ struct clients *clients_new(struct ev_loop *ev,
 	return clients;
 }
 
+void clients_pause(struct clients *clients)
+{
+	if (clients->attached)
+		conn_pause(clients->conn);
+}
+
+void clients_resume(struct clients *clients)
+{
+	if (clients->attached)
+		conn_resume(clients->conn);
+}
+
 void clients_free(struct clients *clients)
 {
 	if (clients == NULL)

@@ -87,6 +87,10 @@ RFS_MUST_USE enum rfs_err
 clients_restore(struct clients *clients,
 		const DistributedFs__SnapshotMeta *meta, int fd);
 
+/* Hear nothing from storaged until it may go on. */
+void clients_pause(struct clients *clients);
+void clients_resume(struct clients *clients);
+
 /* clients may be NULL. */
 void clients_free(struct clients *clients);
 

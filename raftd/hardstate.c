@@ -25,7 +25,7 @@ struct hardstate_file {
 	char path[512];
 	int fd;
 	uint64_t write_count;
-	uint64_t sync_count;
+	_Atomic uint64_t sync_count; /* read by another thread */
 };
 
 static void encode(const struct hardstate *state, uint64_t write_count,

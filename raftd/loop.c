@@ -83,18 +83,19 @@ static void on_deadline(struct ev_loop *ev, ev_io *io, int revents)
 
 /* ---- effects ---- */
 
-static void write_hard_state(struct loop *loop,
-			     const struct raft_effects *effects)
+/* Until it is durable the raft stands still: nothing may depend on it, and what
+ * a step may borrow is gone by then. */
+static void hold(struct loop *loop, const struct raft_effects *effects)
 {
 	loop->hardstate.term = effects->term;
 	loop->hardstate.voted_for = effects->voted_for;
 	loop->hardstate.supported_term = effects->supported_term;
 	loop->hardstate.floor = effects->floor;
-	if (hardstate_write(loop->hardstate_file, &loop->hardstate) ==
-	    RFS_ERR_OK)
-		return;
-	log_error("stopping: a failed write or sync is final");
-	_exit(EXIT_FAILURE);
+	loop->held = *effects;
+	loop->holding = true;
+	peers_pause(loop->peers);
+	clients_pause(loop->clients);
+	hardstate_writer_begin(loop->hardstate_writer, &loop->hardstate);
 }
 
 /* What a partition left behind, and how it was settled. */
@@ -253,17 +254,14 @@ static void report_lease(const struct loop *loop, const struct raft_view *was)
 	log_notice("leases: %s", why.setting);
 }
 
+/* All but the hard state, which is durable. */
 static void carry_out(struct loop *loop, const struct raft_effects *effects)
 {
-	struct raft_view was = loop->view;
+	const struct raft_view *was = &loop->view_before;
 
-	raft_view(loop->raft, &loop->view);
-	pages_withdraw(loop->pages, &loop->view);
-	if (effects->hard_state_changed)
-		write_hard_state(loop, effects);
 	pages_publish(loop->pages, &loop->view);
 	if (loop->view.role == RAFT_LEADER &&
-	    (was.role != RAFT_LEADER || was.term != loop->view.term))
+	    (was->role != RAFT_LEADER || was->term != loop->view.term))
 		clients_limbo(loop->clients, loop->raft, &loop->view);
 	write_log(loop, effects);
 	changes_follow(&loop->changes, &loop->view, effects->membership_changed,
@@ -277,14 +275,14 @@ static void carry_out(struct loop *loop, const struct raft_effects *effects)
 	arm(loop, effects->deadline_raw_ns);
 	expect(loop, effects->deadline_raw_ns);
 
-	if (loop->view.commit_index != was.commit_index) {
+	if (loop->view.commit_index != was->commit_index) {
 		PROBE2(commit, loop->view.commit_index, loop->view.term);
 		count_log(loop);
 	}
 	offer_snapshot(loop);
-	report_change(loop, &was);
-	report_hand_over(loop, &was);
-	report_lease(loop, &was);
+	report_change(loop, was);
+	report_hand_over(loop, was);
+	report_lease(loop, was);
 	if (loop->stopping && loop->view.role != RAFT_LEADER)
 		ev_break(loop->ev, EVBREAK_ALL);
 }
@@ -296,26 +294,93 @@ static void step(struct loop *loop, const struct raft_event *event)
 
 	loop->stepping = true;
 	loop->configuring = event->type == RAFT_EV_CONFIGURE;
+	loop->view_before = loop->view;
 	loop_now(loop, &now.now);
 	raft_step(loop->raft, &now, &effects);
-	carry_out(loop, &effects);
+	raft_view(loop->raft, &loop->view);
+	pages_withdraw(loop->pages, &loop->view);
+	if (effects.hard_state_changed)
+		hold(loop, &effects);
+	else
+		carry_out(loop, &effects);
 	loop->stepping = false;
+}
+
+static void step_posted(struct loop *loop)
+{
+	while (loop->posted_count > 0 && !loop->holding) {
+		const struct raft_event posted = loop->posted[0];
+
+		memmove(loop->posted, loop->posted + 1,
+			--loop->posted_count * sizeof(loop->posted[0]));
+		step(loop, &posted);
+	}
+}
+
+/* What is lost when the raft stands still: what comes again, what is only a
+ * hint, and what cannot wait because it is borrowed. A peer or a storaged that
+ * was here is not heard meanwhile. */
+static bool may_be_lost(const struct loop *loop, enum raft_event_type type)
+{
+	switch (type) {
+	case RAFT_EV_TICK:
+	case RAFT_EV_RTT:
+	case RAFT_EV_RECEIVE:
+	case RAFT_EV_CONFIGURE:
+		return true;
+	case RAFT_EV_PEER_LOST:
+	case RAFT_EV_DEATH:
+		return loop->posted_count > LOOP_POSTED_MAX / 2;
+	default:
+		return false;
+	}
+}
+
+/* Of these the newest says all. */
+static bool replaces(const struct raft_event *event,
+		     const struct raft_event *older)
+{
+	return event->type == older->type &&
+	       (event->type == RAFT_EV_HOST || event->type == RAFT_EV_FILLING ||
+		event->type == RAFT_EV_LEASE ||
+		event->type == RAFT_EV_PERSISTED);
+}
+
+static void wait_in_line(struct loop *loop, const struct raft_event *event)
+{
+	for (uint32_t i = 0; i < loop->posted_count; i++) {
+		if (replaces(event, &loop->posted[i])) {
+			loop->posted[i] = *event;
+			return;
+		}
+	}
+	CHECK(loop->posted_count < LOOP_POSTED_MAX);
+	loop->posted[loop->posted_count++] = *event;
 }
 
 void loop_post(struct loop *loop, const struct raft_event *event)
 {
-	if (loop->stepping) {
-		CHECK(loop->posted_count < LOOP_POSTED_MAX);
-		loop->posted[loop->posted_count++] = *event;
+	if (loop->holding && may_be_lost(loop, event->type))
+		return;
+	if (loop->stepping || loop->holding) {
+		wait_in_line(loop, event);
 		return;
 	}
 	step(loop, event);
-	for (uint32_t i = 0; i < loop->posted_count; i++) {
-		const struct raft_event posted = loop->posted[i];
+	step_posted(loop);
+}
 
-		step(loop, &posted);
-	}
-	loop->posted_count = 0;
+static void on_hardstate_written(void *ctx)
+{
+	struct loop *loop = ctx;
+
+	loop->holding = false;
+	peers_resume(loop->peers);
+	clients_resume(loop->clients);
+	loop->stepping = true;
+	carry_out(loop, &loop->held);
+	loop->stepping = false;
+	step_posted(loop);
 }
 
 /* ---- what the parts report ---- */
@@ -486,7 +551,8 @@ static void on_propose(void *ctx, const struct raft_proposal *proposals,
 		.propose = { .proposals = proposals, .count = count },
 	};
 
-	if (loop->stopping)
+	/* Who changes its hard state is about to lead, at best. */
+	if (loop->stopping || loop->holding)
 		refuse_proposals(loop, proposals, count, RFS_ERR_NOT_LEADER);
 	else if (disk_is_full(loop->disk))
 		refuse_proposals(loop, proposals, count, RFS_ERR_NOSPC);
@@ -496,12 +562,19 @@ static void on_propose(void *ctx, const struct raft_proposal *proposals,
 
 static void on_read(void *ctx, uint64_t id)
 {
+	struct loop *loop = ctx;
 	const struct raft_event event = {
 		.type = RAFT_EV_READ,
 		.read = { .id = id },
 	};
 
-	loop_post(ctx, &event);
+	if (loop->holding)
+		clients_read_done(loop->clients, &(struct raft_read_done){
+							 .id = id,
+							 .err = RFS_ERR_NOT_LEADER,
+						 });
+	else
+		loop_post(loop, &event);
 }
 
 static void on_snapshot_taken(void *ctx,
@@ -554,12 +627,15 @@ static void on_installed(void *ctx, const struct raft_snapshot_meta *meta,
 	const struct raft_event event = {
 		.type = RAFT_EV_SNAPSHOT_INSTALLED,
 		.snapshot = *meta,
-		.membership = membership,
-		.window = window,
+		.membership = membership != NULL ? &loop->installed : NULL,
+		.window = window != NULL ? &loop->installed_window : NULL,
 	};
 
-	CHECK(!loop->stepping); /* what it borrows is, for this call */
-
+	/* Borrowed for this call, and the step may have to wait. */
+	if (membership != NULL)
+		loop->installed = *membership;
+	if (window != NULL)
+		loop->installed_window = *window;
 	if (meta->index > loop->snapshot_index) {
 		loop->snapshot_index = meta->index;
 		loop->log_bytes = 0;
@@ -852,6 +928,10 @@ static enum rfs_err open_world(struct loop *loop, const struct node_key *key)
 	err = loop_restart(loop, on_persisted, &noted);
 	if (err != RFS_ERR_OK)
 		return err;
+	loop->hardstate_writer = hardstate_writer_new(
+		loop->ev, loop->hardstate_file, on_hardstate_written, loop);
+	if (loop->hardstate_writer == NULL)
+		return RFS_ERR_NOMEM;
 	loop->snapshot_index = loop->counted_index = noted.at.index;
 	raft_view(loop->raft, &loop->view);
 	changes_init(&loop->changes, config, loop->raft, loop->clients,
@@ -951,6 +1031,7 @@ void loop_free(struct loop *loop)
 	clients_free(loop->clients);
 	scrub_free(loop->scrub);
 	disk_free(loop->disk);
+	hardstate_writer_free(loop->hardstate_writer);
 	hardstate_close(loop->hardstate_file);
 	if (loop->raft != NULL)
 		raft_free(loop->raft);

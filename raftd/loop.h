@@ -1,9 +1,11 @@
 /* The wiring of raftd: readiness in, one raft_step(), its effects out.
  *
- * One thread. The order in which effects are carried out:
+ * One thread that never waits for a disk. The order in which effects are carried out:
  *
  *	1. the page, if this step lost the lease: storaged stops first
- *	2. term and vote, durable before anything that depends on them
+ *	2. term and vote, durable before anything that depends on them: beside
+ *	   the loop, and meanwhile the raft stands still: peers and storaged are
+ *	   not heard, what else comes up waits in line
  *	3. the page in full: nothing it claims can be forgotten by a crash now
  *	4. the log (beside the loop), messages, committed entries, answers
  *

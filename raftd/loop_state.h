@@ -13,7 +13,7 @@
 #include "raftd/core/raft.h"
 #include "raftd/disk.h"
 #include "raftd/guard.h"
-#include "raftd/hardstate.h"
+#include "raftd/hardstate_writer.h"
 #include "raftd/logpage.h"
 #include "raftd/loop.h"
 #include "raftd/pages.h"
@@ -22,7 +22,7 @@
 #include "raftd/scrub.h"
 #include "raftd/transfer.h"
 
-#define LOOP_POSTED_MAX 64
+#define LOOP_POSTED_MAX 128
 
 struct loop {
 	struct ev_loop *ev;
@@ -37,6 +37,7 @@ struct loop {
 	struct scrub *scrub;
 	struct hardstate_file *hardstate_file;
 	struct hardstate hardstate;
+	struct hardstate_writer *hardstate_writer;
 	struct peers *peers;
 	struct clients *clients;
 	struct transfer *transfer;
@@ -49,8 +50,16 @@ struct loop {
 	struct raft_proposal_done configured;
 	struct logpage *logpage;
 
-	/* Steps never nest: what comes up inside one waits here. */
+	/* Steps never nest: what comes up inside one waits here. So does what
+	 * comes up while the hard state is being written: the effects of the
+	 * step that changed it are held until then. */
 	bool stepping;
+	bool holding;
+	struct raft_effects held;
+	/* Of a posted SNAPSHOT_INSTALLED. */
+	struct raft_membership installed;
+	struct raft_window installed_window;
+	struct raft_view view_before; /* that step */
 	struct raft_event posted[LOOP_POSTED_MAX];
 	uint32_t posted_count;
 

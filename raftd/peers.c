@@ -866,6 +866,20 @@ struct peers *peers_new(struct ev_loop *ev, const struct config *config,
 	return peers;
 }
 
+void peers_pause(struct peers *peers)
+{
+	for (uint32_t i = 0; i < peers->peer_count; i++)
+		if (peers->peer[i]->in != NULL)
+			conn_pause(peers->peer[i]->in->conn);
+}
+
+void peers_resume(struct peers *peers)
+{
+	for (uint32_t i = 0; i < peers->peer_count; i++)
+		if (peers->peer[i]->in != NULL)
+			conn_resume(peers->peer[i]->in->conn);
+}
+
 void peers_free(struct peers *peers)
 {
 	if (peers == NULL)

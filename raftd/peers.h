@@ -104,6 +104,10 @@ uint64_t peers_bad_messages(const struct peers *peers);
 uint64_t peers_messages_sent(const struct peers *peers);
 
 /* What is queued is tried once more. peers may be NULL. */
+/* Hear nothing of what the peers' rafts say until they may go on; at once. */
+void peers_pause(struct peers *peers);
+void peers_resume(struct peers *peers);
+
 void peers_free(struct peers *peers);
 
 #endif

@@ -23,6 +23,7 @@ struct end {
 	struct ev_loop *loop;
 	int opened, frames, drained, closed;
 	int want_frames; /* stop the loop then */
+	int pause_at;	 /* pause after so many */
 	uint64_t last_offset;
 	size_t last_bytes;
 	int fd_of[8]; /* by offset; -1: none came with that frame */
@@ -83,7 +84,9 @@ static void on_frame(struct conn *conn, void *ctx, const struct frame *frame)
 		write_frame(end->flood);
 		assert_true(end->frames < 1000);
 	}
-	if (++end->frames == end->want_frames)
+	if (++end->frames == end->pause_at)
+		conn_pause(conn);
+	if (end->frames == end->want_frames)
 		ev_break(end->loop, EVBREAK_ALL);
 }
 
@@ -192,6 +195,61 @@ static void frames_arrive_whole_and_in_order(void **state)
 	assert_int_equal(w->b.frames, 3);
 	assert_int_equal(w->b.last_offset, 3);
 	assert_int_equal(w->b.last_bytes, 5);
+}
+
+static void on_shortly(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	(void)w;
+	(void)revents;
+	ev_break(loop, EVBREAK_ALL);
+}
+
+/* While it is paused frames come and none is delivered, nor lost. */
+static void a_paused_connection_delivers_everything_later(void **state)
+{
+	struct world *w = *state;
+	struct ev_timer shortly;
+
+	w->b.want_frames = 1;
+	assert_int_equal(send_chunk(&w->a, 1, 0, -1), RFS_ERR_OK);
+	run(w->loop);
+
+	conn_pause(w->b.conn);
+	for (uint64_t i = 2; i < 6; i++)
+		assert_int_equal(send_chunk(&w->a, i, 100, -1), RFS_ERR_OK);
+	assert_int_equal(send_chunk(&w->b, 7, 0, -1), RFS_ERR_OK);
+	w->a.want_frames = 1;
+	run(w->loop); /* what it sends itself leaves all the same */
+	assert_int_equal(w->a.last_offset, 7);
+	ev_timer_init(&shortly, on_shortly, 0.02, 0.);
+	ev_timer_start(w->loop, &shortly);
+	ev_run(w->loop, 0);
+	assert_int_equal(w->b.frames, 1);
+
+	conn_resume(w->b.conn);
+	w->b.want_frames = 5;
+	run(w->loop);
+	assert_int_equal(w->b.frames, 5);
+	assert_int_equal(w->b.last_offset, 5);
+}
+
+/* The frame that pauses it is the last, of many that came at once. */
+static void a_frame_may_pause_its_own_connection(void **state)
+{
+	struct world *w = *state;
+
+	w->b.pause_at = 2;
+	w->b.want_frames = 2;
+	for (uint64_t i = 1; i < 6; i++)
+		assert_int_equal(send_chunk(&w->a, i, 0, -1), RFS_ERR_OK);
+	run(w->loop);
+	assert_int_equal(w->b.frames, 2);
+	ev_run(w->loop, EVRUN_NOWAIT);
+	assert_int_equal(w->b.frames, 2);
+	conn_resume(w->b.conn);
+	w->b.want_frames = 5;
+	run(w->loop);
+	assert_int_equal(w->b.frames, 5);
 }
 
 static void say_lazily(struct end *end, uint64_t offset)
@@ -500,6 +558,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			an_oversized_frame_is_refused_before_it_is_read,
 			unix_pair, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_paused_connection_delivers_everything_later,
+			unix_pair, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_frame_may_pause_its_own_connection, unix_pair,
+			tear_down),
 		cmocka_unit_test_setup_teardown(
 			what_may_wait_leaves_with_what_may_not_and_in_order,
 			unix_pair, tear_down),

@@ -52,3 +52,22 @@ ok "with a quick disk the pace is back" $?
 	"$B/tests/system/writer" "$W/n$((slow % 3 + 1))/run/files.sock" \
 		/pace_last verify "$W/paced"
 ok "and n$slow has not fallen behind" $?
+
+# A new term waits for the disk, the loop does not: it answers meanwhile, and
+# says itself how long it was away at most.
+wait_until 10 leader_by 1
+old=$(await_leader 1)
+slow=$((old % 3 + 1))
+next=$((slow % 3 + 1))
+term_at() { number "$1" term; }
+before=$(term_at $slow)
+echo 4000 >"$W/n$slow/slow"
+timeout 20 "$B/raftfs" -c "$W/n$old/raftfs.conf" leader transfer "n$next" \
+	>/dev/null
+new_term() { [ "$(term_at $slow)" -gt "$before" ]; }
+wait_until 20 new_term
+ok "with a disk of 4 s a sync n$slow hears of the next term" $?
+stall=$(number $slow loop_stall_max_ns)
+[ "${stall:-4000000000}" -lt 4000000000 ]
+ok "and its loop was never away for as long: $((stall / 1000000)) ms" $?
+rm "$W/n$slow/slow"
