@@ -33,6 +33,7 @@ call() {
 configure() { # N [lines of the section]
 	extra_conf="supervisor {
 			restarts = 3
+			watchdog = 60s # raftd is paused below
 		}
 		grpc {
 			address = \"10.77.7.$1\"
@@ -76,7 +77,8 @@ start 2 3
 wait_until 20 call health "" SERVING
 ok "with the others it is" $?
 expect "time is what the clock page says" call time "$W/n1/run/clock.page"
-expect "four instants give an offset, and a guess is near it" call offset
+expect "four instants give an offset that the page agrees with" \
+	call offset "$W/n1/run/clock.page"
 expect "the example of the manual" in_node 4 timeout 60 /usr/bin/python3 \
 	contrib/examples/grpc_time.py "$W/n1/run/grpc.pem" "10.77.7.1:$PORT"
 leader=$(leader_by 1)
@@ -111,6 +113,8 @@ ok "no ALPN is shown out" $?
 expect "many clients" call crowd 20 40
 expect "many calls of one" call many 400
 expect "silent connections" call silent 300
+expect "a client that never reads" call deaf
+expect "a flood of pings" call flood
 pause 1 raftd
 expect "a deadline ends a call that waits for raftd" \
 	call refused impatient DEADLINE_EXCEEDED
