@@ -198,6 +198,7 @@ three_left=$(for n in 1 2 3 4 5; do
 done)
 mapfile -t left <<<"$three_left"
 crash "${left[0]}"
+wait_until 20 rfs "${left[1]}" put "$SELF" /three-of-four # under a leader
 members "${left[1]}" remove "n${left[0]}"
 ok "a dead voter is removed" $?
 crash "${left[1]}"

@@ -23,7 +23,7 @@ mount_node() { # N: all nodes are known, N comes first
 
 world 3
 start 1 2 3
-wait_until 20 leader_by 1
+wait_until 60 serving
 ok "a leader is elected" $?
 mount_node 1 && mount_node 2
 ok "the tree is mounted twice" $?
@@ -62,13 +62,14 @@ git -C "$W/m1/src" init -q . && git -C "$W/m1/src" add . &&
 	[ -z "$(git -C "$W/m1/clone" status --short)" ]
 ok "git commits, clones through the other node, and finds nothing amiss" $?
 
-leader=$(leader_by 1)
+leader=$(await_leader 1)
 cp -r "$W/src" "$W/m$((leader % 2 + 1))/during" 2>"$W/cp.err" &
 copy=$!
 sleep 0.3
 kill_daemon "$leader" raftd
 wait "$copy"
-ok "a copy does not notice that the leader dies $(cat "$W/cp.err")" $?
+status=$?
+ok "a copy does not notice that the leader dies $(cat "$W/cp.err")" "$status"
 diff -r "$W/src" "$W/m$((leader % 2 + 1))/during"
 ok "and is whole" $?
 crash 1
