@@ -44,6 +44,7 @@ static void fill_peer(const struct loop *loop,
 	peer->match_index = view->match_index;
 	peer->next_index = view->next_index;
 	peer->rtt_ns = view->rtt_ns;
+	peer->tcp_rtt_ns = view->tcp_rtt_ns;
 	peer->rtt_from = (char *)rtt_from[view->rtt_from];
 	peer->heard_ns = view->last_heard_raw_ns > 0 ?
 				 clock_raw_ns() - view->last_heard_raw_ns :

@@ -540,6 +540,7 @@ static struct raft_peer_view raft_view_peer(const struct raft *raft,
 		.rtt_ns = peer->rtt.smoothed_ns ? peer->rtt.smoothed_ns :
 						  peer->tcp_rtt_ns,
 		.rtt_from = rtt_from(raft, peer),
+		.tcp_rtt_ns = peer->tcp_rtt_ns,
 		.last_heard_raw_ns = peer->heard_raw_ns,
 		.disk_ns = peer->disk.smoothed_ns,
 		.condition = peer->condition,

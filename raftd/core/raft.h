@@ -634,6 +634,7 @@ struct raft_view {
 		uint64_t next_index;
 		int64_t rtt_ns;		/* smoothed, of answers; else TCP's */
 		enum raft_rtt_from rtt_from;
+		int64_t tcp_rtt_ns;	/* TCP's least; 0: not known */
 		int64_t last_heard_raw_ns;
 		int64_t disk_ns;    /* until an entry is durable there; 0 */
 		uint32_t condition; /* RAFT_UNFIT_*, as it said last */

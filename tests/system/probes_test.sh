@@ -43,3 +43,26 @@ print(' '.join(sorted(r['formatted']['key']['peer']
 	for r in json.load(sys.stdin))))")
 [ "$rows" = "n2 n3" ]
 ok "rows carry the peers' names" $?
+
+# The kernel's own figure of a link, which raftd asks for, and the probe's, which
+# is of smoothed samples: none of those is below the least one.
+agree() {
+	status_of 1 >"$W/status" &&
+		"$bpftool" -j map dump pinned "$(pins_of 1)/rtt_tcp" >"$W/rows" &&
+		python3 - "$W/status" "$W/rows" <<-'EOF'
+			import json, sys
+
+			node = json.load(open(sys.argv[1]))
+			node = node["nodes"][0] if "nodes" in node else node
+			least = {p["name"]: p["tcp_rtt_ns"]
+			         for p in node["raft"]["peers"] if p["node"] != 1}
+			rows = {r["formatted"]["key"]["peer"]: r["formatted"]["value"]
+			        for r in json.load(open(sys.argv[2]))
+			        if "RAFTD" in str(r["formatted"]["key"]["daemon"])}
+			assert len(least) == 2 and set(least) <= set(rows), (least, rows)
+			for name, ns in least.items():
+			    assert 0 < ns <= 1000 * (rows[name]["min_us"] + 1), (name, ns)
+		EOF
+}
+wait_until 20 agree
+ok "raftd and the probe agree about its links" $?
