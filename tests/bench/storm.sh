@@ -15,7 +15,9 @@
 # Names: raft.storm.elections (none is right), raft.storm.minutes,
 # raft.storm.silence_max_ms (longest a follower heard nothing of its leader),
 # raft.storm.stall_max_ms (longest turn of a loop), raft.storm.hurried_s (turns
-# that were lent real-time priority),
+# that were lent real-time priority), raft.storm.host_late_max_ms (how long a
+# thread of high real-time priority waited: a machine below this one, if it is
+# virtual, that gives it no core keeps a leader silent whatever raftd does),
 # raft.storm.writes_s, raft.storm.slowest_ms.
 set -eu
 cd "$(dirname "$0")/../.."

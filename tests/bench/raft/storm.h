@@ -9,7 +9,8 @@
 /* One client that writes, and rests, for so long: storm.elections, by the term;
  * storm.silence_max_ms, the longest a follower heard nothing of a leader it
  * followed; storm.stall_max_ms, the longest turn of a raftd's loop;
- * storm.hurried_s, turns that needed its guard; storm.writes_s, and
+ * storm.hurried_s, turns that needed its guard; storm.host_late_max_ms, how
+ * late a core was with a thread of high real-time priority; storm.writes_s, and
  * storm.slowest_ms of them. */
 void storm_run(const struct cluster *cluster, unsigned int seconds);
 
