@@ -352,6 +352,8 @@ ASKED = {
     'younger-margin': 'lease_test',
     'i9-stamp': 'story_test',
     'i9-records': 'lease_test',
+    'i8-past-forgotten': 'story_test',
+    'i8-off-at-once': 'story_test',
     'p-not-told': 'raft_test',
     'p-forgotten': 'raft_test',
     'i11-other-leader': 'story_test',
