@@ -21,8 +21,9 @@ struct selfcert {
 
 /* The one kept in data_dir/grpc/own.pem, mode 0400; made when there is none or
  * it does not fit. Also puts the certificate, for everybody, into
- * run_dir/grpc.pem. On RFS_ERR_OK the caller's to selfcert_fini(). IO, NOMEM,
- * DENIED when others may read the key; all logged. */
+ * run_dir/grpc.pem. On RFS_ERR_OK the caller's to selfcert_fini(). DENIED:
+ * others may read the key; CORRUPT: the file has none, and is left as it is;
+ * IO, NOMEM. All are logged. */
 RFS_MUST_USE enum rfs_err selfcert_load(const struct config *config,
 					struct selfcert *own);
 void selfcert_fini(struct selfcert *own);
