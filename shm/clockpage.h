@@ -26,6 +26,9 @@
 
 #define CLOCKPAGE_MAGIC     0x52465343u /* "RFSC" */
 #define CLOCKPAGE_VERSION   2u
+/* disruptions: what one generation of the page counted, above that the
+ * generation. */
+#define CLOCKPAGE_DISRUPTIONS_BITS 12
 #define CLOCKPAGE_RETRY_MAX 64
 
 enum clock_quality {

@@ -14,9 +14,6 @@ _Static_assert((int)TIMESYNC_HOLDOVER == (int)CLOCK_HOLDOVER, "same values");
 _Static_assert((int)TIMESYNC_SYNCED == (int)CLOCK_SYNCED, "same values");
 _Static_assert((int)TIMESYNC_DISRUPTED == (int)CLOCK_DISRUPTED, "same values");
 
-/* Disruptions one generation of the page can count. */
-#define DISRUPTIONS_PER_GENERATION_BITS 12
-
 static void make_view(struct publish *publish, uint64_t generation,
 		      const char *run_dir)
 {
@@ -49,7 +46,7 @@ enum rfs_err publish_init(struct publish *publish, int fd, uint64_t generation,
 	}
 	publish->page = map;
 	publish->disruptions_base =
-		(uint32_t)(generation << DISRUPTIONS_PER_GENERATION_BITS);
+		(uint32_t)(generation << CLOCKPAGE_DISRUPTIONS_BITS);
 	fastline_init(&publish->fast);
 	make_view(publish, generation, run_dir);
 	/* At once, so that hardly anybody sees a page that counts from 0. */
@@ -86,7 +83,7 @@ enum rfs_err publish_init_file(struct publish *publish, const char *run_dir)
 	snprintf(path, sizeof(path), "%s/%s", run_dir, PUBLISH_FILE);
 	generation = generation_of(path) + 1;
 	publish->disruptions_base =
-		(uint32_t)(generation << DISRUPTIONS_PER_GENERATION_BITS);
+		(uint32_t)(generation << CLOCKPAGE_DISRUPTIONS_BITS);
 	make_view(publish, generation, run_dir);
 	if (publish->view == NULL)
 		return RFS_ERR_IO;

@@ -5,6 +5,7 @@
 
 #include "client/cli/clock.h"
 #include "common/units.h"
+#include "shm/clockpage.h"
 
 /* What each part of the bound is, and what makes it smaller. */
 static const struct {
@@ -227,7 +228,9 @@ static void print_tracking(const struct ask_node *node)
 				     sizeof(most)));
 	if (clock->corrections_held > 0)
 		printf("; %" PRIu64 " cut short", clock->corrections_held);
-	printf("\n  disruptions   %" PRIu32 "\n", clock->disruptions);
+	printf("\n  disruptions   %" PRIu32 " since timesyncd started; page's "
+	       "count %" PRIu32 "\n",
+	       clock->disruptions % (1u << CLOCKPAGE_DISRUPTIONS_BITS), clock->disruptions);
 	printf("  packets       %" PRIu64 " in, %" PRIu64 " out, %s stamps; "
 	       "refused: %" PRIu64 " by MAC, %" PRIu64 " replayed, %" PRIu64
 	       " too many, %" PRIu64 " strange\n",

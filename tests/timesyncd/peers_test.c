@@ -668,6 +668,265 @@ static void a_delayed_reply_widens_its_own_interval(void **state)
 	end_world(w);
 }
 
+/* A relay between two sides that know each other. */
+static void open_relay(struct world *w, struct relay *relay)
+{
+	uint16_t fake_one = free_port();
+	uint16_t fake_two = free_port();
+
+	*relay = (struct relay){ .one = w->config[0].nodes[0].time_port,
+				 .two = w->config[0].nodes[1].time_port };
+	w->config[0].nodes[1].time_port = fake_two;
+	w->config[1].nodes[0].time_port = fake_one;
+	relay->to_one = attacker_socket(fake_two);
+	relay->to_two = attacker_socket(fake_one);
+	open_side(w, 0);
+	open_side(w, 1);
+	relayed_ask(w, relay, false);
+	assert_int_equal(w->side[0].replies, 1);
+}
+
+static void close_relay(struct world *w, struct relay *relay)
+{
+	close(relay->to_one);
+	close(relay->to_two);
+	end_world(w);
+}
+
+/* What is waiting at fd, within a tenth of a second. */
+static void wait_packet(struct world *w, int fd,
+			uint8_t packet[TIMEPACKET_BYTES])
+{
+	for (int i = 0; i < 200; i++) {
+		if (drain(fd, packet) > 0)
+			return;
+		run_for(w, 0.0005);
+	}
+	fail_msg("no packet came");
+}
+
+static void one_flipped_bit_anywhere_is_met_with_silence(void **state)
+{
+	(void)state;
+	struct world *w = new_world();
+	uint8_t request[TIMEPACKET_BYTES], reply[TIMEPACKET_BYTES];
+	uint8_t nothing[TIMEPACKET_BYTES];
+	struct relay relay;
+
+	open_relay(w, &relay);
+	for (uint32_t at = 0; at < TIMEPACKET_BYTES; at++) {
+		uint32_t replies = w->side[0].replies;
+		uint8_t bit = (uint8_t)(1u << at % 8);
+
+		peers_ask(w->side[0].peers, 2, NS_PER_SEC);
+		wait_packet(w, relay.to_one, request);
+		request[at] ^= bit;
+		attack(relay.to_two, relay.two, request, sizeof(request));
+		run_for(w, 0.006); /* and the bucket fills again */
+		assert_int_equal(drain(relay.to_two, nothing), 0);
+
+		request[at] ^= bit;
+		attack(relay.to_two, relay.two, request, sizeof(request));
+		wait_packet(w, relay.to_two, reply);
+		reply[at] ^= bit;
+		attack(relay.to_one, relay.one, reply, sizeof(reply));
+		run_for(w, 0.006);
+		assert_int_equal(w->side[0].replies, replies);
+
+		reply[at] ^= bit;
+		attack(relay.to_one, relay.one, reply, sizeof(reply));
+		run_for(w, 0.002);
+		assert_int_equal(w->side[0].replies, replies + 1);
+	}
+	close_relay(w, &relay);
+}
+
+static void a_true_packet_of_another_size_is_met_with_silence(void **state)
+{
+	(void)state;
+	struct world *w = new_world();
+	uint8_t request[1472] = { 0 }, reply[TIMEPACKET_BYTES];
+	struct relay relay;
+
+	open_relay(w, &relay);
+	peers_ask(w->side[0].peers, 2, NS_PER_SEC);
+	wait_packet(w, relay.to_one, request);
+	for (size_t bytes = 0; bytes < sizeof(request); bytes += 1) {
+		if (bytes == TIMEPACKET_BYTES)
+			continue;
+		attack(relay.to_two, relay.two, request, bytes);
+		if (bytes % 64 == 0)
+			run_for(w, 0.001);
+	}
+	run_for(w, 0.01);
+	assert_int_equal(drain(relay.to_two, reply), 0);
+	/* It was a good one. */
+	attack(relay.to_two, relay.two, request, TIMEPACKET_BYTES);
+	wait_packet(w, relay.to_two, reply);
+	close_relay(w, &relay);
+}
+
+static void an_answer_from_another_address_is_not_taken(void **state)
+{
+	(void)state;
+	struct world *w = new_world();
+	uint8_t request[TIMEPACKET_BYTES], reply[TIMEPACKET_BYTES];
+	struct relay relay;
+
+	open_relay(w, &relay);
+	int elsewhere = attacker_socket(free_port());
+	uint64_t refused = peers_counters(w->side[0].peers)->refused_other;
+
+	peers_ask(w->side[0].peers, 2, NS_PER_SEC);
+	wait_packet(w, relay.to_one, request);
+	attack(relay.to_two, relay.two, request, sizeof(request));
+	wait_packet(w, relay.to_two, reply);
+	attack(elsewhere, relay.one, reply, sizeof(reply));
+	run_for(w, 0.01);
+	assert_int_equal(w->side[0].replies, 1);
+	assert_int_equal(peers_counters(w->side[0].peers)->refused_other,
+			 refused + 1);
+	attack(relay.to_one, relay.one, reply, sizeof(reply));
+	run_for(w, 0.01);
+	assert_int_equal(w->side[0].replies, 2);
+	close(elsewhere);
+	close_relay(w, &relay);
+}
+
+static void ones_own_request_sent_back_is_no_answer(void **state)
+{
+	(void)state;
+	struct world *w = new_world();
+	uint8_t request[TIMEPACKET_BYTES], answer[TIMEPACKET_BYTES];
+	struct relay relay;
+
+	open_relay(w, &relay);
+	peers_ask(w->side[0].peers, 2, 50 * NS_PER_MS);
+	wait_packet(w, relay.to_one, request);
+	for (uint8_t kind = TIMEPACKET_HELLO; kind <= TIMEPACKET_REPLY;
+	     kind++) {
+		uint8_t turned[TIMEPACKET_BYTES];
+
+		memcpy(turned, request, sizeof(turned));
+		turned[5] = kind;
+		attack(relay.to_one, relay.one, turned, sizeof(turned));
+		/* And from 1 to 2 read as from 2 to 1. */
+		memcpy(turned + 8, request + 12, 4);
+		memcpy(turned + 12, request + 8, 4);
+		memcpy(turned + 16, request + 32, TIMEPACKET_BOOT_BYTES);
+		memcpy(turned + 32, request + 16, TIMEPACKET_BOOT_BYTES);
+		attack(relay.to_one, relay.one, turned, sizeof(turned));
+	}
+	run_for(w, 0.02);
+	assert_int_equal(drain(relay.to_one, answer), 0);
+	assert_int_equal(w->side[0].replies, 1);
+	close_relay(w, &relay);
+}
+
+/* WELCOMEs are sealed, but say nothing about time: an old one must not make
+ * node 1 believe in the boot that it speaks of. */
+static void an_old_welcome_brings_no_old_boot_back(void **state)
+{
+	(void)state;
+	struct world *w = new_world();
+	uint8_t hello[TIMEPACKET_BYTES], welcome[TIMEPACKET_BYTES];
+	struct relay relay;
+	uint64_t boot;
+
+	open_relay(w, &relay);
+	close_side(w, 0);
+	open_side(w, 0);
+	peers_ask(w->side[0].peers, 2, NS_PER_SEC);
+	wait_packet(w, relay.to_one, hello);
+	attack(relay.to_two, relay.two, hello, sizeof(hello));
+	wait_packet(w, relay.to_two, welcome);
+	assert_int_equal(welcome[5], TIMEPACKET_WELCOME);
+	attack(relay.to_one, relay.one, welcome, sizeof(welcome));
+	for (int k = 0; k < 100 && w->side[0].replies == 1; k++) {
+		run_for(w, 0.001);
+		carry(&relay, false);
+	}
+	assert_int_equal(w->side[0].replies, 2);
+
+	close_side(w, 1);
+	open_side(w, 1);
+	relayed_ask(w, &relay, false);
+	boot = w->side[0].last.server_boot;
+	for (int i = 0; i < 5; i++) {
+		uint32_t replies = w->side[0].replies;
+
+		attack(relay.to_one, relay.one, welcome, sizeof(welcome));
+		peers_ask(w->side[0].peers, 2, 300 * NS_PER_MS);
+		attack(relay.to_one, relay.one, welcome, sizeof(welcome));
+		for (int k = 0; k < 100 && w->side[0].replies == replies; k++) {
+			run_for(w, 0.001);
+			carry(&relay, false);
+		}
+		assert_int_equal(w->side[0].replies, replies + 1);
+		assert_true(w->side[0].last.server_boot == boot);
+	}
+	close_relay(w, &relay);
+}
+
+static void a_peer_that_floods_gets_its_share_and_no_more(void **state)
+{
+	(void)state;
+	struct world *w = new_world();
+	const struct peers_counters *counters;
+	int64_t begun_ns = clock_raw_ns();
+	int64_t elapsed_ns;
+
+	open_side(w, 0);
+	open_side(w, 1);
+	for (int i = 0; i < 1000; i++) {
+		uint32_t before = w->side[1].timeouts + w->side[1].replies;
+
+		peers_ask(w->side[1].peers, 1, 1);
+		while (w->side[1].timeouts + w->side[1].replies == before)
+			run_for(w, 0.0001);
+	}
+	run_for(w, 0.01);
+	elapsed_ns = clock_raw_ns() - begun_ns;
+	counters = peers_counters(w->side[0].peers);
+	assert_true(counters->packets_in > 400);
+	/* What the bucket holds, and 200 a second; a HELLO of its own. */
+	assert_true((int64_t)counters->packets_out <=
+		    65 + 200 * elapsed_ns / NS_PER_SEC);
+	/* Node 1's own questions are its own business. */
+	ask(w);
+	end_world(w);
+}
+
+static void strangers_by_the_thousand_are_in_nobodys_way(void **state)
+{
+	(void)state;
+	struct world *w = new_world();
+	int fd = attacker_socket(free_port());
+	uint8_t packet[TIMEPACKET_BYTES] = { 0 };
+	struct timepacket_head head = { .kind = TIMEPACKET_REQUEST,
+					.from = 2,
+					.to = 1,
+					.counter = 1,
+					.nonce = 1 };
+
+	open_side(w, 0);
+	open_side(w, 1);
+	ask(w);
+	timepacket_head_encode(&head, packet);
+	for (uint32_t i = 1; i <= 20; i++) {
+		for (int k = 0; k < 100; k++)
+			attack(fd, w->config[0].nodes[0].time_port, packet,
+			       sizeof(packet));
+		ask(w);
+		assert_int_equal(w->side[0].replies, 1 + i);
+	}
+	assert_int_equal(drain(fd, packet), 0);
+	assert_int_equal(peers_counters(w->side[0].peers)->refused_mac, 0);
+	assert_int_equal(peers_counters(w->side[0].peers)->refused_rate, 0);
+	close(fd);
+	end_world(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -688,6 +947,14 @@ int main(void)
 		cmocka_unit_test(
 			duplicates_and_replays_on_the_path_change_nothing),
 		cmocka_unit_test(a_delayed_reply_widens_its_own_interval),
+		cmocka_unit_test(one_flipped_bit_anywhere_is_met_with_silence),
+		cmocka_unit_test(
+			a_true_packet_of_another_size_is_met_with_silence),
+		cmocka_unit_test(an_answer_from_another_address_is_not_taken),
+		cmocka_unit_test(ones_own_request_sent_back_is_no_answer),
+		cmocka_unit_test(an_old_welcome_brings_no_old_boot_back),
+		cmocka_unit_test(a_peer_that_floods_gets_its_share_and_no_more),
+		cmocka_unit_test(strangers_by_the_thousand_are_in_nobodys_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
