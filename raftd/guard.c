@@ -17,6 +17,8 @@
 #define WINDOW_NS  (100 * NS_PER_MS)
 #define BUSY_TURNS 30 /* a window */
 #define CALM_TURNS 15
+#define BUSY_SHARE 5 /* of a core: a fifth of it and more */
+#define CALM_SHARE 20
 
 struct guard {
 	struct ev_loop *ev;
@@ -33,6 +35,7 @@ struct guard {
 	unsigned int turns_lent;
 	unsigned int turns; /* of the window */
 	int64_t window_raw_ns;
+	int64_t window_cpu_ns; /* the loop's thread had used when it began */
 };
 
 static void nap(struct guard *guard, int64_t ns)
@@ -77,6 +80,14 @@ static void *watch(void *ctx)
 	return NULL;
 }
 
+static int64_t thread_cpu_ns(void)
+{
+	struct timespec used;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+	return used.tv_sec * NS_PER_SEC + used.tv_nsec;
+}
+
 static void become_busy(struct guard *guard)
 {
 	atomic_store(&guard->quiet, false);
@@ -98,30 +109,42 @@ static void give_back(struct guard *guard)
 	if (++guard->turns_lent < 2)
 		return;
 	guard->turns_lent = 0;
-	process_wake_soon();
+	if (!atomic_load(&guard->quiet))
+		process_wake_soon();
 	atomic_store(&guard->lent, false);
+}
+
+/* Few turns may be long ones. */
+static void end_window(struct guard *guard, int64_t now_ns)
+{
+	int64_t took_ns = now_ns - guard->window_raw_ns;
+	int64_t cpu_ns = thread_cpu_ns();
+	int64_t used_ns = cpu_ns - guard->window_cpu_ns;
+	bool quiet = atomic_load(&guard->quiet);
+
+	if (quiet && used_ns >= took_ns / BUSY_SHARE)
+		become_busy(guard);
+	else if (!quiet && guard->turns < CALM_TURNS &&
+		 used_ns < took_ns / CALM_SHARE)
+		become_quiet(guard);
+	guard->turns = 0;
+	guard->window_raw_ns = now_ns;
+	guard->window_cpu_ns = cpu_ns;
 }
 
 static void on_awake(struct ev_loop *ev, ev_check *watcher, int revents)
 {
 	struct guard *guard = watcher->data;
 	int64_t now_ns = clock_raw_ns();
-	bool quiet = atomic_load(&guard->quiet);
-	bool over = now_ns - guard->window_raw_ns >= WINDOW_NS;
 
 	(void)ev;
 	(void)revents;
-	guard->turns++;
-	if (quiet && guard->turns >= BUSY_TURNS && !over)
-		become_busy(guard);
-	else if (!quiet && atomic_load(&guard->lent))
+	if (atomic_load(&guard->lent))
 		give_back(guard);
-	else if (!quiet && over && guard->turns < CALM_TURNS)
-		become_quiet(guard);
-	if (over) {
-		guard->turns = 0;
-		guard->window_raw_ns = now_ns;
-	}
+	if (now_ns - guard->window_raw_ns >= WINDOW_NS)
+		end_window(guard, now_ns);
+	else if (++guard->turns >= BUSY_TURNS && atomic_load(&guard->quiet))
+		become_busy(guard);
 }
 
 /* The thread inherits the priority. */
@@ -144,6 +167,7 @@ struct guard *guard_new(struct ev_loop *ev)
 	guard->ev = ev;
 	guard->thread_id = gettid();
 	guard->window_raw_ns = clock_raw_ns();
+	guard->window_cpu_ns = thread_cpu_ns();
 	atomic_init(&guard->quiet, true);
 	atomic_init(&guard->due_raw_ns, INT64_MAX);
 	sem_init(&guard->wake, 0, 0);

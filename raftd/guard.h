@@ -8,10 +8,12 @@
  * then the loop is an ordinary thread, and a second one, which sleeps until the
  * loop's next duty is GUARD_LATE_NS overdue, lends it the priority for a turn.
  *
- *		30 turns within 100 ms
- *	quiet ------------------------> busy ----> lent
- *	  ^   fewer than 15 in as long   |  ^-------'
- *	  '------------------------------'  a turn later
+ *		30 turns within 100 ms,
+ *		or a fifth of a core
+ *	quiet -------------------------> busy ----> lent
+ *	  ^   fewer than 15 in as long,   |  ^-------'
+ *	  |   and a twentieth of a core   |  a turn later
+ *	  '-------------------------------'
  *
  * Without the right to (RLIMIT_RTPRIO, which a supervisor that is root gives)
  * there is no guard: one line is logged.

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <sched.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/os/clock.h"
@@ -75,6 +76,38 @@ static void a_busy_loop_is_an_ordinary_thread(void **state)
 	guard_free(guard);
 }
 
+/* A turn that takes long: time passes for this thread alone. */
+static void on_long_turn(struct ev_loop *ev, ev_timer *timer, int revents)
+{
+	struct timespec used;
+	int64_t until_ns = 0;
+
+	(void)timer;
+	(void)revents;
+	do {
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+		if (until_ns == 0)
+			until_ns = used.tv_nsec + used.tv_sec * NS_PER_SEC +
+				   120 * NS_PER_MS;
+	} while (used.tv_nsec + used.tv_sec * NS_PER_SEC < until_ns);
+	ev_break(ev, EVBREAK_ALL);
+}
+
+static void few_turns_that_are_long_are_busy_too(void **state)
+{
+	struct ev_loop *ev = *state;
+	struct guard *guard = guard_new(ev);
+	ev_timer timer;
+
+	if (guard == NULL)
+		skip();
+	ev_timer_init(&timer, on_long_turn, 0., 0.);
+	ev_timer_start(ev, &timer);
+	ev_run(ev, 0);
+	assert_int_equal(policy_in_a_turn(ev), SCHED_OTHER);
+	guard_free(guard);
+}
+
 static void a_busy_loop_that_is_late_goes_first_for_a_turn(void **state)
 {
 	struct ev_loop *ev = *state;
@@ -121,6 +154,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(
 			a_busy_loop_is_an_ordinary_thread, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			few_turns_that_are_long_are_busy_too, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_busy_loop_that_is_late_goes_first_for_a_turn, setup,
 			teardown),
