@@ -64,6 +64,7 @@ static void fill_row(DistributedFs__TimesyncPeer *row,
 	row->doubtful = view->doubtful_path;
 	row->doubt_ns = view->doubt_ns;
 	row->doubted = view->doubted;
+	row->served = view->served;
 }
 
 static void fill_clock(DistributedFs__TimesyncStatus *status,

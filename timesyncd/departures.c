@@ -9,9 +9,14 @@ static void note_answer_departed(struct peer_link *link, int64_t wall_ns)
 	int64_t departed_ns;
 
 	stamps_read(&now);
-	if (stamps_departure(&link->peers->last, &now, wall_ns, &departed_ns) &&
-	    departed_ns > link->answered_t3_ns && departed_ns < now.raw_ns)
-		link->answered_departed_ns = departed_ns;
+	if (!stamps_departure(&link->peers->last, &now, wall_ns,
+			      &departed_ns) ||
+	    departed_ns <= link->answered_t3_ns || departed_ns >= now.raw_ns)
+		return;
+	link->answered_departed_ns = departed_ns;
+	for (uint32_t i = 0; i < LINK_SERVED; i++)
+		if (link->served[i].nonce == link->answered_nonce)
+			link->served[i].t3_ns = departed_ns;
 }
 
 /* Departure stamps come back with the packet, and are told apart by its nonce:

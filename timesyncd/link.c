@@ -2,6 +2,7 @@
 #include "timesyncd/link.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/os/clock.h"
 #include "common/os/log.h"
@@ -65,6 +66,15 @@ enum rfs_err link_new(struct peers *peers, const struct config *config,
 	return RFS_ERR_OK;
 }
 
+void link_forget_exchanges(struct peer_link *link)
+{
+	link->answered_nonce = 0;
+	link->answered_departed_ns = 0;
+	link->last_nonce = 0;
+	link->told.nonce = 0;
+	memset(link->served, 0, sizeof(link->served));
+}
+
 void link_readdress(struct peer_link *link, const struct peer_link *as)
 {
 	link->address = as->address;
@@ -73,8 +83,7 @@ void link_readdress(struct peer_link *link, const struct peer_link *as)
 		return;
 	link->auth = as->auth;
 	link->boot_known = false;
-	link->last_nonce = 0;
-	link->answered_departed_ns = 0;
+	link_forget_exchanges(link);
 	link->hello_nonce = 0;
 	link->request_nonce = 0;
 	link->hello_ns = 0;

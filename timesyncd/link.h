@@ -23,6 +23,21 @@
 #include "timesyncd/stamps.h"
 #include "timesyncd/udp.h"
 
+/* Answers of ours that the asker may still tell more of. */
+#define LINK_SERVED 8u
+
+struct link_served {
+	uint64_t nonce; /* 0: none */
+	int64_t t2_ns, t3_ns;
+};
+
+/* A question of ours, to be told to who answered it. */
+struct link_asked {
+	uint64_t nonce; /* 0: none */
+	int64_t t1_ns, t4_ns, delay_ns;
+	uint32_t disruptions; /* of our clock then */
+};
+
 struct peer_link {
 	struct peers *peers;
 	uint32_t id;
@@ -47,6 +62,9 @@ struct peer_link {
 	/* Its last answer to us. */
 	uint64_t last_nonce; /* 0: none, or nothing better to learn of it */
 	struct timesync_exchange last;
+	struct link_served served[LINK_SERVED];
+	uint32_t served_next;
+	struct link_asked told;
 	ev_timer timeout, retry;
 };
 
@@ -80,6 +98,9 @@ void link_free(struct peer_link *link); /* may be NULL */
  * machine's: nothing learnt of the old one holds. A request under way ends by
  * its timeout. */
 void link_readdress(struct peer_link *link, const struct peer_link *as);
+
+/* What is known of exchanges past, of another boot or another key, is void. */
+void link_forget_exchanges(struct peer_link *link);
 
 /* NULL: a stranger. */
 struct peer_link *link_by_id(struct peers *peers, uint32_t id);

@@ -214,6 +214,16 @@ static void host_refined(void *ctx, const struct timesync_exchange *exchange)
 	step(daemon, &event);
 }
 
+static void host_served(void *ctx, const struct timesync_exchange *exchange)
+{
+	struct daemon *daemon = ctx;
+	struct timesync_event event = { .type = TIMESYNC_EV_SERVED,
+					.reply = *exchange };
+
+	look_at_clocks(daemon);
+	step(daemon, &event);
+}
+
 static void host_timed_out(void *ctx, uint32_t peer)
 {
 	struct daemon *daemon = ctx;
@@ -465,6 +475,7 @@ static enum rfs_err open_all(struct daemon *daemon)
 		.hears = host_hears,
 		.replied = host_replied,
 		.refined = host_refined,
+		.served = host_served,
 		.timed_out = host_timed_out,
 	};
 	char path[CONFIG_PATH_MAX + 32];

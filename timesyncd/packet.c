@@ -60,6 +60,9 @@ void packet_reply(uint8_t packet[TIMEPACKET_BYTES],
 	reply.hears = answer->hears;
 	reply.previous_nonce = answer->previous_nonce;
 	reply.previous_transmit_raw_ns = answer->previous_t3_ns;
+	reply.asked_nonce = answer->asked_nonce;
+	reply.asked_transmit_raw_ns = answer->asked_t1_ns;
+	reply.asked_elapsed_ns = answer->asked_elapsed_ns;
 	fill(packet, head, &reply.base);
 }
 
@@ -93,6 +96,9 @@ enum rfs_err packet_parse_reply(const uint8_t *packet,
 		.hears = reply->hears,
 		.previous_nonce = reply->previous_nonce,
 		.previous_t3_ns = reply->previous_transmit_raw_ns,
+		.asked_nonce = reply->asked_nonce,
+		.asked_t1_ns = reply->asked_transmit_raw_ns,
+		.asked_elapsed_ns = reply->asked_elapsed_ns,
 		.clock = {
 			.quality = reply->quality <= TIMESYNC_DISRUPTED ?
 					   (enum timesync_quality)

@@ -30,6 +30,10 @@ struct packet_answer {
 	/* T3 by the kernel of the answer to previous_nonce; 0: not known */
 	uint64_t previous_nonce;
 	int64_t previous_t3_ns;
+	/* A question of the server's to the asker: T1 and T4; nonce 0: none */
+	uint64_t asked_nonce;
+	int64_t asked_t1_ns;
+	uint32_t asked_elapsed_ns; /* to T4 */
 };
 void packet_reply(uint8_t packet[TIMEPACKET_BYTES],
 		  struct timepacket_head *head,

@@ -31,6 +31,9 @@ struct peers_host {
 	/* The exchange before, with a later T3: that of the kernel, which came
 	 * with the answer that is reported next. May be NULL. */
 	void (*refined)(void *ctx, const struct timesync_exchange *exchange);
+	/* An exchange that the peer began and we served: T1 and T4 are its,
+	 * before the answer that it told it with is reported. May be NULL. */
+	void (*served)(void *ctx, const struct timesync_exchange *exchange);
 	/* No answer to peers_ask() within the timeout. */
 	void (*timed_out)(void *ctx, uint32_t peer);
 };

@@ -67,9 +67,7 @@ static void learn_boot(struct peer_link *link,
 		return;
 	memcpy(link->boot, head->from_boot, sizeof(link->boot));
 	link->boot_known = true;
-	link->answered_nonce = 0;
-	link->answered_departed_ns = 0;
-	link->last_nonce = 0;
+	link_forget_exchanges(link);
 	replay_reset(&link->replay);
 }
 
@@ -130,6 +128,50 @@ static void refine(struct peer_link *link, const struct packet_answer *answer)
 	host->refined(host->ctx, &link->last);
 }
 
+/* The answer tells what its sender saw of a question of its own: with what we
+ * saw of that, an exchange. Each counts once; nonces are its own, random. */
+static void learn_served(struct peer_link *link,
+			 const struct packet_answer *answer,
+			 const struct timesync_exchange *exchange)
+{
+	const struct peers_host *host = &link->peers->host;
+	struct timesync_exchange theirs = *exchange;
+
+	for (uint32_t i = 0; i < LINK_SERVED && answer->asked_nonce != 0; i++) {
+		struct link_served *served = &link->served[i];
+
+		if (served->nonce != answer->asked_nonce)
+			continue;
+		served->nonce = 0;
+		theirs.t1_ns = answer->asked_t1_ns;
+		theirs.t2_ns = served->t2_ns;
+		theirs.t3_ns = served->t3_ns;
+		theirs.t4_ns = units_add_sat(answer->asked_t1_ns,
+					     answer->asked_elapsed_ns);
+		if (host->served != NULL)
+			host->served(host->ctx, &theirs);
+	}
+}
+
+/* To be told with our next answer: of several since the last the fastest. */
+static void remember_asked(struct peer_link *link, uint64_t nonce,
+			   const struct timesync_exchange *exchange)
+{
+	const struct peers_host *host = &link->peers->host;
+	const struct link_asked asked = {
+		.nonce = nonce,
+		.t1_ns = exchange->t1_ns,
+		.t4_ns = exchange->t4_ns,
+		.delay_ns = link->rtt_ns,
+		.disruptions = host->clock(host->ctx)->disruptions,
+	};
+
+	if (link->told.nonce == 0 ||
+	    link->told.disruptions != asked.disruptions ||
+	    asked.delay_ns <= link->told.delay_ns)
+		link->told = asked;
+}
+
 static void on_reply(struct peer_link *link, const struct timepacket_head *head,
 		     const uint8_t *packet, int64_t t4_ns,
 		     const struct stamps *now)
@@ -155,10 +197,12 @@ static void on_reply(struct peer_link *link, const struct timepacket_head *head,
 	memcpy(&exchange.server_boot, head->from_boot,
 	       sizeof(exchange.server_boot));
 	refine(link, &answer);
+	learn_served(link, &answer, &exchange);
 	link->last_nonce = head->nonce;
 	link->last = exchange;
 	link->rtt_ns = (t4_ns - exchange.t1_ns) - (answer.t3_ns - answer.t2_ns);
 	peers->host.replied(peers->host.ctx, &exchange);
+	remember_asked(link, head->nonce, &exchange);
 }
 
 /* Answers must be awaited, questions must be few: both are cheap to see, and

@@ -100,6 +100,31 @@ void sending_request(struct peer_link *link)
 	departures_take(link->peers);
 }
 
+/* A question of ours that it answered, unless our clock broke since. */
+static void tell_asked(struct peer_link *link, struct packet_answer *answer)
+{
+	const struct link_asked *told = &link->told;
+	int64_t elapsed_ns = told->t4_ns - told->t1_ns;
+
+	if (told->nonce != 0 && elapsed_ns >= 0 && elapsed_ns <= UINT32_MAX &&
+	    told->disruptions == answer->clock.disruptions) {
+		answer->asked_nonce = told->nonce;
+		answer->asked_t1_ns = told->t1_ns;
+		answer->asked_elapsed_ns = (uint32_t)elapsed_ns;
+	}
+	link->told.nonce = 0;
+}
+
+static void remember_served(struct peer_link *link, uint64_t nonce,
+			    const struct packet_answer *answer)
+{
+	link->served[link->served_next++ % LINK_SERVED] = (struct link_served){
+		.nonce = nonce,
+		.t2_ns = answer->t2_ns,
+		.t3_ns = answer->t3_ns,
+	};
+}
+
 void sending_reply(struct peer_link *link,
 		   const struct timepacket_head *request, int64_t t2_ns)
 {
@@ -120,9 +145,11 @@ void sending_reply(struct peer_link *link,
 	}
 	link->answered_nonce = request->nonce;
 	link->answered_departed_ns = 0;
+	tell_asked(link, &answer);
 
 	answer.t3_ns = clock_raw_ns();
 	link->answered_t3_ns = answer.t3_ns;
+	remember_served(link, request->nonce, &answer);
 	answer.cluster_ns = cluster_now_ns(&answer.clock, answer.t3_ns);
 	packet_reply(packet, &head, &answer);
 	auth_seal(&link->auth, &head, packet);

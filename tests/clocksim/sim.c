@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/check.h"
 #include "tests/clocksim/links.h"
@@ -236,6 +237,44 @@ static void tell_epoch(struct sim *sim, struct node *node)
 	step(sim, node, &event);
 }
 
+static int64_t round_trip_ns(const struct timesync_exchange *exchange)
+{
+	return exchange->t4_ns - exchange->t1_ns -
+	       (exchange->t3_ns - exchange->t2_ns);
+}
+
+static void remember_asked(struct timesync_exchange *asked,
+			   const struct timesync_exchange *exchange)
+{
+	if (asked->peer == 0 || round_trip_ns(exchange) <= round_trip_ns(asked))
+		*asked = *exchange;
+}
+
+/* Who answers tells of a question of its own, too. */
+static void tell_asked(struct node *node, struct sim_event *reply)
+{
+	for (uint32_t i = 0; i < node->peer_count; i++) {
+		if (node->peers[i] != reply->node + 1)
+			continue;
+		reply->told = node->asked[i];
+		node->asked[i].peer = 0;
+	}
+}
+
+static void learn_served(struct sim *sim, struct node *node,
+			 const struct sim_event *reply)
+{
+	struct timesync_event event = {.type = TIMESYNC_EV_SERVED,
+				       .reply = reply->told};
+
+	if (reply->told.peer == 0)
+		return;
+	event.reply.peer = reply->from + 1;
+	event.reply.server_boot = reply->exchange.server_boot;
+	event.reply.server_clock = reply->exchange.server_clock;
+	step(sim, node, &event);
+}
+
 static void serve(struct sim *sim, const struct sim_event *request)
 {
 	struct node *node = &sim->nodes[request->node];
@@ -252,6 +291,7 @@ static void serve(struct sim *sim, const struct sim_event *request)
 	reply.exchange.server_clock.disruptions += node->disruptions_base;
 	if (sim->scenario->ruled)
 		reply.exchange.server_hears = carrier_hears(&node->carrier);
+	tell_asked(node, &reply);
 	if (node->lies)
 		reply.exchange.server_clock.offset_ns +=
 			node->two_faced && request->from % 2 ? -LIE_NS : LIE_NS;
@@ -273,6 +313,9 @@ static void take_reply(struct sim *sim, const struct sim_event *reply)
 	event.reply.t4_ns = raw(sim, node);
 	event.reply.tcp_rtt_ns =
 		links_tcp_rtt_ns(sim, reply->node, reply->from);
+	learn_served(sim, node, reply);
+	remember_asked(&node->asked[slot_of(node, reply->from + 1)],
+		       &event.reply);
 	if (sim->scenario->ruled)
 		carrier_heard(&node->carrier, reply->from + 1,
 			      &event.reply.server_clock,
@@ -321,6 +364,7 @@ static void happen(struct sim *sim, const struct sim_event *event)
 			tell_epoch(sim, node);
 			break;
 		}
+		memset(node->asked, 0, sizeof(node->asked));
 		tick.type = TIMESYNC_EV_DISRUPTION;
 		step(sim, node, &tick);
 		break;
@@ -459,6 +503,7 @@ void sim_stop(struct sim *sim, uint32_t index)
 	node->timesync = NULL;
 	for (uint32_t i = 0; i < TIMESYNC_PEERS_MAX; i++)
 		node->pending[i].number = 0;
+	memset(node->asked, 0, sizeof(node->asked));
 }
 
 static int64_t truth_now(const struct sim *sim, uint64_t epoch)

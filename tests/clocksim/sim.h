@@ -40,6 +40,9 @@ struct node {
 	uint32_t peers[TIMESYNC_PEERS_MAX];
 	uint32_t peer_count;
 	struct pending pending[TIMESYNC_PEERS_MAX];
+	/* The fastest exchange with each peer since it was last told of one;
+	 * peer 0: none. */
+	struct timesync_exchange asked[TIMESYNC_PEERS_MAX];
 	uint32_t disruptions_base; /* never repeats across restarts */
 	struct carrier carrier; /* where nobody elects */
 	bool lies;
@@ -68,6 +71,8 @@ struct sim_event {
 	uint64_t number;
 	uint64_t boot; /* TICK, TIMEOUT, LOOK: of one life of the core */
 	struct timesync_exchange exchange;
+	struct timesync_exchange told; /* answerer's own with the asker; peer
+					* 0: none */
 };
 
 /* Cluster time of an epoch: the carrier's oscillator and a constant. */

@@ -172,6 +172,9 @@ static void a_reply_comes_back_as_it_went(void **state)
 		.hears = UINT32_MAX,
 		.previous_nonce = UINT64_MAX,
 		.previous_t3_ns = INT64_MAX,
+		.asked_nonce = UINT64_MAX,
+		.asked_t1_ns = INT64_MIN,
+		.asked_elapsed_ns = UINT32_MAX,
 		.clock = { .quality = TIMESYNC_DISRUPTED,
 			   .epoch = UINT64_MAX,
 			   .asof_ns = -1,
@@ -191,6 +194,9 @@ static void a_reply_comes_back_as_it_went(void **state)
 	assert_true(out.t3_ns == in.t3_ns);
 	assert_true(out.previous_nonce == in.previous_nonce);
 	assert_true(out.previous_t3_ns == in.previous_t3_ns);
+	assert_true(out.asked_nonce == in.asked_nonce);
+	assert_true(out.asked_t1_ns == in.asked_t1_ns);
+	assert_true(out.asked_elapsed_ns == in.asked_elapsed_ns);
 	assert_true(out.clock.epoch == in.clock.epoch);
 	assert_true(out.clock.asof_ns == in.clock.asof_ns);
 	assert_true(out.clock.offset_ns == in.clock.offset_ns);

@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdlib.h>
+
 #include "common/prng.h"
 #include "common/units.h"
 #include "timesyncd/core/exchange.h"
@@ -54,6 +56,41 @@ static void the_truth_is_proven_at_any_asymmetry(void **state)
 		/* No wider than causality and rates demand. */
 		assert_true(sample.proven.high_ns - sample.proven.low_ns <=
 			    there + back + stay / 1000 + 4000);
+	}
+}
+
+/* The peer asks and we answer; its clock is fast or slow, by up to rho. */
+static void the_truth_is_proven_where_we_were_asked_too(void **state)
+{
+	(void)state;
+	struct prng prng;
+
+	prng_seed(&prng, 6);
+	for (int i = 0; i < 20000; i++) {
+		int64_t offset = (int64_t)prng_below(&prng, 1u << 30) - (1 << 29);
+		int64_t there = (int64_t)prng_below(&prng, 5 * NS_PER_MS);
+		int64_t stay = (int64_t)prng_below(&prng, 20 * NS_PER_MS);
+		int64_t back = (int64_t)prng_below(&prng, 5 * NS_PER_MS);
+		int64_t rate_ppb = (int64_t)prng_below(&prng, 400001) - 200000;
+		int64_t t2 = (int64_t)prng_below(&prng, 1u << 30);
+		int64_t t3 = t2 + stay;
+		/* Peer less ours is offset at T3, and goes by rate_ppb. */
+		int64_t t1 = t2 - there + offset -
+			     units_scale_ppb(there + stay, rate_ppb);
+		int64_t t4 = t3 + back + offset + units_scale_ppb(back, rate_ppb);
+		struct exchange_sample sample;
+
+		assert_int_equal(exchange_measure_served(&limits, t1, t2, t3,
+							 t4, &sample),
+				 RFS_ERR_OK);
+		assert_int_equal(sample.at_ns, t3);
+		assert_true(interval_contains(
+			interval_widen(sample.proven, 1), offset));
+		assert_true(sample.middle_ns >= t2 && sample.middle_ns <= t3);
+		assert_true(sample.proven.high_ns - sample.proven.low_ns <=
+			    there + back + 20000);
+		assert_true(llabs(sample.offset_ns - offset) <=
+			    (there + back) / 2 + 10000);
 	}
 }
 
@@ -139,6 +176,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(offset_and_delay_follow_the_formulas),
 		cmocka_unit_test(the_truth_is_proven_at_any_asymmetry),
+		cmocka_unit_test(the_truth_is_proven_where_we_were_asked_too),
 		cmocka_unit_test(the_proof_ages_by_rho),
 		cmocka_unit_test(the_effective_rho_covers_the_second_order),
 		cmocka_unit_test(stamps_out_of_order_are_refused),

@@ -19,6 +19,7 @@ static struct exchange_sample sample_at(int64_t at_ns, int64_t offset_ns,
 {
 	return (struct exchange_sample){
 		.at_ns = at_ns,
+		.middle_ns = at_ns - (there_ns + back_ns) / 2,
 		.offset_ns = offset_ns + (there_ns - back_ns) / 2,
 		.delay_ns = there_ns + back_ns,
 		.proven = { offset_ns - back_ns, offset_ns + there_ns },

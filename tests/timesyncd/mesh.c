@@ -317,6 +317,7 @@ void mesh_stop(struct mesh *mesh, uint32_t index)
 	node->seen_epoch = 0;
 	memset(mesh->pending[index], 0, sizeof(mesh->pending[index]));
 	memset(mesh->answered[index], 0, sizeof(mesh->answered[index]));
+	memset(mesh->asked[index], 0, sizeof(mesh->asked[index]));
 }
 
 void mesh_start_all(struct mesh *mesh)
@@ -356,8 +357,10 @@ void mesh_jump(struct mesh *mesh, uint32_t index, int64_t by_ns, bool told)
 			mesh->carried[i].offset_ns -= by_ns;
 	if (mesh->ruled && mesh->leader == index)
 		mesh->epoch_offset_ns -= by_ns;
-	if (told)
-		step_unchecked(mesh, index, &event);
+	if (!told)
+		return;
+	memset(mesh->asked[index], 0, sizeof(mesh->asked[index]));
+	step_unchecked(mesh, index, &event);
 }
 
 void mesh_isolate(struct mesh *mesh, uint32_t index, bool cut)
@@ -403,6 +406,8 @@ static void serve(struct mesh *mesh, const struct mesh_packet *request)
 	reply.exchange.t3_ns = reply.exchange.t2_ns;
 	reply.exchange.server_boot = node->boot;
 	reply.exchange.server_clock = *timesync_clock(node->timesync);
+	reply.told = mesh->asked[index][request->from];
+	mesh->asked[index][request->from].peer = 0;
 	if (mesh->ruled)
 		reply.exchange.server_hears = carrier_hears(&node->carrier);
 	if (node->lies)
@@ -436,6 +441,21 @@ static void refine(struct mesh *mesh, const struct mesh_packet *reply)
 	step(mesh, reply->to, &event);
 }
 
+/* What the answerer says it saw of our answer to a question of its own. */
+static void learn_served(struct mesh *mesh, const struct mesh_packet *reply)
+{
+	struct timesync_event event = { .type = TIMESYNC_EV_SERVED,
+					.reply = reply->told };
+
+	if (reply->told.peer == 0)
+		return;
+	event.reply.peer = reply->from + 1;
+	event.reply.server_boot = reply->exchange.server_boot;
+	event.reply.server_clock = reply->exchange.server_clock;
+	mesh->served++;
+	step(mesh, reply->to, &event);
+}
+
 static void deliver(struct mesh *mesh, const struct mesh_packet *packet)
 {
 	struct timesync_event event = { 0 };
@@ -462,6 +482,8 @@ static void deliver(struct mesh *mesh, const struct mesh_packet *packet)
 		event.reply.tcp_rtt_ns = tcp_rtt_ns(mesh);
 		if (mesh->seal_ns > 0)
 			refine(mesh, packet);
+		learn_served(mesh, packet);
+		mesh->asked[asker][asked] = event.reply;
 		mesh->learnt[asker][asked].number = packet->number;
 		mesh->learnt[asker][asked].exchange = event.reply;
 		if (mesh->ruled)

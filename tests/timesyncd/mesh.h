@@ -58,6 +58,7 @@ struct mesh_packet {
 	/* A reply: when the one before it left. */
 	uint64_t previous_number;
 	int64_t previous_t3_ns;
+	struct timesync_exchange told; /* its sender's own question; peer 0: none */
 };
 
 /* An exchange whose answer's departure is told with the next answer. */
@@ -82,7 +83,9 @@ struct mesh {
 	int64_t seal_ns; /* from T3 to an answer's departure: half to all of it */
 	struct mesh_told answered[MESH_NODES_MAX][MESH_NODES_MAX]; /* by, to */
 	struct mesh_told learnt[MESH_NODES_MAX][MESH_NODES_MAX]; /* by, from */
-	uint64_t refined;
+	/* Questions answered, to be told to who answered: by, to. */
+	struct timesync_exchange asked[MESH_NODES_MAX][MESH_NODES_MAX];
+	uint64_t refined, served;
 	/* What the kernel tells of TCP; 0: nothing. Random: anything, each time. */
 	int64_t tcp_rtt_ns;
 	bool tcp_is_random;

@@ -1,4 +1,5 @@
-/* One peer: what TCP's round trips may do to it, and what they may not. */
+/* One peer: exchanges of its own that it tells us of; what TCP's round trips may
+ * do to it, and what they may not. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -100,6 +101,89 @@ static void whatever_tcp_shows_no_estimate_is_thought_better_of(void **state)
 	}
 }
 
+/* The same link seen from the end that answered, a tenth of a second later. */
+static struct timesync_exchange served_at(int64_t second)
+{
+	int64_t t2_ns = second * NS_PER_SEC + 100 * NS_PER_MS;
+	struct timesync_exchange exchange = exchange_at(second, 0, 0);
+
+	exchange.t1_ns = t2_ns + NS_PER_SEC - 100 * NS_PER_US;
+	exchange.t2_ns = exchange.t3_ns = t2_ns;
+	exchange.t4_ns = t2_ns + NS_PER_SEC + 100 * NS_PER_US;
+	return exchange;
+}
+
+static enum peer_verdict take_served(struct peer *peer,
+				     const struct timesync_exchange *exchange)
+{
+	struct interval held, met;
+
+	return peer_take_served(peer, exchange, &limits, 0,
+				exchange->t3_ns + NS_PER_SEC, &held, &met);
+}
+
+static void an_exchange_of_the_peers_counts_like_one_of_ours(void **state)
+{
+	(void)state;
+	struct peer peer = new_peer();
+	struct timesync_exchange first =
+		exchange_at(1, 150 * NS_PER_US, 150 * NS_PER_US);
+	struct timesync_exchange theirs = served_at(1);
+
+	take(&peer, &first);
+	assert_int_equal(take_served(&peer, &theirs), PEER_TAKEN);
+	assert_int_equal(peer.served, 1);
+	assert_int_equal(peer.filter.count, 2);
+	assert_int_equal(filter_best(&peer.filter)->delay_ns, 200 * NS_PER_US);
+	assert_in_range(filter_offset_at(&peer.filter, theirs.t3_ns),
+			NS_PER_SEC - 5 * NS_PER_US, NS_PER_SEC + 5 * NS_PER_US);
+}
+
+static void an_exchange_of_the_peers_out_of_turn_is_refused(void **state)
+{
+	(void)state;
+	struct peer peer = new_peer();
+	struct timesync_exchange ours =
+		exchange_at(2, 100 * NS_PER_US, 100 * NS_PER_US);
+	struct timesync_exchange theirs = served_at(2);
+
+	/* Before anything is known of its boot. */
+	assert_int_equal(take_served(&peer, &theirs), PEER_REFUSED);
+	take(&peer, &ours);
+	/* Older than the newest. */
+	theirs = served_at(1);
+	assert_int_equal(take_served(&peer, &theirs), PEER_REFUSED);
+	/* Of another boot, of another clock. */
+	theirs = served_at(2);
+	theirs.server_boot++;
+	assert_int_equal(take_served(&peer, &theirs), PEER_REFUSED);
+	theirs = served_at(2);
+	theirs.server_clock.disruptions++;
+	assert_int_equal(take_served(&peer, &theirs), PEER_REFUSED);
+	/* An answer that arrived before its question left. */
+	theirs = served_at(2);
+	theirs.t4_ns = theirs.t1_ns - 1;
+	assert_int_equal(take_served(&peer, &theirs), PEER_REFUSED);
+	assert_int_equal(peer.served, 0);
+	theirs = served_at(2);
+	assert_int_equal(take_served(&peer, &theirs), PEER_TAKEN);
+}
+
+static void a_lie_about_an_exchange_of_its_own_contradicts(void **state)
+{
+	(void)state;
+	struct peer peer = new_peer();
+	struct timesync_exchange ours =
+		exchange_at(2, 100 * NS_PER_US, 100 * NS_PER_US);
+	struct timesync_exchange theirs = served_at(2);
+
+	take(&peer, &ours);
+	theirs.t1_ns += 10 * NS_PER_MS;
+	theirs.t4_ns += 10 * NS_PER_MS;
+	assert_int_equal(take_served(&peer, &theirs), PEER_CONTRADICTED);
+	assert_int_equal(peer.contradictions, 1);
+}
+
 static void what_the_kernel_saw_long_ago_says_nothing(void **state)
 {
 	(void)state;
@@ -155,6 +239,11 @@ int main(void)
 		cmocka_unit_test(whatever_tcp_shows_claims_stay_as_they_are),
 		cmocka_unit_test(
 			whatever_tcp_shows_no_estimate_is_thought_better_of),
+		cmocka_unit_test(
+			an_exchange_of_the_peers_counts_like_one_of_ours),
+		cmocka_unit_test(
+			an_exchange_of_the_peers_out_of_turn_is_refused),
+		cmocka_unit_test(a_lie_about_an_exchange_of_its_own_contradicts),
 		cmocka_unit_test(what_the_kernel_saw_long_ago_says_nothing),
 		cmocka_unit_test(what_was_measured_before_a_doubt_is_kept),
 	};

@@ -27,7 +27,8 @@ struct side {
 	struct timesync_clock clock;
 	struct timesync_exchange last;
 	struct timesync_exchange refined;
-	uint32_t replies, timeouts, refinements;
+	struct timesync_exchange served;
+	uint32_t replies, timeouts, refinements, served_count;
 };
 
 struct world {
@@ -60,6 +61,14 @@ static void take_refined(void *ctx, const struct timesync_exchange *exchange)
 	side->refinements++;
 }
 
+static void take_served(void *ctx, const struct timesync_exchange *exchange)
+{
+	struct side *side = ctx;
+
+	side->served = *exchange;
+	side->served_count++;
+}
+
 static void take_timeout(void *ctx, uint32_t peer)
 {
 	struct side *side = ctx;
@@ -90,6 +99,7 @@ static void open_side(struct world *w, int i)
 					 .clock = give_clock,
 					 .replied = take_reply,
 					 .refined = take_refined,
+					 .served = take_served,
 					 .timed_out = take_timeout };
 
 	w->side[i].peers =
@@ -248,6 +258,68 @@ static void an_answers_departure_comes_with_the_next(void **state)
 		assert_true(side->refinements > 10);
 	else
 		assert_int_equal(side->refinements, 0);
+	end_world(w);
+}
+
+/* Node 2 asks node 1, until it has its answer or its timeout. */
+static void ask_back(struct world *w)
+{
+	uint32_t before = w->side[1].replies + w->side[1].timeouts;
+
+	peers_ask(w->side[1].peers, 1, 300 * NS_PER_MS);
+	for (int i = 0; i < 500; i++) {
+		if (w->side[1].replies + w->side[1].timeouts != before)
+			return;
+		run_for(w, 0.001);
+	}
+	fail_msg("neither answered nor timed out");
+}
+
+static void who_answered_learns_the_askers_exchange_with_the_next_answer(
+	void **state)
+{
+	(void)state;
+	struct world *w = new_world();
+	const struct side *one = &w->side[0], *two = &w->side[1];
+
+	open_side(w, 0);
+	open_side(w, 1);
+	ask(w);
+	assert_int_equal(one->served_count, 0);
+	for (uint32_t i = 1; i <= 20; i++) {
+		ask_back(w);
+		ask(w);
+		assert_int_equal(one->served_count, i);
+		/* Node 2's own stamps, and ours of the same exchange. */
+		assert_int_equal(one->served.t1_ns, two->last.t1_ns);
+		assert_int_equal(one->served.t4_ns, two->last.t4_ns);
+		assert_int_equal(one->served.t2_ns, two->last.t2_ns);
+		assert_true(one->served.t3_ns >= two->last.t3_ns);
+		assert_true(one->served.t3_ns <= one->served.t4_ns);
+		assert_true(one->served.server_boot == one->last.server_boot);
+		/* Each is told once. */
+		ask(w);
+		assert_int_equal(one->served_count, i);
+	}
+	end_world(w);
+}
+
+/* Stamps of a clock that has jumped since are of no use to anybody. */
+static void an_exchange_from_before_a_disruption_is_not_told(void **state)
+{
+	(void)state;
+	struct world *w = new_world();
+
+	open_side(w, 0);
+	open_side(w, 1);
+	ask(w);
+	ask_back(w);
+	w->side[1].clock.disruptions++;
+	ask(w);
+	assert_int_equal(w->side[0].served_count, 0);
+	ask_back(w);
+	ask(w);
+	assert_int_equal(w->side[0].served_count, 1);
 	end_world(w);
 }
 
@@ -935,6 +1007,10 @@ int main(void)
 			a_restarted_peer_is_known_again_by_its_new_boot),
 		cmocka_unit_test(an_answers_departure_comes_with_the_next),
 		cmocka_unit_test(a_lost_answers_departure_refines_nothing),
+		cmocka_unit_test(
+			who_answered_learns_the_askers_exchange_with_the_next_answer),
+		cmocka_unit_test(
+			an_exchange_from_before_a_disruption_is_not_told),
 		cmocka_unit_test(
 			a_changed_list_keeps_who_stays_and_drops_who_leaves),
 		cmocka_unit_test(a_list_that_is_wrong_changes_nothing),

@@ -620,7 +620,7 @@ static void stir(struct mesh *mesh)
 static void the_bound_holds_whatever_happens(void **state)
 {
 	(void)state;
-	uint64_t checks = 0, refined = 0;
+	uint64_t checks = 0, refined = 0, served = 0;
 
 	for (uint64_t seed = 1; seed <= 60; seed++) {
 		struct mesh *mesh = new_mesh(
@@ -644,10 +644,12 @@ static void the_bound_holds_whatever_happens(void **state)
 				(unsigned long long)seed);
 		checks += mesh->checks;
 		refined += mesh->refined;
+		served += mesh->served;
 		end_mesh(mesh);
 	}
 	assert_true(checks > 10000);
 	assert_true(refined > 1000);
+	assert_true(served > 1000);
 }
 
 int main(void)

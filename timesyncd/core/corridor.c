@@ -34,6 +34,8 @@
 #define NARROW_QUEUES 0.4
 /* The least of CORRIDOR_TRIPS is known this well. */
 #define TRIP_SIGMA_QUEUES 0.1
+/* Fewer say too little of the least. */
+#define TRIPS_ENOUGH	  16
 /* A drift this sure is the prior of the next fit, this much wider. */
 #define DRIFT_KNOWN_PPB 1000.0
 #define PRIOR_SIGMAS	10.0
@@ -564,7 +566,8 @@ static bool judge(struct corridor *corridor, int64_t at_ns, int64_t upper_ns,
 	if (is_burst)
 		return true;
 	/* Walls too close together were bent by what is called wander here. */
-	if (corridor->width_ns <
+	if (corridor->trip_count >= TRIPS_ENOUGH &&
+	    corridor->width_ns <
 	    corridor->least_trip_ns - NARROW_QUEUES * corridor->queue_ns)
 		off = INFINITY;
 	corridor->wander_ppb *= off > STRANGE_SIGMAS ? WANDER_UP : WANDER_DOWN;

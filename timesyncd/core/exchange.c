@@ -46,10 +46,36 @@ enum rfs_err exchange_measure(const struct exchange_limits *limits,
 
 	sample->at_ns = t4_ns;
 	sample->delay_ns = delay_ns > 0 ? delay_ns : 0;
+	sample->middle_ns = t4_ns - sample->delay_ns / 2;
 	sample->offset_ns = ((t2_ns - t1_ns) + (t3_ns - t4_ns)) / 2;
 	sample->proven = (struct interval){
 		.low_ns = t3_ns - t4_ns - slack_ns,
 		.high_ns = t2_ns - t1_ns + slack_ns + drift_ns,
+	};
+	return RFS_ERR_OK;
+}
+
+/* The request left at T1 before it arrived at T2, and the answer left at T3 before
+ * it arrived at T4: at T3 the difference is at least T1 - T2, less what it may
+ * have shrunk by since, and at most T4 - T3. */
+enum rfs_err exchange_measure_served(const struct exchange_limits *limits,
+				     int64_t t1_ns, int64_t t2_ns,
+				     int64_t t3_ns, int64_t t4_ns,
+				     struct exchange_sample *sample)
+{
+	enum rfs_err err = exchange_measure(limits, t1_ns, t2_ns, t3_ns, t4_ns,
+					    sample);
+	int64_t slack_ns = 2 * limits->precision_ns + 1;
+
+	if (err != RFS_ERR_OK)
+		return err;
+	sample->at_ns = t3_ns;
+	sample->middle_ns = t2_ns + (t3_ns - t2_ns) / 2;
+	sample->offset_ns = -sample->offset_ns;
+	sample->proven = (struct interval){
+		.low_ns = t1_ns - t2_ns - slack_ns -
+			  units_scale_ppb(t3_ns - t2_ns, limits->rho_ppb) - 1,
+		.high_ns = t4_ns - t3_ns + slack_ns,
 	};
 	return RFS_ERR_OK;
 }

@@ -23,7 +23,8 @@
 #define EXCHANGE_RAW_MAX_NS (INT64_C(1) << 60)
 
 struct exchange_sample {
-	int64_t at_ns;		/* T4, our raw clock */
+	int64_t at_ns;		/* T4, our raw clock; T3 where we answered */
+	int64_t middle_ns;	/* our raw: what offset_ns is of */
 	int64_t offset_ns;	/* peer's raw minus ours: estimate */
 	int64_t delay_ns;	/* both ways, without the peer's residence */
 	struct interval proven; /* the same difference at at_ns, for sure */
@@ -42,6 +43,13 @@ RFS_MUST_USE enum rfs_err
 exchange_measure(const struct exchange_limits *limits, int64_t t1_ns,
 		 int64_t t2_ns, int64_t t3_ns, int64_t t4_ns,
 		 struct exchange_sample *sample);
+
+/* The same of an exchange that the peer began: T1 and T4 on its clock, T2 and T3
+ * on ours, and the sample as of T3. */
+RFS_MUST_USE enum rfs_err
+exchange_measure_served(const struct exchange_limits *limits, int64_t t1_ns,
+			int64_t t2_ns, int64_t t3_ns, int64_t t4_ns,
+			struct exchange_sample *sample);
 
 /* The proven interval at a later instant of our raw clock. */
 struct interval exchange_proven_at(const struct exchange_sample *sample,

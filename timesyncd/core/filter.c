@@ -87,7 +87,7 @@ static void measure(struct filter *filter, const struct exchange_sample *sample)
 {
 	int64_t half_ns = sample->delay_ns / 2;
 
-	if (!corridor_add(&filter->corridor, sample->at_ns - half_ns,
+	if (!corridor_add(&filter->corridor, sample->middle_ns,
 			  sample->offset_ns + half_ns,
 			  sample->offset_ns - half_ns, FILTER_BURST_NS))
 		filter->surprised = true;

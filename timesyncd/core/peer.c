@@ -221,6 +221,34 @@ enum peer_verdict peer_refine(struct peer *peer,
 	return PEER_CONTRADICTED;
 }
 
+enum peer_verdict peer_take_served(struct peer *peer,
+				   const struct timesync_exchange *exchange,
+				   const struct exchange_limits *limits,
+				   int64_t trust_since_ns, int64_t raw_ns,
+				   struct interval *held, struct interval *met)
+{
+	const struct exchange_sample *newest = filter_newest(&peer->filter);
+	struct exchange_sample sample;
+
+	if (exchange_measure_served(limits, exchange->t1_ns, exchange->t2_ns,
+				    exchange->t3_ns, exchange->t4_ns,
+				    &sample) != RFS_ERR_OK ||
+	    exchange->t2_ns < trust_since_ns || exchange->t3_ns > raw_ns ||
+	    newest == NULL || sample.at_ns < newest->at_ns ||
+	    is_new_clock(peer, exchange))
+		return PEER_REFUSED;
+
+	bool steers = guard_path_admits(&peer->path, sample.delay_ns, raw_ns) &&
+		      trusts_path(peer, sample.delay_ns, raw_ns);
+
+	peer->served++;
+	if (filter_add(&peer->filter, &sample, limits->rho_ppb, steers, held,
+		       met))
+		return PEER_TAKEN;
+	note_contradiction(peer, raw_ns);
+	return PEER_CONTRADICTED;
+}
+
 bool peer_bears_witness(const struct peer *peer, uint64_t epoch, int64_t raw_ns)
 {
 	/* A peer that max_peers leaves out for now is heard less and less. */

@@ -50,6 +50,7 @@ struct peer {
 	const char *why; /* static text: why it does not count */
 	uint64_t rejected, contradictions;
 	uint64_t refined; /* exchanges whose departure was told later */
+	uint64_t served; /* exchanges of its own that it told us of */
 	uint64_t withheld; /* taken, but too slow to steer by */
 	int64_t delay_ns;   /* round trip of the last answer */
 	int64_t tcp_rtt_ns; /* of TCP then; 0: not known */
@@ -86,6 +87,15 @@ enum peer_verdict peer_refine(struct peer *peer,
 			      const struct exchange_limits *limits,
 			      int64_t trust_since_ns, int64_t raw_ns,
 			      struct interval *held, struct interval *met);
+
+/* An exchange that the peer began, of the boot and since the disruption that are
+ * known of it, not older than the newest taken: REFUSED, TAKEN, CONTRADICTED. */
+enum peer_verdict peer_take_served(struct peer *peer,
+				   const struct timesync_exchange *exchange,
+				   const struct exchange_limits *limits,
+				   int64_t trust_since_ns, int64_t raw_ns,
+				   struct interval *held,
+				   struct interval *met);
 
 /* The claim speaks of this epoch and its maker still answers. */
 bool peer_bears_witness(const struct peer *peer, uint64_t epoch,

@@ -253,6 +253,23 @@ static bool on_refined(struct timesync *t, int64_t raw_ns,
 	return false;
 }
 
+static bool on_served(struct timesync *t, int64_t raw_ns,
+		      const struct timesync_exchange *exchange)
+{
+	struct peer *peer = state_peer(t, exchange->peer);
+	struct interval held, met;
+
+	if (peer == NULL)
+		return false;
+	if (peer_take_served(peer, exchange, &t->limits, t->trust_since_ns,
+			     raw_ns, &held, &met) == PEER_CONTRADICTED) {
+		on_contradiction(t, raw_ns, peer, held, met);
+		return true;
+	}
+	heed_surprise(t, peer, raw_ns);
+	return false;
+}
+
 static void on_timeout(struct timesync *t, int64_t raw_ns, uint32_t id)
 {
 	struct peer *peer = state_peer(t, id);
@@ -310,6 +327,9 @@ void timesync_step(struct timesync *t, const struct timesync_event *event,
 		break;
 	case TIMESYNC_EV_REFINED:
 		news = on_refined(t, raw_ns, &event->reply);
+		break;
+	case TIMESYNC_EV_SERVED:
+		news = on_served(t, raw_ns, &event->reply);
 		break;
 	case TIMESYNC_EV_TIMEOUT:
 		on_timeout(t, raw_ns, event->peer);

@@ -80,6 +80,9 @@ enum timesync_event_type {
 	TIMESYNC_EV_REPLY,	/* an authenticated answer to our request */
 	TIMESYNC_EV_REFINED,	/* the last REPLY's exchange, T3 later than
 				 * it was told: before the next REPLY */
+	TIMESYNC_EV_SERVED,	/* an exchange of the peer's with us: T2, T3
+				 * on our raw clock, T1, T4 on its; before the
+				 * REPLY it came with */
 	TIMESYNC_EV_TIMEOUT,	/* no answer within config.timeout_ns */
 	TIMESYNC_EV_EPOCH,	/* the consensus page names a leader and epoch */
 	TIMESYNC_EV_DISRUPTION, /* suspend, VM pause, raw clock broke its promise */
@@ -182,6 +185,7 @@ struct timesync_peer_view {
 	int64_t last_heard_ns; /* raw; 0: never */
 	uint64_t asked, answered, timeouts, rejected;
 	uint64_t refined;  /* departure told by the next answer */
+	uint64_t served;   /* its own exchanges with us that it told us of */
 	uint64_t withheld; /* too slow to steer by (core/guard.h) */
 	int64_t floor_ns; /* least delay of late; 0: none yet */
 	int64_t tcp_rtt_ns; /* of TCP; 0: not known, or too long ago */

@@ -68,6 +68,7 @@ static void fill_view(struct timesync_peer_view *view, const struct peer *peer)
 		.contradictions = peer->contradictions,
 		.withheld = peer->withheld,
 		.refined = peer->refined,
+		.served = peer->served,
 		.tcp_rtt_ns = peer->tcp_rtt_ns,
 		.doubt_ns = peer->doubt_ns,
 		.doubted = peer->doubted,
