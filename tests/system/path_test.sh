@@ -12,8 +12,9 @@ ways=()
 trap 'kill "${ways[@]}" 2>/dev/null; clean_up' EXIT
 
 delay() { # N FROM MS: what FROM's timesyncd sends N
-	in_node "$1" "$B/tests/system/delay" slow0 "$3" >"$W/delay$1" &
-	ways+=($!)
+	(exec nsenter --net="/run/netns/$NS-n$1" "$B/tests/system/delay" \
+		slow0 "$3") >"$W/delay$1" &
+	ways+=($!) # exec'ed: its own pid
 	wait_until 5 grep -q ready "$W/delay$1" || return 1
 	in_node "$1" sysctl -qw net.ipv4.conf.all.rp_filter=0 \
 		net.ipv4.conf.slow0.rp_filter=0
