@@ -36,7 +36,7 @@ ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(WARN) -I. -I$B -I$B/proto -pthread -fPIC
 	-MMD -MP $(SAN_FLAGS) $(CFLAGS) $(EXTRA_CFLAGS)
 ALL_LDFLAGS = -pthread $(SAN_FLAGS) $(LDFLAGS)
 LIBS       = -lprotobuf-c -lconfuse -lev -lsodium -lssl -lcrypto -llmdb \
-	-lisal -lm
+	-lisal -lseccomp -lm
 
 objs = $(patsubst %.c,$B/%.o,$(wildcard $(addsuffix /*.c,$(1))))
 PROTO_GEN := $(patsubst proto/%.proto,$B/proto/%.pb-c.c,$(wildcard proto/*.proto))

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/os/clock.h"
+#include "common/os/confine.h"
 #include "raftd/configure.h"
 #include "raftd/explain.h"
 
@@ -102,6 +103,7 @@ static void fill(const struct loop *loop, struct status *status)
 	raft->standing = (char *)changes_standing(&view);
 	raft->standing_why = (char *)changes_why(&loop->changes, &view);
 	raft->members_index = view.membership_index;
+	raft->confined = (char *)confine_text();
 	raft->term = view.term;
 	raft->leader = view.leader;
 	raft->leader_name = name_of(loop, view.leader);

@@ -17,6 +17,7 @@
 #include "common/os/probe.h"
 #include "common/os/process.h"
 #include "proto/sockets.h"
+#include "raftd/calls.h"
 #include "raftd/explain.h"
 
 #define FAREWELL_SEC	 0.5
@@ -996,6 +997,7 @@ void loop_run(struct loop *loop, int channel_fd)
 	 * waits for its turn on a busy host costs an election. */
 	process_wake_soon();
 	loop->guard = guard_new(loop->ev);
+	calls_confine();
 	process_notify("READY=1");
 	ev_run(loop->ev, 0);
 	ev_io_stop(loop->ev, &loop->channel);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/os/config.h"
+#include "common/os/confine.h"
 #include "common/os/keys.h"
 #include "common/os/log.h"
 #include "common/os/process.h"
@@ -81,8 +82,12 @@ static enum rfs_err load_config(struct batch *batch, struct config *config)
 static int serve(const struct config *config, const struct node_key *key,
 		 const struct batch *batch)
 {
+	const char *const dirs[] = { config->data_dir, config->run_dir, NULL };
 	struct loop *loop;
-	enum rfs_err err = loop_new(config, key, &loop);
+	enum rfs_err err;
+
+	confine_files(dirs);
+	err = loop_new(config, key, &loop);
 
 	if (err == RFS_ERR_CORRUPT || err == RFS_ERR_VERSION)
 		return EXIT_DAMAGE;

@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 
 #include "common/check.h"
+#include "common/os/confine.h"
 #include "storaged/backfill.h"
 #include "storaged/checkpoint.h"
 #include "storaged/cluster.h"
@@ -61,6 +62,7 @@ static void fill(struct storaged *s, const struct query_state *state)
 	status.writes = s->counters.writes;
 	status.chunks_fetched = s->counters.chunks_fetched;
 	status.chunks_bad = s->counters.chunks_bad;
+	status.confined = (char *)confine_text();
 	status.chunks_missing = backfill_missing(s->backfill);
 	status.snapshot_index = checkpoint_newest(s->checkpoint)->index;
 	status.attached = consensus_is_attached(s->consensus);

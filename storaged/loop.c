@@ -13,6 +13,7 @@
 #include "proto/control_server.h"
 #include "proto/sockets.h"
 #include "storaged/backfill.h"
+#include "storaged/calls.h"
 #include "storaged/checkpoint.h"
 #include "storaged/cluster.h"
 #include "storaged/consensus.h"
@@ -299,6 +300,7 @@ static int run(struct running *running)
 	start_watchers(running);
 	use_link(running);
 	stall_start(&s->stall, s->loop);
+	calls_confine();
 	process_notify("READY=1\nSTATUS=serving");
 	ev_run(s->loop, 0);
 	process_notify("STOPPING=1");

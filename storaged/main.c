@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/os/confine.h"
 #include "common/os/log.h"
 #include "common/os/process.h"
 #include "proto/handout.h"
@@ -70,6 +71,10 @@ int main(int argc, char **argv)
 		return 1;
 	if (keys_load(s.config.key_file, &s.key) != RFS_ERR_OK)
 		return 1;
+	const char *const dirs[] = { s.config.data_dir, s.config.run_dir,
+				     NULL };
+
+	confine_files(dirs);
 	int code = loop_run(&s, &handouts);
 
 	keys_wipe(&s.key);

@@ -3,7 +3,7 @@
 #   check   besides, for `make check`
 BUILD_DEPS := gcc make pkg-config protobuf-c-compiler libprotobuf-c-dev \
 	libconfuse-dev libev-dev libsodium-dev libssl-dev liblmdb-dev \
-	libisal-dev libfuse3-dev libcmocka-dev systemtap-sdt-dev libnghttp2-dev
+	libisal-dev libseccomp-dev libfuse3-dev libcmocka-dev systemtap-sdt-dev libnghttp2-dev
 BPF_DEPS   := clang llvm libbpf-dev linux-libc-dev bpftool
 RUN_DEPS   := fuse3 procps
 CHECK_DEPS := git clang clang-tidy cppcheck shellcheck mandoc python3 iproute2 \

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "common/os/clock.h"
+#include "common/os/confine.h"
 #include "common/units.h"
 #include "timesyncd/daemon.h"
 
@@ -84,6 +85,7 @@ static void fill_clock(DistributedFs__TimesyncStatus *status,
 	status->part_dispersion_ns = clock->part_dispersion_ns;
 	status->part_drift_ns = clock->part_drift_ns;
 	status->part_unslewed_ns = clock->part_unslewed_ns;
+	status->confined = (char *)confine_text();
 	status->disruptions = publish_disruptions(&daemon->publish, clock);
 	status->age_ns = raw_ns - clock->asof_ns;
 	status->stratum = clock->stratum;

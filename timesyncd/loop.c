@@ -14,6 +14,7 @@
 #include "common/units.h"
 #include "proto/handout.h"
 #include "proto/sockets.h"
+#include "timesyncd/calls.h"
 #include "timesyncd/core/reference.h"
 #include "timesyncd/daemon.h"
 #include "timesyncd/driftfile.h"
@@ -555,6 +556,11 @@ int loop_run(struct daemon *daemon, const struct node_key *key)
 		/* A page that says UNSYNCED is an answer too. */
 		publish_clock(&daemon->publish,
 			      timesync_clock(daemon->timesync));
+		/* Alone it may run anywhere, even in a simulator. */
+		if (daemon->channel_fd >= 0)
+			calls_confine(
+				daemon->config.time_sync
+					.discipline_system_clock);
 		process_notify("READY=1\nSTATUS=unsynced, just started");
 		daemon->ready = true;
 		ev_run(daemon->loop, 0);

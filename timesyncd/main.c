@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "common/os/confine.h"
 #include "common/os/log.h"
 #include "common/os/process.h"
 #include "proto/handout.h"
@@ -121,6 +122,13 @@ static enum rfs_err load_key(const struct daemon *daemon, bool alone,
 	return keys_load_own(config->key_file, config_self(config)->key, key);
 }
 
+static void confine(const struct config *config)
+{
+	const char *const dirs[] = { config->data_dir, config->run_dir, NULL };
+
+	confine_files(dirs);
+}
+
 int main(int argc, char **argv)
 {
 	static struct daemon daemon;
@@ -141,6 +149,8 @@ int main(int argc, char **argv)
 		return 1;
 	if (load_key(&daemon, options.foreground, &key) != RFS_ERR_OK)
 		return 1;
+	if (!options.foreground)
+		confine(&daemon.config);
 	code = loop_run(&daemon, &key);
 	keys_wipe(&key);
 	return code;
