@@ -82,6 +82,13 @@ void data_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 			    err == RFS_ERR_OK ? RFS_ERR_NOMEM : err);
 		return;
 	}
+	if (files_is_removed(&mount->files, ino))
+		err = files_pin(&mount->files, mount->fs, ino);
+	if (err != RFS_ERR_OK) {
+		files_close(&mount->files, mount->fs, file);
+		mount_reply(req, "open", ino, of_handle(err));
+		return;
+	}
 	fi->fh = (uintptr_t)file;
 	if (fuse_reply_open(req, fi) == -ENOENT)
 		files_close(&mount->files, mount->fs, file);

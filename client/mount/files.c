@@ -150,6 +150,44 @@ enum rfs_err files_pin(struct files *files, struct raftfs *fs, uint64_t ino)
 	return err;
 }
 
+void files_removal_begin(struct files *files, struct files_removal *removal)
+{
+	pthread_mutex_lock(&files->lock);
+	*removal = (struct files_removal){.next = files->removals};
+	files->removals = removal;
+	pthread_mutex_unlock(&files->lock);
+}
+
+void files_removal_of(struct files *files, struct files_removal *removal,
+		      uint64_t ino)
+{
+	pthread_mutex_lock(&files->lock);
+	removal->ino = ino;
+	pthread_mutex_unlock(&files->lock);
+}
+
+void files_removal_end(struct files *files, struct files_removal *removal)
+{
+	pthread_mutex_lock(&files->lock);
+	struct files_removal **slot = &files->removals;
+
+	while (*slot != removal)
+		slot = &(*slot)->next;
+	*slot = removal->next;
+	pthread_mutex_unlock(&files->lock);
+}
+
+bool files_is_removed(struct files *files, uint64_t ino)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&files->lock);
+	for (struct files_removal *r = files->removals; r != NULL; r = r->next)
+		found = found || r->ino == 0 || r->ino == ino;
+	pthread_mutex_unlock(&files->lock);
+	return found;
+}
+
 void files_drain_all(struct files *files, struct raftfs *fs)
 {
 	for (size_t b = 0; b < FILES_BUCKETS; b++)

@@ -10,6 +10,7 @@
 #include "client/mount/behind.h"
 
 #define FILES_BUCKETS 1024u
+#define FILES_NONE    UINT64_MAX /* no inode at all */
 
 /* One open inode; all its handles share it. */
 struct file {
@@ -22,9 +23,16 @@ struct file {
 	bool pinned; /* unlinked here while open */
 };
 
+/* A removal of a name on its way; the caller's, from begin to end. */
+struct files_removal {
+	uint64_t ino; /* 0: not known yet, so it may be any */
+	struct files_removal *next;
+};
+
 struct files {
 	pthread_mutex_t lock;
 	struct file *bucket[FILES_BUCKETS];
+	struct files_removal *removals; /* under lock */
 	_Atomic unsigned int count;
 };
 
@@ -45,6 +53,15 @@ enum rfs_err files_drain(struct files *files, struct raftfs *fs, uint64_t ino,
 /* Before the last name of ino goes: if it is open here, keep it alive. */
 RFS_MUST_USE enum rfs_err files_pin(struct files *files, struct raftfs *fs,
 				    uint64_t ino);
+
+/* A removal and an open that meet: whoever comes second keeps the inode alive.
+ * The removal begins, then looks what is open and pins that; the open is in the
+ * table, then asks whether its inode is being removed and pins it if so. */
+void files_removal_begin(struct files *files, struct files_removal *removal);
+void files_removal_of(struct files *files, struct files_removal *removal,
+		      uint64_t ino);
+void files_removal_end(struct files *files, struct files_removal *removal);
+bool files_is_removed(struct files *files, uint64_t ino);
 
 /* Write everything that waits anywhere (the mount ends). */
 void files_drain_all(struct files *files, struct raftfs *fs);

@@ -83,30 +83,38 @@ void names_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
 /* A file that is open here must outlive its last name; which one that is, two
  * removals at once could both miss. */
 static enum rfs_err keep_if_open(struct mount *mount, uint64_t parent,
-				 const char *name)
+				 const char *name,
+				 struct files_removal *removal)
 {
 	struct raftfs_attr attr;
 
+	/* Who opens it from here on, sees the removal. */
 	if (mount->files.count == 0)
 		return RFS_ERR_OK;
 	enum rfs_err err = raftfs_lookup(mount->fs, parent, name, &attr);
 
-	if (err == RFS_ERR_NOENT)
-		return RFS_ERR_OK; /* the operation itself will say so */
-	if (err != RFS_ERR_OK)
+	if (err != RFS_ERR_OK && err != RFS_ERR_NOENT)
 		return err;
-	if (S_ISDIR(attr.mode))
-		return RFS_ERR_OK;
+	bool is_file = err == RFS_ERR_OK && !S_ISDIR(attr.mode);
+
+	files_removal_of(&mount->files, removal,
+			 is_file ? attr.ino : FILES_NONE);
+	if (!is_file)
+		return RFS_ERR_OK; /* the operation itself will say so */
 	return files_pin(&mount->files, mount->fs, attr.ino);
 }
 
 void names_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct mount *mount = mount_of(req);
-	enum rfs_err err = keep_if_open(mount, parent, name);
+	struct files_removal removal;
+
+	files_removal_begin(&mount->files, &removal);
+	enum rfs_err err = keep_if_open(mount, parent, name, &removal);
 
 	if (err == RFS_ERR_OK)
 		err = raftfs_unlink(mount->fs, mount_who(req), parent, name);
+	files_removal_end(&mount->files, &removal);
 	mount_reply(req, "unlink", parent, err);
 }
 
@@ -123,17 +131,22 @@ void names_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 		  unsigned int flags)
 {
 	struct mount *mount = mount_of(req);
+	struct files_removal removal;
 	enum rfs_err err = RFS_ERR_OK;
 
 	if (flags & ~(unsigned int)(RENAME_NOREPLACE | RENAME_EXCHANGE)) {
 		fuse_reply_err(req, EINVAL);
 		return;
 	}
+	files_removal_begin(&mount->files, &removal);
 	if (flags == 0)
-		err = keep_if_open(mount, new_parent, new_name);
+		err = keep_if_open(mount, new_parent, new_name, &removal);
+	else
+		files_removal_of(&mount->files, &removal, FILES_NONE);
 	if (err == RFS_ERR_OK)
 		err = raftfs_rename(mount->fs, mount_who(req), parent, name,
 				    new_parent, new_name, flags);
+	files_removal_end(&mount->files, &removal);
 	mount_reply(req, "rename", parent, err);
 }
 

@@ -132,6 +132,26 @@ static void the_end_of_the_mount_writes_everything(void **state)
 	files_close(&s->files, s->fs, file);
 }
 
+static void a_removal_is_seen_by_who_opens_meanwhile(void **state)
+{
+	struct scene *s = *state;
+	struct files_removal a;
+	struct files_removal b;
+
+	assert_false(files_is_removed(&s->files, s->ino));
+	files_removal_begin(&s->files, &a);
+	files_removal_begin(&s->files, &b);
+	assert_true(files_is_removed(&s->files, s->ino));
+	files_removal_of(&s->files, &a, s->ino + 1);
+	assert_true(files_is_removed(&s->files, s->ino));
+	files_removal_of(&s->files, &b, FILES_NONE);
+	assert_false(files_is_removed(&s->files, s->ino));
+	assert_true(files_is_removed(&s->files, s->ino + 1));
+	files_removal_end(&s->files, &a);
+	files_removal_end(&s->files, &b);
+	assert_false(files_is_removed(&s->files, s->ino + 1));
+}
+
 int main(void)
 {
 #define IN_SCENE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -140,6 +160,7 @@ int main(void)
 		IN_SCENE(a_look_writes_what_waits),
 		IN_SCENE(closing_writes_what_waits),
 		IN_SCENE(only_an_open_inode_is_pinned_and_only_once),
+		IN_SCENE(a_removal_is_seen_by_who_opens_meanwhile),
 		IN_SCENE(the_end_of_the_mount_writes_everything),
 	};
 

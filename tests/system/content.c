@@ -80,6 +80,33 @@ static bool both_links_at_once(const char *there)
 	return true;
 }
 
+/* One opens while another removes: either there was nothing to open, or it
+ * stays for as long as it is open. */
+static bool opened_while_removed(const char *there)
+{
+	int met = 0;
+
+	(void)there;
+	for (int i = 0; i < 60; i++) {
+		int fd = open("a", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+		pthread_t other;
+		void *failed;
+
+		if (write(fd, "hello", 5) != 5 || close(fd) != 0)
+			return false;
+		pthread_create(&other, NULL, take_away, "a");
+		usleep((useconds_t)(i * 20));
+		fd = open("a", O_RDWR | O_CLOEXEC);
+		pthread_join(other, &failed);
+		if (failed || (fd < 0 && errno != ENOENT) ||
+		    (fd >= 0 && !goes_on(fd)))
+			return false;
+		met += fd >= 0;
+	}
+	printf("opened %d of 60 in time\n", met);
+	return true;
+}
+
 static bool sparse(const char *there)
 {
 	const off_t far = (off_t)5 << 30;
@@ -228,6 +255,7 @@ static const struct promise promises[] = {
 	{"a file without a name is there until it is closed",
 	 open_without_name},
 	{"also when its last two names go at once", both_links_at_once},
+	{"also when it is opened while its name goes", opened_while_removed},
 	{"holes cost nothing and read as zeros", sparse},
 	{"appends from two nodes stay whole", appends},
 	{"what is written through a mapping is written", mapped},
