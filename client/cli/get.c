@@ -26,9 +26,17 @@ static bool write_all(int fd, const uint8_t *data, size_t bytes)
 	return true;
 }
 
+/* Into a fresh file zeros are not written, but left out. */
+static bool put_piece(int fd, const uint8_t *data, size_t bytes, bool fresh)
+{
+	if (fresh && transfer_is_hole(data, bytes))
+		return lseek(fd, (off_t)bytes, SEEK_CUR) >= 0;
+	return write_all(fd, data, bytes);
+}
+
 /* RFS_ERR_IO after a local fault: errno says which; *local is set. */
 static enum rfs_err copy_out(struct transfer *transfer, uint64_t ino,
-			     uint64_t size, int fd, bool *local)
+			     uint64_t size, int fd, bool fresh, bool *local)
 {
 	size_t room = TRANSFER_PIECE_BYTES;
 	uint64_t offset = 0;
@@ -46,7 +54,7 @@ static enum rfs_err copy_out(struct transfer *transfer, uint64_t ino,
 				  &got);
 		if (err != RFS_ERR_OK)
 			break;
-		if (!write_all(fd, data, got)) {
+		if (!put_piece(fd, data, got, fresh)) {
 			*local = true;
 			err = RFS_ERR_IO;
 			break;
@@ -54,17 +62,23 @@ static enum rfs_err copy_out(struct transfer *transfer, uint64_t ino,
 		offset += got;
 		transfer->done_bytes += got;
 	} while (got == room);
+	/* A hole at the end has not made it longer. */
+	if (err == RFS_ERR_OK && fresh && ftruncate(fd, (off_t)offset) != 0) {
+		*local = true;
+		err = RFS_ERR_IO;
+	}
 	free(data);
 	return err;
 }
 
-static void copy_to_fd(struct transfer *transfer, const char *remote,
+/* False: it failed, and that was said. */
+static bool copy_to_fd(struct transfer *transfer, const char *remote,
 		       const char *local, const struct raftfs_attr *attr,
-		       int fd)
+		       int fd, bool fresh)
 {
 	bool local_fault = false;
-	enum rfs_err err =
-		copy_out(transfer, attr->ino, attr->size, fd, &local_fault);
+	enum rfs_err err = copy_out(transfer, attr->ino, attr->size, fd, fresh,
+				    &local_fault);
 
 	if (local_fault)
 		transfer_fail_errno(transfer, local);
@@ -72,6 +86,7 @@ static void copy_to_fd(struct transfer *transfer, const char *remote,
 		transfer_fail(transfer, remote, err);
 	else
 		transfer->done_files++;
+	return err == RFS_ERR_OK;
 }
 
 /* --- one name --- */
@@ -95,15 +110,21 @@ static void get_file(struct transfer *transfer,
 {
 	int fd = open(task->local, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
 		      0600);
+	struct stat st;
 
 	if (fd < 0) {
 		transfer_fail_errno(transfer, task->local);
 		return;
 	}
-	copy_to_fd(transfer, task->remote, task->local, &task->attr, fd);
-	if (fchmod(fd, task->attr.mode & 07777) != 0)
-		transfer_fail_errno(transfer, task->local);
-	set_times(fd, NULL, &task->attr, 0);
+	bool fresh = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+
+	/* A part of a file does not get the times of the whole. */
+	if (copy_to_fd(transfer, task->remote, task->local, &task->attr, fd,
+		       fresh)) {
+		if (fchmod(fd, task->attr.mode & 07777) != 0)
+			transfer_fail_errno(transfer, task->local);
+		set_times(fd, NULL, &task->attr, 0);
+	}
 	if (close(fd) != 0)
 		transfer_fail_errno(transfer, task->local);
 }
@@ -253,8 +274,8 @@ static void start_one(struct transfer *transfer, const char *remote,
 		if (S_ISDIR(task->attr.mode))
 			transfer_fail(transfer, remote, RFS_ERR_ISDIR);
 		else
-			copy_to_fd(transfer, remote, "stdout", &task->attr,
-				   STDOUT_FILENO);
+			(void)copy_to_fd(transfer, remote, "stdout",
+					 &task->attr, STDOUT_FILENO, false);
 		transfer_task_free(task);
 		return;
 	}
@@ -301,8 +322,7 @@ static int get_all(struct cli *cli, char **remotes, int count,
 int command_get(struct cli *cli, int argc, char **argv)
 {
 	bool recursive = false;
-	int status =
-		cli_options(cli, &argc, &argv, "r", cli_flag, &recursive);
+	int status = cli_options(cli, &argc, &argv, "r", cli_flag, &recursive);
 
 	if (status != CLI_OK)
 		return status;

@@ -23,6 +23,36 @@ enum rfs_err store_fix(struct raftfs *fs, const struct raftfs_attr *attr,
 	return raftfs_setattr(fs, as->who, attr->ino, &want, set, &after);
 }
 
+/* Write the pieces of an empty file, all but those that are zeros: those are
+ * holes, and cost nothing. The last one shows in the size alone. */
+static enum rfs_err store_pieces(struct raftfs *fs, uint64_t ino,
+				 const struct raftfs_new *as,
+				 const struct store_source *source,
+				 uint8_t *data, size_t bytes, size_t got)
+{
+	struct raftfs_attr attr = {.size = 0};
+	bool ends_in_hole = false;
+	enum rfs_err err = RFS_ERR_OK;
+
+	while (err == RFS_ERR_OK && got > 0) {
+		ends_in_hole = transfer_is_hole(data, got);
+		if (!ends_in_hole)
+			err = raftfs_write(fs, as->who, ino, attr.size, data,
+					   got);
+		if (err != RFS_ERR_OK)
+			break;
+		attr.size += got;
+		*source->done_bytes += got;
+		if (got < bytes)
+			break;
+		err = source->read(source->ctx, attr.size, data, bytes, &got);
+	}
+	if (err == RFS_ERR_OK && ends_in_hole)
+		err = raftfs_setattr(fs, as->who, ino, &attr, RAFTFS_SET_SIZE,
+				     &attr);
+	return err;
+}
+
 static enum rfs_err store_large(struct raftfs *fs, uint64_t parent,
 				const char *name, const struct raftfs_new *as,
 				const struct store_source *source,
@@ -30,7 +60,6 @@ static enum rfs_err store_large(struct raftfs *fs, uint64_t parent,
 {
 	const struct raftfs_attr empty = {.size = 0};
 	struct raftfs_attr attr;
-	uint64_t offset = 0;
 	enum rfs_err err = raftfs_create(fs, parent, name, as, &attr);
 
 	if (err == RFS_ERR_OK && !S_ISREG(attr.mode))
@@ -38,16 +67,8 @@ static enum rfs_err store_large(struct raftfs *fs, uint64_t parent,
 	if (err == RFS_ERR_OK && attr.size > 0)
 		err = raftfs_setattr(fs, as->who, attr.ino, &empty,
 				     RAFTFS_SET_SIZE, &attr);
-	while (err == RFS_ERR_OK && got > 0) {
-		err = raftfs_write(fs, as->who, attr.ino, offset, data, got);
-		if (err != RFS_ERR_OK)
-			break;
-		offset += got;
-		*source->done_bytes += got;
-		if (got < bytes)
-			break;
-		err = source->read(source->ctx, offset, data, bytes, &got);
-	}
+	if (err == RFS_ERR_OK)
+		err = store_pieces(fs, attr.ino, as, source, data, bytes, got);
 	if (err == RFS_ERR_OK)
 		err = raftfs_getattr(fs, attr.ino, &attr);
 	if (err == RFS_ERR_OK)

@@ -161,6 +161,12 @@ static void show_progress(void *ctx)
 		by_bytes > by_files ? by_bytes : by_files);
 }
 
+bool transfer_is_hole(const uint8_t *data, size_t bytes)
+{
+	return bytes > 0 && data[0] == 0 &&
+	       memcmp(data, data + 1, bytes - 1) == 0;
+}
+
 static void show_summary(const struct transfer *transfer)
 {
 	double spent = seconds(transfer);
@@ -169,10 +175,12 @@ static void show_summary(const struct transfer *transfer)
 		fprintf(stderr, "\r\033[K");
 	if (transfer->quiet)
 		return;
-	fprintf(stderr,
-		"%s: %" PRIu64 " files, %.1f MiB in %.2f s (%.0f files/s)\n",
-		transfer->verb, transfer->done_files,
-		(double)transfer->done_bytes / (double)MIB, spent,
+	fprintf(stderr, "%s: %" PRIu64 " files", transfer->verb,
+		transfer->done_files);
+	if (transfer->done_bytes > 0)
+		fprintf(stderr, ", %.1f MiB",
+			(double)transfer->done_bytes / (double)MIB);
+	fprintf(stderr, " in %.2f s (%.0f files/s)\n", spent,
 		(double)transfer->done_files / spent);
 }
 

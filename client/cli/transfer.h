@@ -19,6 +19,9 @@
 
 struct transfer;
 
+/* Zeros only: nothing needs to be written for them. */
+bool transfer_is_hole(const uint8_t *data, size_t bytes);
+
 /* One name to deal with. local is a path of this host, remote one of the
  * cluster (for messages); each NULL where there is none. */
 struct transfer_task {

@@ -18,7 +18,15 @@ struct scene {
 	struct store_source source;
 	size_t bytes;	/* that the source has */
 	size_t fail_at; /* 0: never */
+	size_t zero_from, zero_to;
 };
+
+static uint8_t byte_at(const struct scene *scene, size_t at)
+{
+	return at >= scene->zero_from && at < scene->zero_to
+		       ? 0
+		       : (uint8_t)(at * 13 >> 3);
+}
 
 static enum rfs_err read_pattern(void *ctx, uint64_t offset, void *data,
 				 size_t bytes, size_t *got)
@@ -29,7 +37,7 @@ static enum rfs_err read_pattern(void *ctx, uint64_t offset, void *data,
 	if (scene->fail_at > 0 && offset + bytes > scene->fail_at)
 		return RFS_ERR_IO;
 	for (*got = 0; *got < bytes && offset + *got < scene->bytes; (*got)++)
-		to[*got] = (uint8_t)((offset + *got) * 13 >> 3);
+		to[*got] = byte_at(scene, offset + *got);
 	return RFS_ERR_OK;
 }
 
@@ -75,7 +83,7 @@ static void expect_stored(struct scene *scene, size_t bytes)
 	assert_int_equal(inode->mtime_ns, 42);
 	assert_int_equal(scene->done, bytes);
 	for (size_t i = 0; i < bytes; i++)
-		if (inode->data[i] != (uint8_t)(i * 13 >> 3))
+		if (inode->data[i] != byte_at(scene, i))
 			fail_msg("byte %zu differs", i);
 }
 
@@ -120,6 +128,33 @@ static void a_file_that_grows_meanwhile_is_stored_as_it_is(void **state)
 	expect_stored(scene, 2 * WINDOW);
 }
 
+static void pieces_of_zeros_are_holes(void **state)
+{
+	struct scene *scene = *state;
+	int writes;
+
+	assert_int_equal(store(scene, 12 * WINDOW, 12 * WINDOW), RFS_ERR_OK);
+	writes = scene->tree.writes;
+	tree_fini(&scene->tree);
+	tree_init(&scene->tree);
+	scene->done = 0;
+	scene->zero_from = 4 * WINDOW;
+	scene->zero_to = 8 * WINDOW;
+	assert_int_equal(store(scene, 12 * WINDOW, 12 * WINDOW), RFS_ERR_OK);
+	expect_stored(scene, 12 * WINDOW);
+	assert_true(scene->tree.writes < writes);
+}
+
+static void a_hole_at_the_end_is_part_of_the_size(void **state)
+{
+	struct scene *scene = *state;
+
+	scene->zero_from = 4 * WINDOW;
+	scene->zero_to = 9 * WINDOW - 7;
+	assert_int_equal(store(scene, 9 * WINDOW - 7, 9 * WINDOW), RFS_ERR_OK);
+	expect_stored(scene, 9 * WINDOW - 7);
+}
+
 static void a_source_that_fails_ends_the_copy(void **state)
 {
 	struct scene *scene = *state;
@@ -136,6 +171,8 @@ int main(void)
 		IN_SCENE(an_empty_file_is_stored_too),
 		IN_SCENE(sizes_around_a_window_arrive_whole),
 		IN_SCENE(a_file_that_grows_meanwhile_is_stored_as_it_is),
+		IN_SCENE(pieces_of_zeros_are_holes),
+		IN_SCENE(a_hole_at_the_end_is_part_of_the_size),
 		IN_SCENE(a_source_that_fails_ends_the_copy),
 	};
 
