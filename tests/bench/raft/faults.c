@@ -186,6 +186,19 @@ static bool one_succession(struct cluster *cluster, uint64_t seed,
 	return next != CLUSTER_NONE;
 }
 
+/* The same volley at a leader that nothing happened to, just before: what is
+ * missing there waits for a core. */
+static unsigned int fire_at_settled(const struct cluster *cluster,
+				    uint64_t seed)
+{
+	uint32_t leader = settled_leader(cluster);
+	struct driver_volley *volley =
+		driver_aim(port_of(cluster, leader), VOLLEY);
+
+	usleep(20000);
+	return driver_fire(volley, seed, 5 * NS_PER_MS, 100 * NS_PER_MS).soon;
+}
+
 static int by_value(const void *a, const void *b)
 {
 	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -197,12 +210,13 @@ void faults_run_limbo(struct cluster *cluster, const char *prefix,
 		      unsigned int rounds)
 {
 	int64_t writes_ns[ROUNDS_MAX];
-	unsigned int soon = 0, late = 0, inherited = 0;
+	unsigned int soon = 0, late = 0, inherited = 0, settled = 0;
 
 	CHECK(rounds <= ROUNDS_MAX);
 	for (unsigned int round = 0; round < rounds; round++) {
 		struct succession got = { 0 };
 
+		settled += fire_at_settled(cluster, round + 1);
 		while (!one_succession(cluster, round + 1, &got))
 			;
 		soon += got.hits.soon;
@@ -213,6 +227,8 @@ void faults_run_limbo(struct cluster *cluster, const char *prefix,
 	qsort(writes_ns, rounds, sizeof(*writes_ns), by_value);
 	figure("", 100.0 * soon / (VOLLEY * rounds), "%s.reads_5ms_percent",
 	       prefix);
+	figure("", 100.0 * settled / (VOLLEY * rounds),
+	       "%s.settled_5ms_percent", prefix);
 	figure("", 100.0 * late / (VOLLEY * rounds), "%s.reads_100ms_percent",
 	       prefix);
 	figure("", (double)writes_ns[rounds / 2] / NS_PER_MS,

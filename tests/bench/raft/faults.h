@@ -14,7 +14,8 @@ void faults_run_pauses(struct cluster *cluster, unsigned int rounds);
 
 /* Reads of random keys that are all asked the moment a paused leader's
  * successor leads, while writes are under way: PREFIX.reads_5ms_percent are
- * answered within 5 ms, reads_100ms_percent within 100 (what is left waits for
+ * answered within 5 ms (settled_5ms_percent: of the same asked of a leader long
+ * in office), reads_100ms_percent within 100 (what is left waits for
  * a command in limbo), first_write_ms after which (median) it takes writes;
  * inherited: so often there were such commands. */
 void faults_run_limbo(struct cluster *cluster, const char *prefix,

@@ -67,6 +67,8 @@ struct player {
 	uint64_t by_index[SLOTS]; /* index -> id of the put waiting for it */
 	uint64_t parked[SLOTS];	  /* reads that know their index, oldest first */
 	uint64_t parked_head, parked_tail;
+	uint64_t asked[SLOTS]; /* reads that raftd was asked for */
+	uint64_t asked_head, asked_tail;
 	struct state *state;
 
 	/* What raftd cannot settle (R2), by key. */
@@ -187,6 +189,7 @@ static void get(struct player *player, struct slot *slot)
 		return;
 	}
 	read.id = slot->id;
+	player->asked[player->asked_tail++ % SLOTS] = slot->id;
 	tell(player->link, FRAME_LOCAL_READ, &read, -1);
 }
 
@@ -361,10 +364,13 @@ static void take_read_done(struct player *player, const struct frame *frame)
 /* Reads that raftd was asked for while limbo was not known yet. */
 static void retry_reads(struct player *player)
 {
-	for (size_t i = 0; i < SLOTS; i++) {
-		struct slot *slot = &player->slots[i];
+	if (player->asked_tail - player->asked_head > SLOTS)
+		player->asked_head = player->asked_tail - SLOTS;
+	while (player->asked_head != player->asked_tail) {
+		uint64_t id = player->asked[player->asked_head++ % SLOTS];
+		struct slot *slot = slot_of(player, id);
 
-		if (slot->id != 0 && slot->is_read && slot->index == 0 &&
+		if (slot != NULL && slot->index == 0 &&
 		    lease_holds(player, slot->key))
 			reply(player, slot, RFS_ERR_OK);
 	}
