@@ -16,7 +16,7 @@
 #define FRAMES_IN_FLIGHT   256
 #define PROPOSAL_BYTES_MAX (FRAME_BODY_BYTES_MAX / 2) /* fits any frame */
 #define READ_SLOTS	   8192
-#define LINK_PRIORITY	   (EV_MINPRI + 2) /* before peers: somebody waits */
+#define LINK_PRIORITY	   (EV_MINPRI + 3) /* before peers: somebody waits */
 
 /* A LocalCommitted on its way: gone when `last_index` is applied. */
 struct sent_frame {

@@ -283,7 +283,7 @@ void disk_begin(struct disk *disk)
 	pthread_cond_signal(&disk->wake);
 }
 
-/* At the lowest priority: after the connections. */
+/* After the connections that go first. */
 static void on_begin(struct ev_loop *ev, ev_prepare *watcher, int revents)
 {
 	(void)ev;
@@ -539,7 +539,7 @@ struct disk *disk_new(struct ev_loop *ev, struct chores *chores,
 	disk->progress.data = disk;
 	ev_async_start(ev, &disk->progress);
 	ev_prepare_init(&disk->begin, on_begin);
-	ev_set_priority(&disk->begin, EV_MINPRI);
+	ev_set_priority(&disk->begin, EV_MINPRI + 1);
 	disk->begin.data = disk;
 	ev_timer_init(&disk->retry, on_retry, SPARE_RETRY_SEC, 0.);
 	disk->retry.data = disk;

@@ -44,7 +44,7 @@ struct disk *disk_new(struct ev_loop *ev, struct chores *chores,
 		      disk_persisted *persisted, void *ctx);
 
 /* What was added is written at the end of the loop's turn, after what the turn
- * sends; disk_begin() has it begun at once. */
+ * sends to those who are served first; disk_begin() has it begun at once. */
 void disk_begin(struct disk *disk);
 
 /* In the order of the calls. Copied. */

@@ -34,7 +34,7 @@
 #define HELLO_BYTES_MAX	  4096 /* before it is known who it is */
 #define HELLO_SEC	  3.0
 #define MESSAGE_BYTES_MAX (FRAME_BODY_BYTES_MAX - 4096)
-#define PEER_PRIORITY	  (EV_MINPRI + 1) /* before our own disk begins */
+#define FIRST_PRIORITY	  (EV_MINPRI + 2) /* before our own disk begins */
 
 struct peer {
 	struct peers *peers;
@@ -288,6 +288,21 @@ static const struct conn_events out_events = {
 	.closed = out_closed,
 };
 
+/* With our own disk, those who are sent to first are a majority. */
+static bool is_first(const struct peer *peer)
+{
+	const struct roster *roster = peer->peers->roster;
+	uint32_t self = config_self(peer->peers->config)->id;
+	uint32_t before = 0;
+
+	for (uint32_t i = 0; i < roster->count; i++) {
+		if (roster->nodes[i].id == peer->node.id)
+			break;
+		before += roster->nodes[i].id != self;
+	}
+	return before < roster->count / 2;
+}
+
 static void dial(struct peer *peer)
 {
 	struct peers *peers = peer->peers;
@@ -299,7 +314,8 @@ static void dial(struct peer *peer)
 	if (peer->out == NULL)
 		hang_up(peer);
 	else
-		conn_set_priority(peer->out, PEER_PRIORITY);
+		conn_set_priority(peer->out, is_first(peer) ? FIRST_PRIORITY :
+							      EV_MINPRI);
 }
 
 static void on_redial(struct ev_loop *ev, ev_timer *timer, int revents)

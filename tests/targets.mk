@@ -14,7 +14,7 @@ help:
 	@echo 'make replay                            its traces, judged by a second model'
 	@echo 'make fuzz SECONDS=N                     each fuzz target that long'
 	@echo 'make bench-clock bench-raft bench-fs   figures, beside their peers; bench-wal,'
-	@echo '                                       bench-grpc'
+	@echo '                                       bench-grpc, bench-put'
 	@echo 'make bench-storm MINUTES=N              elections while the host is too busy'
 	@echo 'make install DESTDIR=D PREFIX=/usr     by the FHS'
 	@echo 'make deps clean'

@@ -8,7 +8,7 @@
  * one mood of host and disk, and the median of the ratios says what the path
  * adds. put.1.p50_us, floor.*, and put.1.ratio_floor over two echoes and a
  * durable write. */
-void lone_run(const struct cluster *cluster, uint32_t leader, const char *dir,
-	      uint16_t port, unsigned int rounds);
+void lone_run(const struct cluster *cluster, const char *dir, uint16_t port,
+	      unsigned int rounds);
 
 #endif
