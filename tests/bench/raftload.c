@@ -297,13 +297,14 @@ static void check_refusal(void)
 	uint32_t odd = (leader + 1) % cluster.count;
 
 	cluster_kill_raftd(&cluster, odd);
-	cluster_edit_config(&cluster, odd, "^raft {", "raft {\\nlease = \"99ms\"");
+	cluster_edit_config(&cluster, odd, "^raft {",
+			    "time_sync { max_rate_ppm = 50 }\\nraft {");
 	cluster_start_raftd(&cluster, odd);
 	expect(comes_true(refuses, leader, odd) &&
 		       comes_true(refuses, odd, leader),
 	       "a node with another configuration is refused, both say why");
 	cluster_kill_raftd(&cluster, odd);
-	cluster_edit_config(&cluster, odd, "^lease = .*", "");
+	cluster_edit_config(&cluster, odd, "^time_sync.*", "");
 	cluster_start_raftd(&cluster, odd);
 	expect(cluster_caught_up(&cluster, LEADER_MS),
 	       "with the right one it is let in");
