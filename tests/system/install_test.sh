@@ -48,6 +48,15 @@ for program in supervisor timesyncd raftd storaged; do
 	ok "raftfs-$program is there" $?
 done
 
+# --- the gRPC face, where it was built, and what its clients compile
+if [ -x "$B/raftfs-grpc" ]; then
+	"$D/usr/sbin/raftfs-grpc" --help | grep -q '^usage: raftfs-grpc'
+	ok "raftfs-grpc --help" $?
+fi
+protoc --proto_path="$D/usr/share/raftfs" --descriptor_set_out=/dev/null \
+	time_sync.proto raft_status.proto health.proto
+ok "the .proto files need nothing but one another" $?
+
 # --- libraries, as a program far from here finds them
 export PKG_CONFIG_PATH=$D/usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$D
 export LD_LIBRARY_PATH=$D/usr/lib
