@@ -705,19 +705,12 @@ static const struct scrub_events scrub_events = {
 
 /* ---- the supervisor ---- */
 
-static void print_finding(void *ctx, const char *text)
-{
-	(void)ctx;
-	log_error("%s", text);
-}
-
+/* The supervisor has looked at it before, and told what was wrong. */
 static void reload(struct loop *loop, int fd)
 {
 	static struct config fresh;
-	const struct config_errors errors = { .line = print_finding };
 
-	/* The supervisor has looked at it before. */
-	if (config_load_fd(fd, "raftfs.conf", &errors, &fresh) != RFS_ERR_OK)
+	if (config_load_fd(fd, "raftfs.conf", NULL, &fresh) != RFS_ERR_OK)
 		return;
 	log_notice("configuration reloaded: but for raft.lease, options of "
 		   "this daemon take effect at its next start");

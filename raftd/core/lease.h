@@ -1,9 +1,10 @@
 /* How old is an entry, for sure? The judgement every lease rule rests on.
  *
  * "The log is the lease" (LeaseGuard): whoever reads by lease shows that the
- * last committed entry is surely younger than D; a new leader commits nothing
- * before every entry it inherited is surely older than D. Both may be in doubt
- * at once; both can never be sure of the opposite.
+ * last committed entry is surely younger than its D; a new leader commits
+ * nothing before every entry it inherited is surely older than its own D. Both
+ * may be in doubt at once; both can never be sure of the opposite. D is an
+ * entry's, by the log (setting.c), so both speak of the same one.
  *
  * The age of an entry is measured on its own timeline, the raw clock of the
  * leader that made it. Three ways to know something about it:
@@ -17,8 +18,8 @@
  * older() asks for D(1 + 2 rho) of the entry's own time where D would do. With
  * that margin any raw clock has counted more than D since the entry was made:
  * (1 + 2r)(1 - r) > 1 for r < 1/2. So entries before it in the log, which were
- * made earlier on other clocks, are older(D) too, and asking the last
- * inherited entry asks for all of them.
+ * made earlier on other clocks, are older(D) too: one entry answers for all
+ * before it that have no longer D. Which ones are asked: setting.c.
  */
 #ifndef RAFTFS_RAFTD_CORE_LEASE_H
 #define RAFTFS_RAFTD_CORE_LEASE_H

@@ -1,7 +1,7 @@
 /* Linearizable reads: by lease at no message, else by ReadIndex.
  *
- *   R1  a leader whose last committed entry is surely younger than D answers
- *	 at its commit index; the entry may be an earlier leader's
+ *   R1  a leader whose last committed entry is surely younger than the D of
+ *	 that entry answers at its commit index; it may be an earlier leader's
  *   R2  in that last case only what no unsettled inherited command may change:
  *	 who knows which (storaged) sees the lease and how far limbo reaches;
  *	 a read asked here, whose keys we cannot know, waits
@@ -36,7 +36,8 @@ uint64_t reads_limbo(const struct raft *raft)
 
 static bool reads_lease_possible(const struct raft *raft)
 {
-	return raft->role == RAFT_LEADER && raft->now.usable && raft->transfer_to == RAFT_NOBODY &&
+	return raft->role == RAFT_LEADER && raft->now.usable &&
+	       raft->transfer_to == RAFT_NOBODY &&
 	       raft->commit_index > raft->relinquished_index;
 }
 
