@@ -320,7 +320,7 @@ static void raft_dispatch(struct raft *raft, const struct raft_event *event)
 {
 	switch (event->type) {
 	case RAFT_EV_TICK:
-		break; /* deadlines are looked at in every step */
+		break; /* raft_look_at_deadlines() */
 	case RAFT_EV_RECEIVE:
 		raft_receive(raft, event->message);
 		break;
@@ -413,14 +413,16 @@ static void raft_begin(struct raft *raft)
 	raft->read_done_count = 0;
 }
 
-/* Whatever is due, after the event: a message that was waiting while we were
- * not running may just have moved the deadline. */
-static void raft_look_at_deadlines(struct raft *raft)
+/* Whatever is due, after the event. That others are silent is judged at a tick
+ * alone, which the host brings after all that came in: when we were not running
+ * for a while, a disk or a client may be heard before the message that was
+ * waiting meanwhile. */
+static void raft_look_at_deadlines(struct raft *raft, bool tick)
 {
-	if (raft->role != RAFT_LEADER &&
+	if (tick && raft->role != RAFT_LEADER &&
 	    raft->now.raw_ns >= raft->election_deadline_raw_ns)
 		election_begin(raft);
-	if (raft->role == RAFT_LEADER)
+	if (tick && raft->role == RAFT_LEADER)
 		election_check_quorum(raft);
 	if (raft->role == RAFT_LEADER &&
 	    raft->now.raw_ns >= raft->heartbeat_deadline_raw_ns)
@@ -481,7 +483,7 @@ void raft_step(struct raft *raft, const struct raft_event *event,
 	raft_begin(raft);
 	raft_take_now(raft, &event->now);
 	raft_dispatch(raft, event);
-	raft_look_at_deadlines(raft);
+	raft_look_at_deadlines(raft, event->type == RAFT_EV_TICK);
 	repair_advance(raft);
 	if (raft->role == RAFT_LEADER)
 		raft_lead(raft);

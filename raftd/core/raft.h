@@ -295,7 +295,8 @@ struct raft_message {
 };
 
 enum raft_event_type {
-	RAFT_EV_TICK,		/* effects.deadline_raw_ns has passed */
+	RAFT_EV_TICK,		/* effects.deadline_raw_ns has passed, and all
+				 * that came in before was handed over */
 	RAFT_EV_RECEIVE,	/* a peer's message arrived, authenticated */
 	RAFT_EV_PERSISTED,	/* log durable up to and including an entry */
 	RAFT_EV_PROPOSE,	/* clients want commands appended */

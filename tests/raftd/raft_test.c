@@ -173,6 +173,43 @@ static struct raft *restarted(const struct raft_restart *restart)
 	return raft;
 }
 
+static enum raft_role role_after(struct raft *raft, struct raft_event event,
+				 int64_t now_raw_ns)
+{
+	struct raft_effects effects;
+	struct raft_view view;
+
+	event.now.raw_ns = now_raw_ns;
+	raft_step(raft, &event, &effects);
+	raft_view(raft, &view);
+	return view.role;
+}
+
+/* When this process was held up, the disk's word may come before the leader's
+ * that was here first: it proves no silence. */
+static void silence_is_judged_at_a_tick_alone(void **state)
+{
+	const struct raft_message heartbeat = {
+		.type = RAFT_MSG_APPEND, .from = 2, .to = 1, .term = 1
+	};
+	const struct raft_event heard = { .type = RAFT_EV_RECEIVE,
+					  .message = &heartbeat };
+	const struct raft_event disk = { .type = RAFT_EV_PERSISTED };
+	const struct raft_event tick = { .type = RAFT_EV_TICK };
+	struct raft *raft = restarted(&(struct raft_restart){ 0 });
+	int64_t late_ns;
+	(void)state;
+
+	assert_int_equal(role_after(raft, heard, 2), RAFT_FOLLOWER);
+	late_ns = raft_deadline_ns(raft) + 50 * MS;
+	assert_int_equal(role_after(raft, disk, late_ns), RAFT_FOLLOWER);
+	assert_int_equal(role_after(raft, heard, late_ns), RAFT_FOLLOWER);
+	assert_int_equal(role_after(raft, tick, late_ns), RAFT_FOLLOWER);
+	late_ns = raft_deadline_ns(raft);
+	assert_int_equal(role_after(raft, tick, late_ns), RAFT_PRECANDIDATE);
+	raft_free(raft);
+}
+
 /* Does the first step after this restart throw the disk's log away? */
 static bool first_step_resets(const struct raft_restart *restart)
 {
@@ -1056,6 +1093,7 @@ int main(void)
 		cmocka_unit_test(a_cut_off_leader_answers_no_read_by_quorum),
 		cmocka_unit_test(a_proposal_says_where_it_went),
 		cmocka_unit_test(the_first_entry_of_a_term_hands_time_over),
+		cmocka_unit_test(silence_is_judged_at_a_tick_alone),
 		cmocka_unit_test(
 			a_disk_log_that_parts_from_the_snapshot_is_reset),
 		cmocka_unit_test(
