@@ -264,7 +264,7 @@ MUTANTS = {
                               'exchange->t1_ns < trust_since_ns ||',
                               'err != RFS_ERR_OK ||'),
     'own-break-ignored': ('timesyncd/core/timesync.c',
-                          'break_own_clock(t, raw_ns, '
+                          'state_break(t, raw_ns, '
                           '"suspend, pause or clock step");',
                           't->disruptions++;'),
     # Changes of the membership (thesis, chapter 4).
