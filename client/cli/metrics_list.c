@@ -112,6 +112,14 @@ const struct metrics_row metrics_rows[] = {
 		   "Answers that were not believed."),
 	CLOCK_PEER("withheld", "clock_peer_withheld_total",
 		   "Answers too slow to steer by."),
+	CLOCK_PEER("served", "clock_peer_served_total",
+		   "Its own exchanges with us that it told of."),
+	CLOCK_PEER("doubted", "clock_peer_doubted_total",
+		   "Answers far slower than TCP."),
+	CLOCK_PEER("doubtful", "clock_peer_doubtful",
+		   "1: its time packets alone are slow, time and again."),
+	CLOCK_PEER("tcp_rtt_ns", "clock_peer_tcp_rtt_seconds",
+		   "Least round trip of TCP to it; 0: not known."),
 
 	/* --- consensus --- */
 	RAFT("term", "raft_term", "Current term."),
