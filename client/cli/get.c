@@ -116,11 +116,13 @@ static void get_file(struct transfer *transfer,
 		transfer_fail_errno(transfer, task->local);
 		return;
 	}
-	bool fresh = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+	bool is_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 
-	/* A part of a file does not get the times of the whole. */
+	/* A part of a file does not get the times of the whole; what is none,
+	 * /dev/null say, keeps its own and its mode. */
 	if (copy_to_fd(transfer, task->remote, task->local, &task->attr, fd,
-		       fresh)) {
+		       is_file) &&
+	    is_file) {
 		if (fchmod(fd, task->attr.mode & 07777) != 0)
 			transfer_fail_errno(transfer, task->local);
 		set_times(fd, NULL, &task->attr, 0);

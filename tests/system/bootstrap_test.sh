@@ -7,8 +7,11 @@ world 3
 start 1 2 3
 wait_until 60 serving
 ok "a leader is elected" $?
-leader=$(await_leader 1)
-wait_until 5 test "$(leader_by 2)$(leader_by 3)" = "$leader$leader"
+all_agree() {
+	leader=$(leader_by 1) && [ "$(leader_by 2)" = "$leader" ] &&
+		[ "$(leader_by 3)" = "$leader" ]
+}
+wait_until 20 all_agree
 ok "all nodes name the same one" $?
 
 rfs 1 put "$SELF" /file
@@ -29,6 +32,10 @@ ok "a tree with large, small and empty files and a link goes in" $?
 rfs 3 get -r /src "$W/dst" >/dev/null
 diff -r "$W/src" "$W/dst"
 ok "and comes back the same from another node" $?
+
+mknod -m 666 "$W/null" c 1 3
+rfs 1 get /file "$W/null" && [ "$(stat -c %a "$W/null")" = 666 ]
+ok "a device that takes a file keeps its own mode" $?
 
 synced() { status_of "$1" | grep -q '"quality": *"SYNCED"'; }
 for n in 1 2 3; do
