@@ -108,7 +108,8 @@ step build-clang make -j2 B="$B/clang" CC=clang all
 if [ -n "${FULL:-}" ]; then
 	step lint-deep make -j2 B="$B" LINT_DEPTH=deep lint-c
 	step build-tsan make -j2 B="$B/tsan" SAN=thread CFLAGS='-O1 -g' unit
-	unit unit-tsan "$B/tsan"
+	TSAN_OPTIONS="suppressions=$PWD/tests/tsan.txt" \
+		unit unit-tsan "$B/tsan"
 	tally fuzz make B="$B" SECONDS=20 fuzz
 	tally sim-long "$B/raftfs-sim" --seed 100000 --seeds 2000
 fi
