@@ -192,6 +192,22 @@ static void only_what_lies_below_is_opened_and_changed(void **state)
 	assert_int_equal(rmdir(folder), 0);
 }
 
+static int with_foreign_code(void)
+{
+	static const char *const dirs[] = {"/tmp", NULL};
+
+	setenv("LD_PRELOAD", "", 1);
+	confine_files(dirs);
+	confine_calls(few);
+	return !has("system calls: off; files: off");
+}
+
+static void nothing_is_confined_beside_a_preloaded_library(void **state)
+{
+	(void)state;
+	assert_true(went_well(with_foreign_code));
+}
+
 static void the_text_says_what_is_off(void **state)
 {
 	(void)state;
@@ -208,6 +224,8 @@ int main(void)
 			sockets_are_of_three_families_and_memory_is_data),
 		cmocka_unit_test(
 			calls_are_refused_in_threads_that_were_there_before),
+		cmocka_unit_test(
+			nothing_is_confined_beside_a_preloaded_library),
 		cmocka_unit_test(only_what_lies_below_is_opened_and_changed),
 	};
 
