@@ -69,6 +69,7 @@ void data_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct mount *mount = mount_of(req);
 	enum rfs_err err = RFS_ERR_OK;
+	struct raftfs_attr attr;
 	bool wrote;
 
 	(void)files_drain(&mount->files, mount->fs, ino, &wrote);
@@ -84,6 +85,8 @@ void data_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	if (files_is_removed(&mount->files, ino))
 		err = files_pin(&mount->files, mount->fs, ino);
+	else if (files_removed_lately(&mount->files))
+		err = raftfs_getattr(mount->fs, ino, &attr);
 	if (err != RFS_ERR_OK) {
 		files_close(&mount->files, mount->fs, file);
 		mount_reply(req, "open", ino, of_handle(err));

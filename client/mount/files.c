@@ -4,6 +4,10 @@
 #include <stdlib.h>
 
 #include "common/check.h"
+#include "common/os/clock.h"
+#include "common/units.h"
+
+#define LATELY_NS (10 * NS_PER_SEC)
 
 void files_init(struct files *files)
 {
@@ -174,7 +178,15 @@ void files_removal_end(struct files *files, struct files_removal *removal)
 	while (*slot != removal)
 		slot = &(*slot)->next;
 	*slot = removal->next;
+	files->removed_raw_ns = clock_raw_ns();
 	pthread_mutex_unlock(&files->lock);
+}
+
+bool files_removed_lately(const struct files *files)
+{
+	int64_t at_ns = files->removed_raw_ns;
+
+	return at_ns != 0 && clock_raw_ns() - at_ns < LATELY_NS;
 }
 
 bool files_is_removed(struct files *files, uint64_t ino)

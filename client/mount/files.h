@@ -33,6 +33,7 @@ struct files {
 	pthread_mutex_t lock;
 	struct file *bucket[FILES_BUCKETS];
 	struct files_removal *removals; /* under lock */
+	_Atomic int64_t removed_raw_ns; /* when one ended last; 0: never */
 	_Atomic unsigned int count;
 };
 
@@ -62,6 +63,10 @@ void files_removal_of(struct files *files, struct files_removal *removal,
 		      uint64_t ino);
 void files_removal_end(struct files *files, struct files_removal *removal);
 bool files_is_removed(struct files *files, uint64_t ino);
+
+/* Has one ended so lately that the kernel may have looked a name up before it
+ * and open the inode only now? */
+bool files_removed_lately(const struct files *files);
 
 /* Write everything that waits anywhere (the mount ends). */
 void files_drain_all(struct files *files, struct raftfs *fs);

@@ -139,6 +139,7 @@ static void a_removal_is_seen_by_who_opens_meanwhile(void **state)
 	struct files_removal b;
 
 	assert_false(files_is_removed(&s->files, s->ino));
+	assert_false(files_removed_lately(&s->files));
 	files_removal_begin(&s->files, &a);
 	files_removal_begin(&s->files, &b);
 	assert_true(files_is_removed(&s->files, s->ino));
@@ -150,6 +151,7 @@ static void a_removal_is_seen_by_who_opens_meanwhile(void **state)
 	files_removal_end(&s->files, &a);
 	files_removal_end(&s->files, &b);
 	assert_false(files_is_removed(&s->files, s->ino + 1));
+	assert_true(files_removed_lately(&s->files));
 }
 
 int main(void)
