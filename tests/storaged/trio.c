@@ -59,6 +59,7 @@ static void write_pages(struct trio *trio, bool lease)
 						      : CONSPAGE_FOLLOWER,
 			.leader = trio->leader,
 			.lease_valid = lease && trio->leader == i + 1,
+			.lease_ns = 100 * NS_PER_SEC,
 			.lease_until_raw_ns =
 				clock_raw_ns() + (trio->lease_left_ns
 							  ? trio->lease_left_ns

@@ -55,6 +55,7 @@ struct trio {
 		uint8_t *data;
 		size_t bytes;
 	} limbo;
+	uint32_t reads_before; /* for a test that waits for another one */
 	uint32_t limbo_reads;
 	bool limbo_on_read; /* then storaged is told, and never answered */
 	int64_t lease_left_ns; /* of leases given; 0: an hour */
