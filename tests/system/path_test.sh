@@ -59,6 +59,11 @@ for n in 1 2 3; do
 	wait_until 30 synced "$n"
 	ok "n$n is synchronised" $?
 done
+# The leader asks once a minute only; the others every few seconds.
+if [ "$(leader_by 1)" = 2 ]; then
+	"$B/raftfs" -c "$W/n1/raftfs.conf" leader transfer n3
+	ok "n3 leads instead of n2" $?
+fi
 wait_until 30 sees_tcp 2 n1
 ok "n2 sees TCP's round trips to n1" $?
 wait_until 30 in_doubt 2 n1
