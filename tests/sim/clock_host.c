@@ -183,6 +183,9 @@ void clock_host_disrupt(struct world *world, struct node *node, int64_t jump_ns)
 	}
 	node->timing.tick_at_ns = INT64_MAX;
 	step(world, node, &event);
+	/* The mark hid from write_page() that this is news. */
+	if (node->clock_page.quality == TIMESYNC_DISRUPTED)
+		world_cover(world, COVER_CLOCK_DISRUPTED);
 }
 
 void clock_host_tick(struct world *world, struct event *event)
