@@ -337,6 +337,7 @@ void append_reply_receive(struct raft *raft, const struct raft_message *m)
 	if (raft->role != RAFT_LEADER || m->term != raft->term)
 		return;
 	peer->heard_raw_ns = raft->now.raw_ns;
+	peer->lost = false;
 	peer->filling = m->append_reply.filling;
 	if (m->append_reply.accepted &&
 	    m->append_reply.match_index > log_last_index(&raft->log)) {
