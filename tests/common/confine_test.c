@@ -31,6 +31,8 @@ static const char *const few[] = {
 	NULL,
 };
 
+#define OFF_HERE 77 /* no seccomp, or a sanitizer's build */
+
 static bool has(const char *what)
 {
 	return strstr(confine_text(), what) != NULL;
@@ -77,7 +79,7 @@ static int executes(void)
 
 	confine_calls(few);
 	if (has("calls: off"))
-		raise(SIGSYS);
+		return OFF_HERE;
 	execv(argv[0], argv);
 	return 1;
 }
@@ -87,6 +89,8 @@ static void executing_a_program_is_the_end(void **state)
 	int status = in_child(executes);
 
 	(void)state;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == OFF_HERE)
+		skip();
 	assert_true(WIFSIGNALED(status));
 	assert_int_equal(WTERMSIG(status), SIGSYS);
 }
