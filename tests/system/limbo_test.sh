@@ -41,7 +41,7 @@ cut "$old" "$new" oneway
 wait_until 20 unheard
 ok "a write reaches n$new, and n$old does not know" $?
 pause "$old" raftd
-heal
+# Still cut off: its kernel would go on sending what raftd had written.
 wait_until 6 leads "$new"
 ok "n$new leads instead of n$old, which stands still" $?
 limbo=$(number "$new" last_index)
@@ -54,6 +54,7 @@ ok "also a directory with all that is in it" $?
 rfs "$new" ls -l / >"$W/listing" &&
 	[ "$(number "$new" commit_index)" -ge "$limbo" ]
 ok "what it may change is told when it is settled" $?
+heal
 resume "$old"
 wait "$writer"
 status=$?
